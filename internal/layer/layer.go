@@ -1,0 +1,190 @@
+// Package layer holds Strata's vocabulary: layers, variants, nodes, keys,
+// digests, steps and images, as plain values.
+//
+// It does no I/O, parses no file format and imports nothing else of Strata, so
+// every other package can speak in these words.
+//
+// The struct tags are read by package recipe: "yaml" names the key that people
+// write, "doc" is the sentence that the JSON Schema and the configuration
+// reference show for it, "enum" its legal values, "default" the value that the
+// zero value stands for.
+package layer
+
+import (
+	"fmt"
+	"strings"
+)
+
+// NodeID names a vertex of the graph: "base", or "slurm-compute" for layer
+// slurm in variant compute.
+type NodeID string
+
+// Key is the digest of everything that decides a node's content: what was
+// asked for. Lower-case hex of a SHA-256. A Key is never a Digest.
+type Key string
+
+// Short returns the first 12 digits, for people.
+func (k Key) Short() string { return short(string(k)) }
+
+// Digest is the digest of content that came out, as "sha256:<hex>": an OCI
+// diff ID, a chain ID or a manifest digest. A Digest is never a Key.
+type Digest string
+
+// Hex returns the digest without its algorithm.
+func (d Digest) Hex() string {
+	_, hex, _ := strings.Cut(string(d), ":")
+	return hex
+}
+
+// Short returns the first 12 hex digits, for people.
+func (d Digest) Short() string { return short(d.Hex()) }
+
+func short(s string) string {
+	if len(s) > 12 {
+		return s[:12]
+	}
+	return s
+}
+
+// Pos is a place in a file that a person wrote. Line and Col count from 1; a
+// zero Line means the file as a whole.
+type Pos struct {
+	File string
+	Line int
+	Col  int
+}
+
+func (p Pos) String() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.Col == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
+
+// Cluster names the cluster that a project builds images for.
+type Cluster struct {
+	Name  string `yaml:"name" doc:"Name of the cluster; images are named after it."`
+	Short string `yaml:"short" doc:"Short form of the name, for host names and templates."`
+}
+
+// Project is a whole configuration, resolved: every node knows its parent and
+// its steps.
+type Project struct {
+	Cluster      Cluster
+	Registry     string                // "" when none is named
+	Inventory    string                // path of the Ansible inventory below the project's directory, or ""
+	Repositories map[string]Repository // package repositories by name
+	Nodes        []Node                // parents before children, siblings in the order written
+	Images       []Image               // in the order written
+}
+
+// Node returns the node of that name.
+func (p *Project) Node(id NodeID) (Node, bool) {
+	for _, n := range p.Nodes {
+		if n.ID == id {
+			return n, true
+		}
+	}
+	return Node{}, false
+}
+
+// Image returns the image of that name.
+func (p *Project) Image(name string) (Image, bool) {
+	for _, im := range p.Images {
+		if im.Name == name {
+			return im, true
+		}
+	}
+	return Image{}, false
+}
+
+// Node is a vertex of the graph: one layer in one variant for one
+// architecture. A node with a Source has no Parent, any other has one.
+type Node struct {
+	ID      NodeID
+	Layer   string // the layer's name
+	Variant string // "" for a layer without variants
+	Arch    string // Debian's name of the architecture: amd64, arm64
+	Parent  NodeID
+	Source  *Source
+	Groups  []string          // Ansible groups: the parent's and the node's own, sorted
+	Steps   []Step            // in the order they are applied
+	Env     map[string]string // environment of every step and of the image: the parent's and the node's own
+	Labels  map[string]string // OCI labels: the parent's and the node's own
+	Secrets map[string]Secret // readable below /run/secrets while the layer's steps run
+	Pos     Pos
+}
+
+// Source is where a first layer starts. Exactly one field is set.
+type Source struct {
+	Bootstrap *Bootstrap `yaml:"bootstrap" doc:"Install a distribution from its packages into an empty layer."`
+}
+
+// Bootstrap installs a distribution's essential packages into an empty layer.
+type Bootstrap struct {
+	Distribution string   `yaml:"distribution" doc:"The distribution." enum:"debian"`
+	Repositories []string `yaml:"repositories" doc:"Names of the repositories to install from; the first one's suite is the distribution's."`
+	Recommends   bool     `yaml:"recommends" doc:"Whether recommended packages are installed as well."`
+}
+
+// Repository is a package repository.
+type Repository struct {
+	Type       string   `yaml:"type" doc:"Kind of repository." enum:"apt,rpm"`
+	URL        string   `yaml:"url" doc:"Where it is. Without it, the mirror that this machine's own apt uses; the image then does not name the repository."`
+	Suite      string   `yaml:"suite" doc:"Suite or code name of an apt repository."`
+	Components []string `yaml:"components" doc:"Components of an apt repository." default:"[main]"`
+	Key        string   `yaml:"key" doc:"Keyring that signs it, a file below the project's directory. Without it, the distribution's own."`
+	Trusted    bool     `yaml:"trusted" doc:"Take packages without checking a signature. Recorded in the image."`
+}
+
+// Secret is a value that steps may read and that never enters a layer, a log
+// or a label. Exactly one field is set.
+type Secret struct {
+	File string `yaml:"file" doc:"Read the secret from this file."`
+	Env  string `yaml:"env" doc:"Read the secret from this environment variable."`
+}
+
+// Image is a named leaf that people use: a node, the artifacts made of it and
+// the tests that a booted guest must pass.
+type Image struct {
+	Name      string
+	Node      NodeID
+	Artifacts []Artifact
+	Cmdline   string // kernel command line, without what fetches the root
+	Kernel    string // version of the kernel to take; "" means the newest
+	Tests     []Test
+	Pos       Pos
+}
+
+// ArtifactType names a form in which an image leaves Strata.
+type ArtifactType string
+
+// The artifacts that Strata makes.
+const (
+	Squashfs ArtifactType = "squashfs"
+	Erofs    ArtifactType = "erofs"
+	Tar      ArtifactType = "tar"
+	Dir      ArtifactType = "dir"
+	OCI      ArtifactType = "oci"
+	Kernel   ArtifactType = "kernel"
+	Initrd   ArtifactType = "initrd"
+)
+
+// Artifact is one form of an image with its settings. The zero value of a
+// setting means the default that docs/benchmarks.md gives the reason for.
+type Artifact struct {
+	Type        ArtifactType `yaml:"type" doc:"What to make." enum:"squashfs,erofs,tar,dir,oci,kernel,initrd"`
+	Compression string       `yaml:"compression" doc:"Compressor of a squashfs (zstd, gzip, xz, lz4) or an erofs (none, lz4, lz4hc, lzma, zstd)." enum:"none,zstd,gzip,xz,lz4,lz4hc,lzma"`
+	Level       int          `yaml:"level" doc:"The compressor's level."`
+	BlockSize   int          `yaml:"block_size" doc:"Block size of a squashfs in bytes: a power of two from 4096 to 1048576."`
+}
+
+// Test is a command that must succeed inside a booted image.
+type Test struct {
+	Name    string `yaml:"name" doc:"What the test shows, as a sentence."`
+	Run     string `yaml:"run" doc:"Shell command, run as root in the booted guest; exit status 0 passes."`
+	Timeout int    `yaml:"timeout" doc:"Seconds until the test counts as failed." default:"60"`
+}

@@ -1,0 +1,172 @@
+package layer
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Step is one thing that is done to a layer's tree. Its value decides the
+// node's key, so a step holds only what was asked for.
+type Step interface {
+	// Kind names the step by the key that people write: "packages", "run".
+	Kind() string
+	// Title says in a few words what it does.
+	Title() string
+}
+
+// Repositories makes package repositories known to the layer and its children.
+type Repositories struct {
+	Names []string
+	// Definitions of the named repositories, in the same order.
+	Definitions []Repository
+}
+
+// Remove removes packages.
+type Remove struct {
+	Packages []string
+}
+
+// Packages installs packages.
+type Packages struct {
+	Install      []string `yaml:"install" doc:"Packages: a name, name=version with * as wildcard, or the path of a local package file below the project's directory."`
+	NoRecommends bool     `yaml:"no_recommends" doc:"Leave out recommended packages (apt's --no-install-recommends)."`
+}
+
+// Files puts files, trees and rendered templates into the tree.
+type Files struct {
+	Files []File
+}
+
+// File is one file or tree. Exactly one of Src and Content is set.
+type File struct {
+	Src      string  `yaml:"src" doc:"File or directory below the project's directory."`
+	Content  *string `yaml:"content" doc:"The file's content, written in place."`
+	Dest     string  `yaml:"dest" doc:"Absolute path in the image. With a trailing slash, the directory that receives src."`
+	Mode     string  `yaml:"mode" doc:"Permissions in octal, as a string: \"0644\". Without it, those of src, or 0644."`
+	Owner    string  `yaml:"owner" doc:"User by name (looked up in the image) or number." default:"root"`
+	Group    string  `yaml:"group" doc:"Group by name (looked up in the image) or number." default:"root"`
+	Template bool    `yaml:"template" doc:"Render as a Go template with .Node, .Layer, .Variant, .Arch, .Cluster, .Groups, .Env and .Labels."`
+}
+
+// Playbooks runs Ansible playbooks against the tree.
+type Playbooks struct {
+	Playbooks         []string       `yaml:"playbooks" doc:"Playbooks, in order."`
+	Groups            []string       `yaml:"groups" doc:"Inventory groups that the node belongs to, in addition to its parent's."`
+	ExtraVars         map[string]any `yaml:"extra_vars" doc:"Variables that win over all others."`
+	Tags              []string       `yaml:"tags" doc:"Run only tasks with these tags."`
+	SkipTags          []string       `yaml:"skip_tags" doc:"Leave out tasks with these tags."`
+	VaultPasswordFile string         `yaml:"vault_password_file" doc:"File with the vault's password."`
+	RolesPath         []string       `yaml:"roles_path" doc:"Directories that hold roles, before those of ansible.cfg."`
+	Collections       []string       `yaml:"collections" doc:"Directories that hold ansible_collections."`
+	Config            string         `yaml:"config" doc:"The ansible.cfg to use. Without it, the one in the project's directory, if any."`
+}
+
+// Run runs commands in the tree, in order.
+type Run struct {
+	Commands []Command
+}
+
+// Command is a shell command or a script. Exactly one of Command and Script is set.
+type Command struct {
+	Command string            `yaml:"command" doc:"Shell command, run with sh -ec in the image."`
+	Script  string            `yaml:"script" doc:"Script below the project's directory; its first line says what runs it."`
+	Env     map[string]string `yaml:"env" doc:"Environment, in addition to the layer's."`
+	Network string            `yaml:"network" doc:"host: the machine's network; none: only a loopback device." enum:"host,none" default:"host"`
+	Kernel  string            `yaml:"kernel" doc:"What uname -r says: host, or image for the newest kernel installed in the image." enum:"host,image" default:"host"`
+}
+
+// Services says which systemd units start at boot.
+type Services struct {
+	Enable  []string `yaml:"enable" doc:"Units to enable."`
+	Disable []string `yaml:"disable" doc:"Units to disable."`
+	Mask    []string `yaml:"mask" doc:"Units to mask."`
+}
+
+// Kind implements Step.
+func (Repositories) Kind() string { return "repositories" }
+
+// Kind implements Step.
+func (Remove) Kind() string { return "remove" }
+
+// Kind implements Step.
+func (Packages) Kind() string { return "packages" }
+
+// Kind implements Step.
+func (Files) Kind() string { return "files" }
+
+// Kind implements Step.
+func (Playbooks) Kind() string { return "ansible" }
+
+// Kind implements Step.
+func (Run) Kind() string { return "run" }
+
+// Kind implements Step.
+func (Services) Kind() string { return "services" }
+
+// Title implements Step.
+func (s Repositories) Title() string { return "repositories " + strings.Join(s.Names, " ") }
+
+// Title implements Step.
+func (s Remove) Title() string { return "remove " + abridge(s.Packages) }
+
+// Title implements Step.
+func (s Packages) Title() string { return "packages " + abridge(s.Install) }
+
+// Title implements Step.
+func (s Files) Title() string {
+	dests := make([]string, len(s.Files))
+	for i, f := range s.Files {
+		dests[i] = f.Dest
+	}
+	return "files " + abridge(dests)
+}
+
+// Title implements Step.
+func (s Playbooks) Title() string { return "ansible " + strings.Join(s.Playbooks, " ") }
+
+// Title implements Step.
+func (s Run) Title() string {
+	first := ""
+	if len(s.Commands) > 0 {
+		first = s.Commands[0].Title()
+	}
+	if more := len(s.Commands) - 1; more > 0 {
+		return fmt.Sprintf("run %s and %d more", first, more)
+	}
+	return "run " + first
+}
+
+// Title is the first line of the command, or the script's path.
+func (c Command) Title() string {
+	if c.Script != "" {
+		return c.Script
+	}
+	line, _, more := strings.Cut(strings.TrimSpace(c.Command), "\n")
+	if more {
+		line += " …"
+	}
+	return line
+}
+
+// Title implements Step.
+func (s Services) Title() string {
+	var parts []string
+	for _, p := range []struct {
+		verb  string
+		units []string
+	}{{"enable", s.Enable}, {"disable", s.Disable}, {"mask", s.Mask}} {
+		if len(p.units) > 0 {
+			parts = append(parts, p.verb+" "+abridge(p.units))
+		}
+	}
+	return "services " + strings.Join(parts, ", ")
+}
+
+// abridge names the first few words of a list and counts the rest.
+func abridge(words []string) string {
+	const most = 4
+	if len(words) <= most {
+		return strings.Join(words, " ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(words[:most], " "), len(words)-most)
+}
