@@ -7,7 +7,10 @@
 // The struct tags are read by package recipe: "yaml" names the key that people
 // write, "doc" is the sentence that the JSON Schema and the configuration
 // reference show for it, "enum" its legal values, "default" the value that the
-// zero value stands for.
+// zero value stands for, "required" that it must be written, "min" the smallest
+// number, "format" what a string has to look like (package recipe has the list),
+// "keys" the same for the keys of a map; of the keys with the same "oneof",
+// exactly one must be written.
 package layer
 
 import (
@@ -66,8 +69,8 @@ func (p Pos) String() string {
 
 // Cluster names the cluster that a project builds images for.
 type Cluster struct {
-	Name  string `yaml:"name" doc:"Name of the cluster; images are named after it."`
-	Short string `yaml:"short" doc:"Short form of the name, for host names and templates."`
+	Name  string `yaml:"name" doc:"Name of the cluster; images are named after it." required:"true" format:"label"`
+	Short string `yaml:"short" doc:"Short form of the name, for host names and templates." format:"label"`
 }
 
 // Project is a whole configuration, resolved: every node knows its parent and
@@ -125,26 +128,26 @@ type Source struct {
 
 // Bootstrap installs a distribution's essential packages into an empty layer.
 type Bootstrap struct {
-	Distribution string   `yaml:"distribution" doc:"The distribution." enum:"debian"`
-	Repositories []string `yaml:"repositories" doc:"Names of the repositories to install from; the first one's suite is the distribution's."`
+	Distribution string   `yaml:"distribution" doc:"The distribution." enum:"debian" required:"true"`
+	Repositories []string `yaml:"repositories" doc:"Names of the repositories to install from; the first one's suite is the distribution's." required:"true" format:"repository"`
 	Recommends   bool     `yaml:"recommends" doc:"Whether recommended packages are installed as well."`
 }
 
 // Repository is a package repository.
 type Repository struct {
-	Type       string   `yaml:"type" doc:"Kind of repository." enum:"apt,rpm"`
-	URL        string   `yaml:"url" doc:"Where it is. Without it, the mirror that this machine's own apt uses; the image then does not name the repository."`
-	Suite      string   `yaml:"suite" doc:"Suite or code name of an apt repository."`
-	Components []string `yaml:"components" doc:"Components of an apt repository." default:"[main]"`
-	Key        string   `yaml:"key" doc:"Keyring that signs it, a file below the project's directory. Without it, the distribution's own."`
+	Type       string   `yaml:"type" doc:"Kind of repository." enum:"apt,rpm" required:"true"`
+	URL        string   `yaml:"url" doc:"Where it is. Without it, the mirror that this machine's own apt uses; the image then does not name the repository." format:"url"`
+	Suite      string   `yaml:"suite" doc:"Suite or code name of an apt repository." format:"word"`
+	Components []string `yaml:"components" doc:"Components of an apt repository." default:"[main]" format:"word"`
+	Key        string   `yaml:"key" doc:"Keyring that signs it, a file below the project's directory. Without it, the distribution's own." format:"file"`
 	Trusted    bool     `yaml:"trusted" doc:"Take packages without checking a signature. Recorded in the image."`
 }
 
 // Secret is a value that steps may read and that never enters a layer, a log
 // or a label. Exactly one field is set.
 type Secret struct {
-	File string `yaml:"file" doc:"Read the secret from this file."`
-	Env  string `yaml:"env" doc:"Read the secret from this environment variable."`
+	File string `yaml:"file" doc:"Read the secret from this file, which may be anywhere on the machine that builds." oneof:"from"`
+	Env  string `yaml:"env" doc:"Read the secret from this environment variable." oneof:"from" format:"variable"`
 }
 
 // Image is a named leaf that people use: a node, the artifacts made of it and
@@ -176,15 +179,15 @@ const (
 // Artifact is one form of an image with its settings. The zero value of a
 // setting means the default that docs/benchmarks.md gives the reason for.
 type Artifact struct {
-	Type        ArtifactType `yaml:"type" doc:"What to make." enum:"squashfs,erofs,tar,dir,oci,kernel,initrd"`
+	Type        ArtifactType `yaml:"type" doc:"What to make." enum:"squashfs,erofs,tar,dir,oci,kernel,initrd" required:"true"`
 	Compression string       `yaml:"compression" doc:"Compressor of a squashfs (zstd, gzip, xz, lz4) or an erofs (none, lz4, lz4hc, lzma, zstd)." enum:"none,zstd,gzip,xz,lz4,lz4hc,lzma"`
-	Level       int          `yaml:"level" doc:"The compressor's level."`
-	BlockSize   int          `yaml:"block_size" doc:"Block size of a squashfs in bytes: a power of two from 4096 to 1048576."`
+	Level       int          `yaml:"level" doc:"The compressor's level." min:"1"`
+	BlockSize   int          `yaml:"block_size" doc:"Block size of a squashfs in bytes: a power of two from 4096 to 1048576." min:"4096"`
 }
 
 // Test is a command that must succeed inside a booted image.
 type Test struct {
-	Name    string `yaml:"name" doc:"What the test shows, as a sentence."`
-	Run     string `yaml:"run" doc:"Shell command, run as root in the booted guest; exit status 0 passes."`
-	Timeout int    `yaml:"timeout" doc:"Seconds until the test counts as failed." default:"60"`
+	Name    string `yaml:"name" doc:"What the test shows, as a sentence." required:"true"`
+	Run     string `yaml:"run" doc:"Shell command, run as root in the booted guest; exit status 0 passes." required:"true"`
+	Timeout int    `yaml:"timeout" doc:"Seconds until the test counts as failed." default:"60" min:"1"`
 }

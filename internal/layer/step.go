@@ -28,7 +28,7 @@ type Remove struct {
 
 // Packages installs packages.
 type Packages struct {
-	Install      []string `yaml:"install" doc:"Packages: a name, name=version with * as wildcard, or the path of a local package file below the project's directory."`
+	Install      []string `yaml:"install" doc:"Packages: a name, name=version with * as wildcard, or the path of a local package file below the project's directory." required:"true" format:"package"`
 	NoRecommends bool     `yaml:"no_recommends" doc:"Leave out recommended packages (apt's --no-install-recommends)."`
 }
 
@@ -39,26 +39,26 @@ type Files struct {
 
 // File is one file or tree. Exactly one of Src and Content is set.
 type File struct {
-	Src      string  `yaml:"src" doc:"File or directory below the project's directory."`
-	Content  *string `yaml:"content" doc:"The file's content, written in place."`
-	Dest     string  `yaml:"dest" doc:"Absolute path in the image. With a trailing slash, the directory that receives src."`
-	Mode     string  `yaml:"mode" doc:"Permissions in octal, as a string: \"0644\". Without it, those of src, or 0644."`
-	Owner    string  `yaml:"owner" doc:"User by name (looked up in the image) or number." default:"root"`
-	Group    string  `yaml:"group" doc:"Group by name (looked up in the image) or number." default:"root"`
+	Src      string  `yaml:"src" doc:"File or directory below the project's directory." oneof:"source" format:"path"`
+	Content  *string `yaml:"content" doc:"The file's content, written in place." oneof:"source" format:"content"`
+	Dest     string  `yaml:"dest" doc:"Absolute path in the image. With a trailing slash, the directory that receives src." required:"true" format:"absolute"`
+	Mode     string  `yaml:"mode" doc:"Permissions in octal, as a string: \"0644\". Without it, those of src, or 0644." format:"mode"`
+	Owner    string  `yaml:"owner" doc:"User by name (looked up in the image) or number." default:"root" format:"word"`
+	Group    string  `yaml:"group" doc:"Group by name (looked up in the image) or number." default:"root" format:"word"`
 	Template bool    `yaml:"template" doc:"Render as a Go template with .Node, .Layer, .Variant, .Arch, .Cluster, .Groups, .Env and .Labels."`
 }
 
 // Playbooks runs Ansible playbooks against the tree.
 type Playbooks struct {
-	Playbooks         []string       `yaml:"playbooks" doc:"Playbooks, in order."`
-	Groups            []string       `yaml:"groups" doc:"Inventory groups that the node belongs to, in addition to its parent's."`
+	Playbooks         []string       `yaml:"playbooks" doc:"Playbooks, in order." format:"file"`
+	Groups            []string       `yaml:"groups" doc:"Inventory groups that the node belongs to, in addition to its parent's." format:"group"`
 	ExtraVars         map[string]any `yaml:"extra_vars" doc:"Variables that win over all others."`
-	Tags              []string       `yaml:"tags" doc:"Run only tasks with these tags."`
-	SkipTags          []string       `yaml:"skip_tags" doc:"Leave out tasks with these tags."`
-	VaultPasswordFile string         `yaml:"vault_password_file" doc:"File with the vault's password."`
-	RolesPath         []string       `yaml:"roles_path" doc:"Directories that hold roles, before those of ansible.cfg."`
-	Collections       []string       `yaml:"collections" doc:"Directories that hold ansible_collections."`
-	Config            string         `yaml:"config" doc:"The ansible.cfg to use. Without it, the one in the project's directory, if any."`
+	Tags              []string       `yaml:"tags" doc:"Run only tasks with these tags." format:"word"`
+	SkipTags          []string       `yaml:"skip_tags" doc:"Leave out tasks with these tags." format:"word"`
+	VaultPasswordFile string         `yaml:"vault_password_file" doc:"File with the vault's password, which may be anywhere on the machine that builds."`
+	RolesPath         []string       `yaml:"roles_path" doc:"Directories that hold roles, before those of ansible.cfg." format:"dir"`
+	Collections       []string       `yaml:"collections" doc:"Directories that hold ansible_collections." format:"dir"`
+	Config            string         `yaml:"config" doc:"The ansible.cfg to use. Without it, the one in the project's directory, if any." format:"file"`
 }
 
 // Run runs commands in the tree, in order.
@@ -68,18 +68,18 @@ type Run struct {
 
 // Command is a shell command or a script. Exactly one of Command and Script is set.
 type Command struct {
-	Command string            `yaml:"command" doc:"Shell command, run with sh -ec in the image."`
-	Script  string            `yaml:"script" doc:"Script below the project's directory; its first line says what runs it."`
-	Env     map[string]string `yaml:"env" doc:"Environment, in addition to the layer's."`
+	Command string            `yaml:"command" doc:"Shell command, run with sh -ec in the image." oneof:"what"`
+	Script  string            `yaml:"script" doc:"Script below the project's directory; its first line says what runs it." oneof:"what" format:"file"`
+	Env     map[string]string `yaml:"env" doc:"Environment, in addition to the layer's." keys:"variable"`
 	Network string            `yaml:"network" doc:"host: the machine's network; none: only a loopback device." enum:"host,none" default:"host"`
 	Kernel  string            `yaml:"kernel" doc:"What uname -r says: host, or image for the newest kernel installed in the image." enum:"host,image" default:"host"`
 }
 
 // Services says which systemd units start at boot.
 type Services struct {
-	Enable  []string `yaml:"enable" doc:"Units to enable."`
-	Disable []string `yaml:"disable" doc:"Units to disable."`
-	Mask    []string `yaml:"mask" doc:"Units to mask."`
+	Enable  []string `yaml:"enable" doc:"Units to enable." format:"unit"`
+	Disable []string `yaml:"disable" doc:"Units to disable." format:"unit"`
+	Mask    []string `yaml:"mask" doc:"Units to mask." format:"unit"`
 }
 
 // Kind implements Step.

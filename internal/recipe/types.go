@@ -1,0 +1,92 @@
+package recipe
+
+import "github.com/strata-hpc/strata/internal/layer"
+
+// version is the version of the file format that this package reads.
+const version = 1
+
+// word is a string and where it is written.
+type word struct {
+	Text string
+	At   place
+}
+
+// entry is a value of a mapping whose keys are names that people choose, in
+// the order written. At is the place of the name.
+type entry[T any] struct {
+	Name  string
+	At    place
+	Value T
+}
+
+func (entry[T]) isEntry() {}
+
+// later is the value of a key that the design has and this version does not:
+// it is refused by name.
+type later struct{}
+
+// projectDoc is a strata.yaml.
+type projectDoc struct {
+	Strata    int           `yaml:"strata" doc:"Version of the file format." enum:"1" required:"true"`
+	Cluster   layer.Cluster `yaml:"cluster" doc:"The cluster that the images are for."`
+	Registry  string        `yaml:"registry" doc:"Registry, and path in it, through which layers and images are exchanged." format:"registry"`
+	Inventory string        `yaml:"inventory" doc:"Ansible inventory: a file or a directory below the project's directory." format:"path"`
+	Include   []word        `yaml:"include" doc:"More files of the recipe; * and ? stand for any characters but a slash. They hold repositories, layers and images only." format:"glob"`
+	includedDoc
+}
+
+// includedDoc is a file that a strata.yaml includes.
+type includedDoc struct {
+	Repositories []entry[layer.Repository] `yaml:"repositories" doc:"Package repositories by name." keys:"name"`
+	Layers       []entry[layerDoc]         `yaml:"layers" doc:"Layers by name." keys:"name"`
+	Images       []entry[imageDoc]         `yaml:"images" doc:"Images by name." keys:"name"`
+}
+
+// layerDoc is a layer as it is written.
+type layerDoc struct {
+	Parent       word                  `yaml:"parent" doc:"The node that the layer is put on. Where it names a layer that has variants, a variant stands on the variant of the same name."`
+	From         *fromDoc              `yaml:"from" doc:"Where a first layer starts, instead of a parent."`
+	Repositories []word                `yaml:"repositories" doc:"Names of the repositories that the layer and its children install from, in addition to its parent's." format:"repository"`
+	Remove       []string              `yaml:"remove" doc:"Packages to remove." format:"package-name"`
+	Packages     *layer.Packages       `yaml:"packages" doc:"Packages to install." short:"install"`
+	Groups       later                 `yaml:"groups" doc:"Package groups of an rpm distribution."`
+	Modules      later                 `yaml:"modules" doc:"Module streams of an rpm distribution."`
+	Files        []layer.File          `yaml:"files" doc:"Files, directory trees and templates to put into the layer."`
+	Ansible      *layer.Playbooks      `yaml:"ansible" doc:"Ansible playbooks to run against the layer."`
+	Run          []layer.Command       `yaml:"run" doc:"Commands and scripts to run in the layer." short:"command"`
+	Services     *layer.Services       `yaml:"services" doc:"The systemd units that start at boot."`
+	Env          map[string]string     `yaml:"env" doc:"Environment of every step of the layer, of its children and of the image." keys:"variable"`
+	Labels       map[string]string     `yaml:"labels" doc:"Labels of the image, also those of its children's." keys:"label-key"`
+	Secrets      []entry[layer.Secret] `yaml:"secrets" doc:"Values that the layer's steps read below /run/secrets, by file name. They never enter a layer, a log or a label." keys:"secret-name"`
+	Arch         word                  `yaml:"arch" doc:"Architecture by Debian's name. Without it, this machine's; the only one that can be built now." enum:"amd64,arm64,armhf,i386,ppc64el,riscv64,s390x"`
+	Repo         later                 `yaml:"repo" doc:"Git repository and ref that the layer's own files come from."`
+	Variants     []entry[variantDoc]   `yaml:"variants" doc:"The layer once per variant, each a node called LAYER-VARIANT." keys:"name"`
+}
+
+// variantDoc is what a layer's variant adds to the layer.
+type variantDoc struct {
+	Parent    word              `yaml:"parent" doc:"The node that the variant is put on, instead of the layer's parent."`
+	Groups    []string          `yaml:"groups" doc:"Ansible inventory groups of the node, in addition to its parent's and the layer's." format:"group"`
+	Env       map[string]string `yaml:"env" doc:"Environment, in addition to the layer's." keys:"variable"`
+	Labels    map[string]string `yaml:"labels" doc:"Labels, in addition to the layer's." keys:"label-key"`
+	ExtraVars map[string]any    `yaml:"extra_vars" doc:"Ansible extra variables, in addition to the layer's."`
+}
+
+// imageDoc is an image as it is written.
+type imageDoc struct {
+	Node      word             `yaml:"node" doc:"The node that the image is made of: a layer, or LAYER-VARIANT." required:"true"`
+	Artifacts []layer.Artifact `yaml:"artifacts" doc:"The forms that the image is exported in." short:"type" default:"[squashfs, kernel, initrd]"`
+	Cmdline   string           `yaml:"cmdline" doc:"Kernel command line, without what fetches the root file system." format:"line"`
+	Kernel    string           `yaml:"kernel" doc:"Version of the kernel to take. Without it, the newest in the image." format:"word"`
+	Tests     []layer.Test     `yaml:"tests" doc:"Commands that must succeed in the booted image."`
+}
+
+// fromDoc is the source of a first layer.
+type fromDoc struct {
+	layer.Source
+	Archive later `yaml:"archive" doc:"Unpack an archive."`
+	OCI     later `yaml:"oci" doc:"Start from a container image."`
+	Image   later `yaml:"image" doc:"Start from an image that was built before."`
+	Grab    later `yaml:"grab" doc:"Copy a running cluster node."`
+	Kiwi    later `yaml:"kiwi" doc:"Read a Kiwi recipe."`
+}

@@ -1,0 +1,116 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// The agent listens on a unix stream socket. A client opens one connection for
+// each request, sends one byte that carries its file descriptors (SCM_RIGHTS),
+// then the request as JSON; the agent answers with one JSON object and closes.
+// When the client goes away first, the agent kills what it was running.
+//
+// The Ansible connection plugin speaks the same protocol from Python.
+
+// request is what a client asks of the agent.
+type request struct {
+	Op      string        `json:"op"` // run, unpack, substitute, restore
+	Args    []string      `json:"args,omitempty"`
+	Env     []string      `json:"env,omitempty"`
+	Dir     string        `json:"dir,omitempty"`
+	TTY     bool          `json:"tty,omitempty"`     // the first descriptor is a terminal to control
+	Network string        `json:"network,omitempty"` // "none": a network namespace with a loopback device only
+	Uname   string        `json:"uname,omitempty"`   // what uname -r says, when not the host's
+	Files   []Placeholder `json:"files,omitempty"`
+}
+
+// reply is the agent's answer.
+type reply struct {
+	Status int    `json:"status"`          // of run: as a shell's $?
+	Error  string `json:"error,omitempty"` // the request itself could not be done
+}
+
+// call sends a request with descriptors and waits for the answer.
+func call(path string, req request, files ...*os.File) (reply, error) {
+	conn, err := dial(path)
+	if err != nil {
+		return reply{}, err
+	}
+	defer conn.Close()
+	return exchange(conn, req, files...)
+}
+
+func dial(path string) (*net.UnixConn, error) {
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("reach the sandbox: %w", err)
+	}
+	return conn, nil
+}
+
+func exchange(conn *net.UnixConn, req request, files ...*os.File) (reply, error) {
+	fds := make([]int, len(files))
+	for i, f := range files {
+		fds[i] = int(f.Fd())
+	}
+	if _, _, err := conn.WriteMsgUnix([]byte{0}, unix.UnixRights(fds...), nil); err != nil {
+		return reply{}, fmt.Errorf("send to the sandbox: %w", err)
+	}
+	if err := json.NewEncoder(conn).Encode(req); err != nil {
+		return reply{}, fmt.Errorf("send to the sandbox: %w", err)
+	}
+	var rep reply
+	if err := json.NewDecoder(conn).Decode(&rep); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
+			err = errors.New("it ended unexpectedly")
+		}
+		return reply{}, fmt.Errorf("hear from the sandbox: %w", err)
+	}
+	if rep.Error != "" {
+		return rep, errors.New(rep.Error)
+	}
+	return rep, nil
+}
+
+// receive reads a request and its descriptors. The caller closes the files.
+func receive(conn *net.UnixConn) (request, []*os.File, error) {
+	const mostFiles = 3
+	first, oob := make([]byte, 1), make([]byte, unix.CmsgSpace(mostFiles*4))
+	_, n, _, _, err := conn.ReadMsgUnix(first, oob)
+	if err != nil {
+		return request{}, nil, fmt.Errorf("receive request: %w", err)
+	}
+	var files []*os.File
+	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil {
+		return request{}, nil, fmt.Errorf("receive request: %w", err)
+	}
+	for i := range messages {
+		fds, err := unix.ParseUnixRights(&messages[i])
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			unix.CloseOnExec(fd)
+			files = append(files, os.NewFile(uintptr(fd), "descriptor of a request"))
+		}
+	}
+	var req request
+	if err := json.NewDecoder(conn).Decode(&req); err != nil {
+		closeAll(files)
+		return request{}, nil, fmt.Errorf("receive request: %w", err)
+	}
+	return req, files, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}

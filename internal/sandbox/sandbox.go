@@ -1,0 +1,360 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Spec says what a sandbox is made of. Directories must not be changed by
+// others while it lives.
+type Spec struct {
+	// Lower are the directories of the layers below, the topmost first.
+	Lower []string `json:"lower"`
+	// Upper receives what is written. Empty: the tree is read-only.
+	Upper string `json:"upper"`
+	// Scratch is an empty directory on Upper's file system, for overlayfs and
+	// for /tmp and /var/tmp of the sandbox. The caller removes it afterwards.
+	// With a read-only tree it only serves as a mount point.
+	Scratch string `json:"scratch"`
+	// Bare leaves out /proc, /sys, /dev, /run and /tmp: for a tree that is
+	// still empty, or one that is only looked at.
+	Bare     bool   `json:"bare"`
+	Hostname string `json:"hostname"`
+	// Mounts are bound in addition, below /run of the sandbox.
+	Mounts []Mount `json:"mounts"`
+	// Substitutes stand in the tree while it runs and are taken away by Finish.
+	Substitutes []Placeholder `json:"substitutes"`
+}
+
+// Mount binds a directory or file of this machine into the sandbox.
+type Mount struct {
+	Source   string `json:"source"`
+	Target   string `json:"target"` // absolute, below /run
+	ReadOnly bool   `json:"readOnly"`
+	// Scratch, when set, keeps Source as it is: an overlay's upper and work
+	// directories are made there, and what is written goes to Scratch/upper.
+	Scratch string `json:"scratch"`
+}
+
+// Sandbox is a mounted tree and the agent in it.
+type Sandbox struct {
+	cmd      *exec.Cmd
+	dir      string // holds the socket
+	socket   string
+	lifeline *os.File // closing it ends the agent
+	stderr   *tail
+	exited   chan struct{}
+}
+
+// Names under which this program starts itself again.
+const (
+	agentName  = "strata-sandbox"
+	launchName = "strata-launch"
+	userName   = "strata-userns"
+)
+
+// Init turns this process into one of the package's helpers if it was started
+// as one, and then does not return. Call it first thing in main.
+func Init() {
+	switch os.Args[0] {
+	case agentName:
+		agentMain()
+	case launchName:
+		launchMain()
+	case userName:
+		userMain()
+	}
+}
+
+// Start mounts the tree and starts its agent. Stop must be called.
+func Start(ctx context.Context, spec Spec) (*Sandbox, error) {
+	dir, err := os.MkdirTemp("", "strata-")
+	if err != nil {
+		return nil, fmt.Errorf("start sandbox: %w", err)
+	}
+	s := &Sandbox{dir: dir, socket: filepath.Join(dir, "agent"), stderr: &tail{}, exited: make(chan struct{})}
+	if err := s.start(ctx, spec); err != nil {
+		os.RemoveAll(dir)
+		return nil, fmt.Errorf("start sandbox: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Sandbox) start(ctx context.Context, spec Spec) error {
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.socket, Net: "unix"})
+	if err != nil {
+		return err
+	}
+	listener.SetUnlinkOnClose(false)
+	defer listener.Close()
+	socket, err := listener.File()
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	ours, theirs, err := socketpair()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(Executable)
+	cmd.Args = []string{agentName}
+	cmd.Env = []string{}
+	cmd.Dir = "/"
+	cmd.Stderr = s.stderr
+	cmd.ExtraFiles = []*os.File{socket, theirs}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
+		Pdeathsig:  syscall.SIGKILL,
+		Setsid:     true,
+	}
+	err = cmd.Start()
+	theirs.Close() // or its end would not be seen
+	if err != nil {
+		ours.Close()
+		if errors.Is(err, unix.EPERM) {
+			return noNamespaces(err)
+		}
+		return err
+	}
+	s.cmd, s.lifeline = cmd, ours
+	go func() { _ = cmd.Wait(); close(s.exited) }()
+
+	if err := s.configure(ctx, spec); err != nil {
+		s.kill()
+		return err
+	}
+	return nil
+}
+
+// configure hands the agent its spec and waits until the tree is mounted.
+func (s *Sandbox) configure(ctx context.Context, spec Spec) error {
+	stop := context.AfterFunc(ctx, func() { _ = s.cmd.Process.Kill() })
+	defer stop()
+	if err := json.NewEncoder(s.lifeline).Encode(spec); err != nil {
+		return fmt.Errorf("hand over its description: %w", err)
+	}
+	var rep reply
+	if err := json.NewDecoder(s.lifeline).Decode(&rep); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		<-s.exited
+		return fmt.Errorf("it ended while starting: %s", s.stderr)
+	}
+	if rep.Error != "" {
+		return errors.New(rep.Error)
+	}
+	return nil
+}
+
+// Root is a path of this machine at which the tree can be read while the
+// sandbox lives. What is below it must be opened confined, as an image may
+// hold links that point anywhere: see OpenIn.
+func (s *Sandbox) Root() string { return fmt.Sprintf("/proc/%d/root", s.cmd.Process.Pid) }
+
+// Socket is the path at which the agent listens.
+func (s *Sandbox) Socket() string { return s.socket }
+
+// RunOptions are the extras of Run.
+type RunOptions struct {
+	NoNetwork bool   // only a loopback device
+	Uname     string // what uname -r says; empty: the machine's kernel
+}
+
+// Run runs a program in the tree to its end. Error as Host's.
+func (s *Sandbox) Run(ctx context.Context, c Cmd, opts RunOptions) error {
+	if len(c.Args) == 0 {
+		return errors.New("run in sandbox: no arguments")
+	}
+	t := &tail{next: c.Stderr}
+	in, out, errw, wait, err := pipes(c.Stdin, c.Stdout, t)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", c.Args[0], err)
+	}
+	req := request{Op: "run", Args: c.Args, Env: c.Env, Dir: c.Dir, Uname: opts.Uname}
+	if req.Env == nil {
+		req.Env = Environ(nil)
+	}
+	if opts.NoNetwork {
+		req.Network = "none"
+	}
+	rep, err := s.call(ctx, req, in, out, errw)
+	closeAll([]*os.File{in, out, errw})
+	wait()
+	if err != nil {
+		return fmt.Errorf("run %s: %w", c.Args[0], err)
+	}
+	if rep.Status != 0 {
+		return &ExitError{Program: c.Args[0], Status: rep.Status, Output: t.String()}
+	}
+	return nil
+}
+
+// Unpack unpacks a tar stream into the tree. Owners given only by name are
+// looked up in the tree's own passwd and group. Directories that the tree has
+// as links stay links.
+func (s *Sandbox) Unpack(ctx context.Context, r io.Reader) error {
+	in, out, errw, wait, err := pipes(r, nil, nil)
+	if err != nil {
+		return fmt.Errorf("unpack into sandbox: %w", err)
+	}
+	_, err = s.call(ctx, request{Op: "unpack"}, in, out, errw)
+	closeAll([]*os.File{in, out, errw})
+	wait()
+	if err != nil {
+		return fmt.Errorf("unpack into sandbox: %w", err)
+	}
+	return nil
+}
+
+// Finish kills what still runs in the tree, takes the substitutes away, and
+// stops. After it, Upper holds just what was done.
+func (s *Sandbox) Finish(ctx context.Context) error {
+	_, err := s.call(ctx, request{Op: "restore"})
+	if err != nil {
+		err = fmt.Errorf("finish sandbox: %w", err)
+	}
+	return errors.Join(err, s.Stop())
+}
+
+// Stop ends everything in the sandbox and unmounts it.
+func (s *Sandbox) Stop() error {
+	s.kill()
+	return os.RemoveAll(s.dir)
+}
+
+func (s *Sandbox) kill() {
+	s.lifeline.Close()
+	_ = s.cmd.Process.Kill()
+	<-s.exited
+}
+
+func (s *Sandbox) call(ctx context.Context, req request, files ...*os.File) (reply, error) {
+	conn, err := dial(s.socket)
+	if err != nil {
+		return reply{}, errors.Join(ctx.Err(), err)
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	rep, err := exchange(conn, req, files...)
+	if ctx.Err() != nil {
+		return rep, ctx.Err()
+	}
+	return rep, err
+}
+
+// Environ is the standard environment of a step, with more variables added.
+func Environ(more []string) []string {
+	return append([]string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=/root",
+		"USER=root",
+		"LOGNAME=root",
+		"SHELL=/bin/sh",
+		"LANG=C.UTF-8",
+		"LC_ALL=C.UTF-8",
+		"TERM=dumb",
+		"DEBIAN_FRONTEND=noninteractive",
+		"DEBCONF_NONINTERACTIVE_SEEN=true",
+		"SYSTEMD_OFFLINE=1",
+	}, more...)
+}
+
+// grace is how long the output of a finished command is still read when a
+// process that it left behind holds it open.
+const grace = 200 * time.Millisecond
+
+// pipes makes the descriptors of a command out of readers and writers; wait
+// returns when all output has arrived. The caller closes the files first.
+func pipes(stdin io.Reader, stdout, stderr io.Writer) (in, out, errw *os.File, wait func(), err error) {
+	var done []chan struct{}
+	var ends []*os.File
+	output := func(w io.Writer) (*os.File, error) {
+		if w == nil {
+			return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		}
+		r, pw, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		finished := make(chan struct{})
+		go func() { _, _ = io.Copy(w, r); close(finished) }()
+		done, ends = append(done, finished), append(ends, r)
+		return pw, nil
+	}
+	if in, err = input(stdin); err != nil {
+		return nil, nil, nil, nil, err
+	}
+	if out, err = output(stdout); err != nil {
+		in.Close()
+		return nil, nil, nil, nil, err
+	}
+	if errw, err = output(stderr); err != nil {
+		in.Close()
+		out.Close()
+		return nil, nil, nil, nil, err
+	}
+	return in, out, errw, func() {
+		for i, finished := range done {
+			select {
+			case <-finished:
+			case <-time.After(grace):
+				_ = ends[i].SetReadDeadline(time.Now())
+				<-finished
+			}
+			ends[i].Close()
+		}
+	}, nil
+}
+
+// input makes a descriptor that delivers r's bytes.
+func input(r io.Reader) (*os.File, error) {
+	switch r := r.(type) {
+	case nil:
+		return os.Open(os.DevNull)
+	case *os.File:
+		fd, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			return nil, err
+		}
+		return os.NewFile(uintptr(fd), r.Name()), nil
+	}
+	pr, pw, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	go func() { _, _ = io.Copy(pw, r); pw.Close() }()
+	return pr, nil
+}
+
+func socketpair() (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make socket pair: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "lifeline"), os.NewFile(uintptr(fds[1]), "lifeline"), nil
+}
+
+// Variables turns a map into sorted KEY=value.
+func Variables(env map[string]string) []string {
+	list := make([]string, 0, len(env))
+	for k, v := range env {
+		list = append(list, k+"="+v)
+	}
+	slices.Sort(list)
+	return list
+}
