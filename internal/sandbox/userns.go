@@ -57,7 +57,9 @@ func runInUserNamespace() (int, error) {
 	}
 	cmd := exec.Command(Executable, os.Args...)
 	cmd.Args = append([]string{userName}, os.Args...)
-	cmd.Env = append(os.Environ(), inUserns+"=1")
+	// The last two tell containers/storage whose store it is.
+	cmd.Env = append(os.Environ(), inUserns+"=1",
+		"_CONTAINERS_USERNS_CONFIGURED=done", fmt.Sprintf("_CONTAINERS_ROOTLESS_UID=%d", os.Geteuid()))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{r}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, Pdeathsig: syscall.SIGKILL}

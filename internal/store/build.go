@@ -1,0 +1,201 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/vbatts/tar-split/tar/asm"
+	tsstorage "github.com/vbatts/tar-split/tar/storage"
+	"go.podman.io/storage"
+	drivers "go.podman.io/storage/drivers"
+	"go.podman.io/storage/pkg/archive"
+
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/tarball"
+)
+
+// Staging is where a layer is built.
+type Staging struct {
+	Upper   string   // receives what the layer adds: an overlay's upper directory
+	Lower   []string // the parent's directories, topmost first
+	Scratch string   // an empty directory on the same file system, removed afterwards
+}
+
+// Layer is a committed layer.
+type Layer struct {
+	ID     string       // in containers/storage
+	DiffID layer.Digest // of its uncompressed tar
+	Size   int64        // of that tar, in bytes
+}
+
+// AddLayer lets fill build a layer on top of parent ("" for a first layer) and
+// commits what it wrote. Nothing is copied: the staging directory becomes the
+// layer. A layer of the same content is there only once. If fill fails, nothing
+// is committed and its error is returned as it is.
+func (s *Store) AddLayer(ctx context.Context, parent string, fill func(Staging) error) (Layer, error) {
+	lower, err := s.dirs(parent)
+	if err != nil {
+		return Layer{}, err
+	}
+	unlock, err := s.lock("staging")
+	if err != nil {
+		return Layer{}, err
+	}
+	d := &differ{ctx: ctx, lower: lower, fill: fill, locked: unlock}
+	defer d.unlock()
+	out, err := s.st.PrepareStagedLayer(nil, d)
+	if err != nil {
+		// Its lock is gone already; what it wrote goes now.
+		return Layer{}, errors.Join(err, d.discard())
+	}
+	staged := filepath.Dir(out.Target)
+	defer os.RemoveAll(staged)
+	id := layerID(parent, out.UncompressedDigest)
+	added := Layer{ID: id, DiffID: layer.Digest(out.UncompressedDigest), Size: out.Size}
+	if s.st.Exists(id) {
+		return added, s.st.CleanupStagedLayer(out)
+	}
+	_, err = s.st.ApplyStagedLayer(storage.ApplyStagedLayerOptions{
+		ID: id, ParentLayer: parent, DiffOutput: out, DiffOptions: &drivers.ApplyDiffWithDifferOpts{},
+	})
+	if errors.Is(err, storage.ErrDuplicateID) {
+		return added, s.st.CleanupStagedLayer(out) // another process was faster
+	}
+	if err != nil {
+		return Layer{}, fmt.Errorf("commit layer: %w", err)
+	}
+	return added, nil
+}
+
+// layerID derives the id as c/image does for layers that it pulls, so that a
+// layer that is built and one that is pulled are the same one.
+func layerID(parent string, diffID digest.Digest) string {
+	if parent == "" {
+		return diffID.Encoded()
+	}
+	return digest.FromString(parent + "+" + diffID.Encoded()).Encoded()
+}
+
+// dirs returns the directories of a layer and those below it, topmost first.
+func (s *Store) dirs(id string) ([]string, error) {
+	var dirs []string
+	for id != "" {
+		l, err := s.st.Layer(id)
+		if err != nil {
+			return nil, fmt.Errorf("find layer %s: %w", id, err)
+		}
+		dir, err := s.st.DifferTarget(id)
+		if err != nil {
+			return nil, fmt.Errorf("find layer %s: %w", id, err)
+		}
+		dirs, id = append(dirs, dir), l.Parent
+	}
+	return dirs, nil
+}
+
+// differ is a layer build in the form that containers/storage asks for.
+type differ struct {
+	ctx    context.Context
+	lower  []string
+	fill   func(Staging) error
+	locked func()
+	dest   string
+}
+
+func (d *differ) unlock() {
+	if d.locked != nil {
+		d.locked()
+		d.locked = nil
+	}
+}
+
+// Close implements drivers.Differ.
+func (d *differ) Close() error { return nil }
+
+func (d *differ) discard() error {
+	if d.dest == "" {
+		return nil
+	}
+	return os.RemoveAll(filepath.Dir(d.dest))
+}
+
+// ApplyDiff implements drivers.Differ: it builds in dest and tells what came out.
+func (d *differ) ApplyDiff(dest string, _ *archive.TarOptions, _ *drivers.DifferOptions) (drivers.DriverWithDifferOutput, error) {
+	d.unlock() // the staging directory's own lock protects it from now on
+	d.dest = dest
+	var none drivers.DriverWithDifferOutput
+	scratch := filepath.Join(filepath.Dir(dest), "scratch")
+	if err := os.Mkdir(scratch, 0o700); err != nil {
+		return none, err
+	}
+	if err := os.Chmod(dest, 0o755); err != nil {
+		return none, err
+	}
+	// File systems take their times from a coarse clock, which lags a little.
+	start := time.Now().Add(-50 * time.Millisecond)
+	if err := d.fill(Staging{Upper: dest, Lower: d.lower, Scratch: scratch}); err != nil {
+		return none, err
+	}
+	if err := os.RemoveAll(scratch); err != nil {
+		return none, err
+	}
+	if err := seal(dest, d.lower, start); err != nil {
+		return none, err
+	}
+	if err := d.ctx.Err(); err != nil {
+		return none, err
+	}
+	return describe(dest)
+}
+
+// describe streams a sealed layer once: for its digest, and for the record of
+// the tar stream (tar-split) from which a push makes the same bytes again.
+func describe(dir string) (drivers.DriverWithDifferOutput, error) {
+	var out drivers.DriverWithDifferOutput
+	record, err := os.CreateTemp(filepath.Dir(dir), "tar-split-")
+	if err != nil {
+		return out, err
+	}
+	os.Remove(record.Name())
+	buffered := bufio.NewWriterSize(record, 1<<20)
+	pr, pw := io.Pipe()
+	split, err := asm.NewInputTarStream(pr, tsstorage.NewJSONPacker(buffered), tsstorage.NewDiscardFilePutter())
+	if err != nil {
+		return out, err
+	}
+	written := make(chan error, 1)
+	ids := owners{uids: map[uint32]bool{}, gids: map[uint32]bool{}}
+	go func() {
+		w := bufio.NewWriterSize(pw, 1<<20)
+		err := tarball.Write(w, dir, tarball.Options{Root: true, Overlay: true, Entry: ids.note})
+		if err == nil {
+			err = w.Flush()
+		}
+		pw.CloseWithError(err)
+		written <- err
+	}()
+	hash := sha256.New()
+	size, err := io.CopyBuffer(hash, struct{ io.Reader }{split}, make([]byte, 1<<20))
+	pr.CloseWithError(err)
+	if err = errors.Join(<-written, err, buffered.Flush()); err != nil {
+		record.Close()
+		return out, fmt.Errorf("digest layer: %w", err)
+	}
+	out.UncompressedDigest = digest.NewDigest(digest.SHA256, hash)
+	out.Size, out.TarSplit, out.Metadata = size, record, madeHere
+	out.UIDs, out.GIDs = ids.lists()
+	mode := os.FileMode(0o755)
+	out.RootDirMode = &mode
+	return out, nil
+}
+
+// madeHere marks a layer that gc may remove when nothing uses it.
+const madeHere = "strata"

@@ -1,0 +1,141 @@
+// Package store keeps layers and images on this machine, in the store that
+// Podman, Buildah and CRI-O use (containers/storage, overlay driver).
+//
+// It does not build: it lends a staging directory to whoever does, seals what
+// was written there, and commits it by a rename. It mounts nothing and talks to
+// no registry. A build that ends anywhere, even by kill -9, leaves nothing that
+// looks like an image; Open cleans up after it.
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.podman.io/storage"
+	drivers "go.podman.io/storage/drivers"
+	"go.podman.io/storage/types"
+
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// ErrNotFound says that the store has no such image.
+var ErrNotFound = errors.New("not in the store")
+
+// Store is an open store. Its methods may be called at the same time.
+type Store struct {
+	st     storage.Store
+	driver drivers.Driver
+	dir    string // Strata's own files: locks, artifacts, failed trees
+}
+
+// Open opens the store at root, or the user's own when root is "".
+func Open(root string) (*Store, error) {
+	opts, err := options(root)
+	if err != nil {
+		return nil, err
+	}
+	st, err := storage.GetStore(opts)
+	if err != nil {
+		return nil, fault.New(fault.Machine, "open store %s: %w", opts.GraphRoot, err).
+			WithHint("'strata doctor' says what this machine lacks; --store DIR takes another directory")
+	}
+	if name := st.GraphDriverName(); name != "overlay" {
+		return nil, fault.New(fault.Machine, "the store at %s uses the %s driver; Strata builds with overlay", st.GraphRoot(), name).
+			WithHint("set driver = \"overlay\" in storage.conf, or use --store DIR")
+	}
+	driver, err := st.GraphDriver()
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s := &Store{st: st, driver: driver, dir: filepath.Join(st.GraphRoot(), "strata")}
+	for _, dir := range []string{s.dir, s.locks(), s.ArtifactDir(), s.failedDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("open store: %w", err)
+		}
+	}
+	return s, nil
+}
+
+func options(root string) (types.StoreOptions, error) {
+	opts, err := types.DefaultStoreOptions()
+	if err != nil {
+		return opts, fault.New(fault.Machine, "read storage.conf: %w", err)
+	}
+	if root != "" {
+		abs, err := filepath.Abs(root)
+		if err != nil {
+			return opts, err
+		}
+		sum := sha256.Sum256([]byte(abs))
+		opts.GraphRoot, opts.ImageStore = abs, ""
+		opts.RunRoot = filepath.Join(filepath.Dir(opts.RunRoot), "strata-"+hex.EncodeToString(sum[:6]))
+		opts.GraphDriverOptions = slices.DeleteFunc(slices.Clone(opts.GraphDriverOptions), func(o string) bool {
+			return strings.Contains(o, "imagestore")
+		})
+	}
+	if opts.GraphDriverName == "" {
+		opts.GraphDriverName = "overlay"
+	}
+	// Its self-mount would stay behind in the machine's mount table.
+	opts.GraphDriverOptions = append(slices.Clone(opts.GraphDriverOptions), "overlay.skip_mount_home=true")
+	return opts, nil
+}
+
+// Root returns the store's directory.
+func (s *Store) Root() string { return s.st.GraphRoot() }
+
+// RunRoot returns the directory of the store's run-time state.
+func (s *Store) RunRoot() string { return s.st.RunRoot() }
+
+// ArtifactDir is where finished artifacts are kept.
+func (s *Store) ArtifactDir() string { return filepath.Join(s.dir, "artifacts") }
+
+func (s *Store) locks() string { return filepath.Join(s.dir, "locks") }
+
+func (s *Store) failedDir() string { return filepath.Join(s.dir, "failed") }
+
+// Close lets go of the store.
+func (s *Store) Close() error {
+	_, err := s.st.Shutdown(false)
+	if errors.Is(err, storage.ErrLayerUsedByContainer) {
+		err = nil // a container of Podman's is running from it
+	}
+	return err
+}
+
+// Prune removes what builds left that ended in the middle. Call it before this
+// process builds.
+func (s *Store) Prune() error {
+	unlock, err := s.lock("staging")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	entries, err := os.ReadDir(s.staging())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if err := s.pruneOne(filepath.Join(s.staging(), e.Name())); err != nil {
+			return fmt.Errorf("clean up after an earlier build: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) staging() string { return filepath.Join(s.st.GraphRoot(), "overlay", "staging") }
+
+// NodeImage names a node's image in the store.
+func NodeImage(cluster string, node layer.NodeID) string {
+	return "localhost/" + cluster + "/" + string(node)
+}
+
+// KeyTag is the tag under which a node is found by its key.
+func KeyTag(key layer.Key) string { return "key-" + string(key) }

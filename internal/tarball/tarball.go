@@ -1,0 +1,220 @@
+// Package tarball writes a directory tree as a tar stream that depends on the
+// tree alone: names in byte order, numeric owners, whole seconds, extended
+// attributes sorted. Equal trees give equal bytes, whatever the machine, the
+// time and the file system. What a tar cannot hold is an error, never left out.
+//
+// It does not compress, does not unpack, and knows nothing of layers or images
+// but how overlayfs marks what a layer takes away.
+package tarball
+
+import (
+	"archive/tar"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// xattrRecord begins the PAX record of an extended attribute: the form that
+// GNU tar, libarchive and the container tools read.
+const xattrRecord = "SCHILY.xattr."
+
+// Options adjust what Write writes. The zero value writes everything below the
+// root, without an entry for the root itself.
+type Options struct {
+	// Root asks for an entry "./" with the root's own mode, owner and attributes.
+	Root bool
+	// Overlay reads root as an upper directory of overlayfs: its marks of what
+	// is taken away become those of the OCI image specification.
+	Overlay bool
+	// Skip leaves out a path and all below it. Paths have no leading slash.
+	Skip func(path string) bool
+	// Entry may change a header before it is written; st is what it was made of.
+	Entry func(hdr *tar.Header, st *unix.Stat_t) error
+}
+
+// Write writes the tree at root to w, with the end-of-archive mark. The tree
+// must not change meanwhile. Files with several names are stored under the
+// first one in order, the others as hard links to it. A sparse file's holes
+// are written as zeros. A socket is an error, for tar has no type for it.
+func Write(w io.Writer, root string, opts Options) error {
+	t := &writer{tw: tar.NewWriter(w), opts: opts, first: map[inode]string{}, buf: make([]byte, 1<<20)}
+	if err := Walk(root, opts.Skip, t.entry); err != nil {
+		return fmt.Errorf("write tar: %w", err)
+	}
+	if err := t.tw.Close(); err != nil {
+		return fmt.Errorf("write tar: %w", err)
+	}
+	return nil
+}
+
+// Marks of the OCI image specification: a file of this name stands for a name
+// that is taken away, and for a directory of which nothing below shows through.
+const (
+	whiteout = ".wh."
+	opaque   = ".wh..wh..opq"
+)
+
+// IsWhiteout says whether a file is overlayfs's mark of a name taken away: a
+// character device 0:0.
+func IsWhiteout(st *unix.Stat_t) bool {
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0
+}
+
+// OfTheTree says whether an extended attribute belongs to a tree's content,
+// not to how this machine stores or labels it.
+func OfTheTree(name string) bool {
+	return !strings.HasPrefix(name, "trusted.overlay.") && !strings.HasPrefix(name, "user.overlay.") &&
+		name != "security.selinux"
+}
+
+// OpaqueXattrs are the attributes with the value "y" by which overlayfs marks
+// an opaque directory, outside and inside a user namespace.
+var OpaqueXattrs = []string{"trusted.overlay.opaque", "user.overlay.opaque"}
+
+type inode struct{ dev, ino uint64 }
+
+type writer struct {
+	tw    *tar.Writer
+	opts  Options
+	marks bool             // the directory that is being written is opaque
+	first map[inode]string // the name under which a file with several names was stored
+	buf   []byte
+}
+
+func (t *writer) entry(e *Entry) error {
+	if e.Path == "." && !t.opts.Root {
+		return nil
+	}
+	st, err := e.Stat()
+	if err != nil {
+		return err
+	}
+	if t.opts.Overlay && IsWhiteout(&st) {
+		return t.mark(path.Join(path.Dir(e.Path), whiteout+path.Base(e.Path)))
+	}
+	hdr, err := t.header(e, &st)
+	if err != nil {
+		return err
+	}
+	if t.opts.Entry != nil {
+		if err := t.opts.Entry(hdr, &st); err != nil {
+			return err
+		}
+	}
+	if err := t.tw.WriteHeader(hdr); err != nil {
+		return fmt.Errorf("store %s: %w", e.Path, err)
+	}
+	switch {
+	case hdr.Typeflag == tar.TypeReg && hdr.Size > 0:
+		return t.content(e, hdr.Size)
+	case hdr.Typeflag == tar.TypeDir && t.marks:
+		t.marks = false
+		return t.mark(path.Join(e.Path, opaque))
+	}
+	return nil
+}
+
+// mark writes an empty file that says what a layer takes away.
+func (t *writer) mark(name string) error {
+	hdr := &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: name, ModTime: time.Unix(0, 0)}
+	if err := t.tw.WriteHeader(hdr); err != nil {
+		return fmt.Errorf("store %s: %w", name, err)
+	}
+	return nil
+}
+
+// header describes an entry. All but a hard link carry their attributes.
+func (t *writer) header(e *Entry, st *unix.Stat_t) (*tar.Header, error) {
+	hdr := &tar.Header{
+		Format:  tar.FormatPAX,
+		Name:    e.Path,
+		Mode:    int64(st.Mode & 0o7777),
+		Uid:     int(st.Uid),
+		Gid:     int(st.Gid),
+		ModTime: time.Unix(st.Mtim.Sec, 0),
+	}
+	if err := t.setType(hdr, e, st); err != nil {
+		return nil, err
+	}
+	if hdr.Typeflag == tar.TypeLink {
+		return hdr, nil
+	}
+	names, err := e.XattrNames()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		value, err := e.Xattr(name)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(OpaqueXattrs, name) {
+			t.marks = t.opts.Overlay && string(value) == "y"
+		}
+		if !OfTheTree(name) {
+			continue
+		}
+		if hdr.PAXRecords == nil {
+			hdr.PAXRecords = map[string]string{}
+		}
+		hdr.PAXRecords[xattrRecord+name] = string(value)
+	}
+	return hdr, nil
+}
+
+func (t *writer) setType(hdr *tar.Header, e *Entry, st *unix.Stat_t) error {
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR && st.Nlink > 1 {
+		id := inode{uint64(st.Dev), st.Ino}
+		if name, ok := t.first[id]; ok {
+			hdr.Typeflag, hdr.Linkname = tar.TypeLink, name
+			return nil
+		}
+		t.first[id] = e.Path
+	}
+	var err error
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		hdr.Typeflag, hdr.Size = tar.TypeReg, st.Size
+	case unix.S_IFDIR:
+		hdr.Typeflag, hdr.Name = tar.TypeDir, e.Path+"/"
+	case unix.S_IFLNK:
+		hdr.Typeflag = tar.TypeSymlink
+		hdr.Linkname, err = e.Readlink()
+	case unix.S_IFIFO:
+		hdr.Typeflag = tar.TypeFifo
+	case unix.S_IFCHR:
+		hdr.Typeflag = tar.TypeChar
+	case unix.S_IFBLK:
+		hdr.Typeflag = tar.TypeBlock
+	default:
+		err = fmt.Errorf("store %s: tar cannot hold a file of type %s", e.Path, strings.Trim(e.Type().String(), "-"))
+	}
+	if e.Type()&fs.ModeDevice != 0 {
+		hdr.Devmajor, hdr.Devminor = int64(unix.Major(st.Rdev)), int64(unix.Minor(st.Rdev))
+	}
+	return err
+}
+
+// content copies exactly size bytes: a file that shrank is an error.
+func (t *writer) content(e *Entry, size int64) error {
+	f, err := e.Open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	// Hide tar.Writer's and os.File's own copy loops, which would not use buf.
+	n, err := io.CopyBuffer(struct{ io.Writer }{t.tw}, struct{ io.Reader }{io.LimitReader(f, size)}, t.buf)
+	if err == nil && n < size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return fmt.Errorf("store %s: %w", e.Path, err)
+	}
+	return nil
+}
