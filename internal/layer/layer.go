@@ -8,7 +8,7 @@
 // write, "doc" is the sentence that the JSON Schema and the configuration
 // reference show for it, "enum" its legal values, "default" the value that the
 // zero value stands for, "required" that it must be written, "min" the smallest
-// number, "format" what a string has to look like (package recipe has the list),
+// number or the shortest list, "format" what a string has to look like (package recipe has the list),
 // "keys" the same for the keys of a map; of the keys with the same "oneof",
 // exactly one must be written.
 package layer
@@ -113,12 +113,15 @@ type Node struct {
 	Arch    string // Debian's name of the architecture: amd64, arm64
 	Parent  NodeID
 	Source  *Source
-	Groups  []string          // Ansible groups: the parent's and the node's own, sorted
-	Steps   []Step            // in the order they are applied
-	Env     map[string]string // environment of every step and of the image: the parent's and the node's own
-	Labels  map[string]string // OCI labels: the parent's and the node's own
-	Secrets map[string]Secret // readable below /run/secrets while the layer's steps run
-	Pos     Pos
+	Groups  []string // Ansible groups: the parent's and the node's own, sorted
+	// Repositories are the names of the package repositories that the node's
+	// steps can use: the parent's, then its own.
+	Repositories []string
+	Steps        []Step            // in the order they are applied
+	Env          map[string]string // environment of every step and of the image: the parent's and the node's own
+	Labels       map[string]string // OCI labels: the parent's and the node's own
+	Secrets      map[string]Secret // readable below /run/secrets while the layer's steps run
+	Pos          Pos
 }
 
 // Source is where a first layer starts. Exactly one field is set.
@@ -129,7 +132,7 @@ type Source struct {
 // Bootstrap installs a distribution's essential packages into an empty layer.
 type Bootstrap struct {
 	Distribution string   `yaml:"distribution" doc:"The distribution." enum:"debian" required:"true"`
-	Repositories []string `yaml:"repositories" doc:"Names of the repositories to install from; the first one's suite is the distribution's." required:"true" format:"repository"`
+	Repositories []string `yaml:"repositories" doc:"Names of the repositories to install from; the first one's suite is the distribution's." required:"true" min:"1" format:"repository"`
 	Recommends   bool     `yaml:"recommends" doc:"Whether recommended packages are installed as well."`
 }
 

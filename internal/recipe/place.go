@@ -20,9 +20,11 @@ type file struct {
 	lines []string
 }
 
-// newFile splits a file's text into lines.
+// newFile splits a file's text into lines, at all that the YAML parser counts as
+// the end of one.
 func newFile(name string, order int, text string) *file {
-	return &file{name: name, order: order, text: text, lines: strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")}
+	ends := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+	return &file{name: name, order: order, text: text, lines: strings.Split(ends.Replace(text), "\n")}
 }
 
 // at returns a place in the file. Lines and columns count from 1, columns in

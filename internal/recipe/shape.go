@@ -34,12 +34,11 @@ type shape struct {
 	kind   kind
 	name   string   // kindMapping: how the schema and the reference call it
 	enum   []string // legal values
-	min    int      // least legal number; 0 means any
+	min    int      // least legal number, or length of a list; 0 means any
 	format string   // a key of formats, or ""
 	legal  *regexp.Regexp
 	elem   *shape // of a list, a dict or entries
 	keys   *shape // of a dict or entries: what its names look like
-	filled bool   // a list that must not be empty
 	fields []field
 	short  *field // a mapping that may also be written as only this field
 }
@@ -102,7 +101,7 @@ func (b *shaper) shape(t reflect.Type, tag reflect.StructTag) *shape {
 			value, _ := elem.FieldByName("Value")
 			return &shape{kind: kindEntries, keys: b.keys(tag), elem: b.shape(value.Type, "")}
 		}
-		return &shape{kind: kindList, elem: b.shape(t.Elem(), tag), filled: tag.Get("required") != ""}
+		return &shape{kind: kindList, elem: b.shape(t.Elem(), tag), min: least(tag)}
 	case reflect.Map:
 		if t.Elem().Kind() == reflect.Interface {
 			return &shape{kind: kindDict, keys: b.keys(tag), elem: &shape{kind: kindAny}}
@@ -125,13 +124,20 @@ func (b *shaper) leaf(k kind, tag reflect.StructTag) *shape {
 	if list := tag.Get("enum"); list != "" {
 		s.enum = strings.Split(list, ",")
 	}
-	s.min, _ = strconv.Atoi(tag.Get("min"))
+	if k == kindInt {
+		s.min = least(tag)
+	}
 	if f, ok := b.formats[s.format]; ok && f.pattern != "" {
 		s.legal = regexp.MustCompile(f.pattern)
 	} else if !ok && s.format != "" {
 		panic("recipe: no format " + s.format)
 	}
 	return s
+}
+
+func least(tag reflect.StructTag) int {
+	n, _ := strconv.Atoi(tag.Get("min")) // without the tag, 0
+	return n
 }
 
 func (b *shaper) keys(tag reflect.StructTag) *shape {

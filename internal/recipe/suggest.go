@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -26,6 +27,10 @@ func didYouMean(word string, candidates []string, intro string) string {
 	}
 	if len(candidates) == 0 {
 		return ""
+	}
+	const most = 12
+	if more := len(candidates) - most; more > 0 {
+		return fmt.Sprintf("%s %s and %d more", intro, strings.Join(candidates[:most], ", "), more)
 	}
 	return intro + " " + strings.Join(candidates, ", ")
 }

@@ -56,7 +56,7 @@ type layerDoc struct {
 	Run          []layer.Command       `yaml:"run" doc:"Commands and scripts to run in the layer." short:"command"`
 	Services     *layer.Services       `yaml:"services" doc:"The systemd units that start at boot."`
 	Env          map[string]string     `yaml:"env" doc:"Environment of every step of the layer, of its children and of the image." keys:"variable"`
-	Labels       map[string]string     `yaml:"labels" doc:"Labels of the image, also those of its children's." keys:"label-key"`
+	Labels       map[string]string     `yaml:"labels" doc:"Labels of the images that are made of the layer and of its children." keys:"label-key"`
 	Secrets      []entry[layer.Secret] `yaml:"secrets" doc:"Values that the layer's steps read below /run/secrets, by file name. They never enter a layer, a log or a label." keys:"secret-name"`
 	Arch         word                  `yaml:"arch" doc:"Architecture by Debian's name. Without it, this machine's; the only one that can be built now." enum:"amd64,arm64,armhf,i386,ppc64el,riscv64,s390x"`
 	Repo         later                 `yaml:"repo" doc:"Git repository and ref that the layer's own files come from."`

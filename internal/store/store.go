@@ -55,7 +55,7 @@ func Open(root string) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s := &Store{st: st, driver: driver, dir: filepath.Join(st.GraphRoot(), "strata")}
-	for _, dir := range []string{s.dir, s.locks(), s.ArtifactDir(), s.failedDir()} {
+	for _, dir := range []string{s.dir, s.locks(), s.ArtifactDir(), s.failedDir(), filepath.Join(s.dir, "logs")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
 		}

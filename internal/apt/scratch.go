@@ -1,0 +1,124 @@
+package apt
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Scratch is a directory in the cache in which one build downloads: overlays
+// on the lists and archives have their upper directories there.
+type Scratch struct {
+	Dir   string
+	cache *Cache
+	lock  *os.File
+}
+
+// Scratch makes one, and removes those that ended builds left.
+func (c *Cache) Scratch() (*Scratch, error) {
+	guard, err := os.OpenFile(filepath.Join(c.dir, "scratch.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		defer guard.Close()
+		err = unix.Flock(int(guard.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("use package cache: %w", err)
+	}
+	if err := c.prune(); err != nil {
+		return nil, fmt.Errorf("clean up package cache: %w", err)
+	}
+	dir, err := os.MkdirTemp(c.scratch(), "")
+	if err != nil {
+		return nil, fmt.Errorf("use package cache: %w", err)
+	}
+	lock, err := os.OpenFile(dir+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("use package cache: %w", err)
+	}
+	return &Scratch{Dir: dir, cache: c, lock: lock}, nil
+}
+
+// prune removes scratch directories whose lock nobody holds any more.
+func (c *Cache) prune() error {
+	locks, err := filepath.Glob(filepath.Join(c.scratch(), "*.lock"))
+	if err != nil {
+		return err
+	}
+	for _, path := range locks {
+		f, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			err = errors.Join(os.RemoveAll(strings.TrimSuffix(path, ".lock")), os.Remove(path))
+		}
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Lists gives the scratch directory lists of its own, as they are now, and
+// returns their directory.
+func (s *Scratch) Lists(repositories []Repository) (string, error) {
+	from, to := s.cache.Lists(repositories), filepath.Join(s.Dir, "lists")
+	if err := os.MkdirAll(filepath.Join(to, "partial"), 0o755); err != nil {
+		return "", fmt.Errorf("use package lists: %w", err)
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("use package lists: %w", err)
+	}
+	for _, e := range entries {
+		// Apt replaces lists, and never writes into one.
+		if e.Type().IsRegular() && e.Name() != "lock" {
+			if err := os.Link(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+				return "", fmt.Errorf("use package lists: %w", err)
+			}
+		}
+	}
+	return to, nil
+}
+
+// Keep moves the packages that apt downloaded to dir into the cache: those
+// that are what the signed lists of the repositories say, as a step may have
+// put anything there.
+func (s *Scratch) Keep(dir string, repositories []Repository) error {
+	packages, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+	if err != nil || len(packages) == 0 {
+		return err
+	}
+	sums, err := checksums(s.cache.Lists(repositories))
+	if err != nil {
+		return fmt.Errorf("keep downloaded packages: %w", err)
+	}
+	for _, path := range packages {
+		name := filepath.Base(path)
+		ok, err := matches(path, sums[name])
+		if err != nil {
+			return fmt.Errorf("keep downloaded packages: %w", err)
+		}
+		if !ok {
+			continue
+		}
+		if err := os.Rename(path, filepath.Join(s.cache.Archives(), name)); err != nil {
+			return fmt.Errorf("keep downloaded packages: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close removes the scratch directory.
+func (s *Scratch) Close() error {
+	err := errors.Join(os.RemoveAll(s.Dir), os.Remove(s.Dir+".lock"))
+	return errors.Join(err, s.lock.Close())
+}

@@ -1,0 +1,252 @@
+package artifact
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/sandbox"
+)
+
+func TestConsole(t *testing.T) {
+	for _, c := range []struct{ name, in, trouble, tail string }{
+		{"plain", "one\r\ntwo\r\n", "", "one\ntwo"},
+		{"colours", "[\x1b[0;32m  OK  \x1b[0m] Started \x1b[0;1;39mssh\x1b[0m.\r\n", "", "[  OK  ] Started ssh."},
+		{"bar", " 10% |*  |\r 99% |***|\r\nsaved\n", "", " 99% |***|\nsaved"},
+		{"panic", "x\n[ 1.0] Kernel panic - not syncing: VFS\nmore\n", "the kernel panicked", "x\n[ 1.0] Kernel panic - not syncing: VFS\nmore"},
+		{"prompt", "BusyBox\n(initramfs) ", "the initrd gave up and started its emergency shell", "BusyBox\n(initramfs)"},
+		{"invalid", "a\xff\x00b\n", "", "a?b"},
+	} {
+		for _, whole := range []bool{true, false} {
+			var out bytes.Buffer
+			var alarms []string
+			con := &console{next: &out, alarm: func(s string) { alarms = append(alarms, s) }}
+			if whole {
+				_, _ = io.WriteString(con, c.in)
+			} else {
+				for i := range len(c.in) {
+					_, _ = con.Write([]byte{c.in[i]})
+				}
+			}
+			if con.Tail() != c.tail || out.String() != c.in {
+				t.Errorf("%s: tail %q, passed on %q", c.name, con.Tail(), out.String())
+			}
+			if got := strings.Join(alarms, "|"); got != c.trouble {
+				t.Errorf("%s: alarm %q", c.name, got)
+			}
+		}
+	}
+	con := &console{}
+	for range 100 {
+		_, _ = io.WriteString(con, "line\n")
+	}
+	_, _ = io.WriteString(con, strings.Repeat("x", 10000))
+	if lines := strings.Split(con.Tail(), "\n"); len(lines) != consoleLines+1 || len(lines[consoleLines]) != consoleLength {
+		t.Errorf("the tail has %d lines", len(lines))
+	}
+}
+
+func TestBootCmdline(t *testing.T) {
+	const url = "http://10.0.2.2:1/x/rootfs.squashfs"
+	for _, c := range []struct {
+		cmdline, fetch, want string
+		tty                  int
+	}{
+		{"", liveBoot, "console=ttyS0 boot=live fetch=" + url + " ip=dhcp systemd.debug_shell=1 systemd.default_debug_tty=ttyS1", 1},
+		{"quiet console=ttyS0,115200n8", dracutLive, "quiet console=ttyS0,115200n8 root=live:" + url + " ip=dhcp rd.neednet=1 systemd.debug_shell=1 systemd.default_debug_tty=ttyS1", 1},
+		{"console=tty0 console=ttyS1", liveBoot, "console=tty0 console=ttyS1 console=ttyS0 boot=live fetch=" + url + " ip=dhcp systemd.debug_shell=1 systemd.default_debug_tty=ttyS2", 2},
+	} {
+		got, tty, err := bootCmdline(c.cmdline, c.fetch, url)
+		if err != nil || got != c.want || tty != c.tty {
+			t.Errorf("%q: %q, %d, %v", c.cmdline, got, tty, err)
+		}
+	}
+	if _, _, err := bootCmdline("console=ttyS1 console=ttyS2 console=ttyS3", liveBoot, url); err == nil {
+		t.Error("no serial line is left, and no error")
+	}
+}
+
+// fakeGuest is a shell of this machine in the guest's place: on a terminal of
+// its own, as the debug shell is, where script(1) is installed.
+func fakeGuest(t *testing.T, args ...string) *guest {
+	t.Helper()
+	needTools(t, args[0])
+	ctx, cancel := context.WithCancel(context.Background())
+	ours, theirs := net.Pipe()
+	p, err := sandbox.StartHost(ctx, sandbox.Cmd{Args: args, Stdin: theirs, Stdout: theirs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cancel(); ours.Close(); theirs.Close(); _ = p.Wait() })
+	return newGuest(ctx, ours, t.TempDir())
+}
+
+func TestGuest(t *testing.T) {
+	for name, args := range map[string][]string{
+		"pipe":     {"sh"},
+		"terminal": {"script", "-qfec", "bash -i", "/dev/null"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := fakeGuest(t, args...)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if err := g.Ready(ctx); err != nil {
+				t.Fatal(err)
+			}
+			long := strings.Repeat("# a long script\n", 1000)
+			for _, c := range []struct {
+				script, output string
+				status         int
+				limit          time.Duration
+			}{
+				{"echo hello", "hello\n", 0, time.Minute},
+				{"echo out; echo err >&2; exit 3", "out\nerr\n", 3, time.Minute},
+				{"printf 'a\\000b\\377'", "a\x00b\xff", 0, time.Minute},
+				{"cat", "", 0, time.Minute}, // must not eat the protocol
+				{long + "echo end", "end\n", 0, time.Minute},
+				{"sleep 300 & echo left one behind", "left one behind\n", 0, time.Minute},
+				{"echo started; sleep 300", "started\n", 124, time.Second},
+				{"echo '" + g.mark + "> 0'", g.mark + "> 0\n", 0, time.Minute},
+				{"exit 1", "", 1, time.Minute},
+			} {
+				r, err := g.Run(ctx, c.script, c.limit)
+				if err != nil {
+					t.Fatalf("%.40s: %v", c.script, err)
+				}
+				if r.Status != c.status || string(r.Output) != c.output {
+					t.Errorf("%.40s: status %d, output %.100q", c.script, r.Status, r.Output)
+				}
+			}
+			r, err := g.Run(ctx, "head -c 1000000 /dev/zero", time.Minute)
+			if err != nil || len(r.Output) != guestOutput {
+				t.Errorf("much output: %v", err)
+			}
+		})
+	}
+}
+
+func TestGuestThatDoesNotAnswer(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	defer ours.Close()
+	gone := errors.New("the kernel panicked")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	time.AfterFunc(100*time.Millisecond, func() { cancel(gone) })
+	if err := newGuest(ctx, ours, "/run").Ready(ctx); !errors.Is(err, gone) {
+		t.Errorf("error: %v", err)
+	}
+}
+
+func TestJUnit(t *testing.T) {
+	r := &BootReport{Image: "compute", Accel: "tcg", Seconds: 81.5, FailedUnits: []string{"nfs.service"},
+		Failure: "units failed: nfs.service", Detail: "nfs.service:\nno <server>",
+		Tests: []TestResult{
+			{Name: "slurmd is enabled", Passed: true, Seconds: 0.25, Output: "enabled\n"},
+			{Name: "it is 5 o'clock & more", Seconds: 60, Output: "\x1b[1mred\x00\xff\n", Cause: "timed out after 60 s"},
+		}}
+	want, err := os.ReadFile(filepath.Join("testdata", "junit.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.JUnit(); !bytes.Equal(got, want) {
+		t.Errorf("JUnit:\n%s", got)
+	}
+	if r.Passed() || !(&BootReport{Tests: []TestResult{{Passed: true}}}).Passed() {
+		t.Error("Passed is wrong")
+	}
+}
+
+func TestBootChecks(t *testing.T) {
+	file := func(types ...layer.ArtifactType) (files []File) {
+		for _, typ := range types {
+			files = append(files, File{Name: string(typ), Type: typ})
+		}
+		return files
+	}
+	all := file(layer.Squashfs, layer.Kernel, layer.Initrd)
+	for _, c := range []struct {
+		manifest Manifest
+		want     string
+	}{
+		{Manifest{Files: all[:2], Init: "systemd", Fetch: liveBoot}, "without the artifact initrd"},
+		{Manifest{Files: all[1:], Init: "systemd", Fetch: liveBoot}, "without the artifact squashfs"},
+		{Manifest{Files: all, Init: "other", Fetch: liveBoot}, "needs systemd"},
+		{Manifest{Files: all, Init: "systemd"}, "cannot fetch the root"},
+		{Manifest{Files: file(layer.Erofs, layer.Kernel, layer.Initrd), Init: "systemd", Fetch: liveBoot}, "fetches no erofs"},
+	} {
+		_, err := Boot(context.Background(), t.TempDir(), &c.manifest, layer.Image{Name: "compute"}, BootOptions{})
+		if err == nil || !strings.Contains(err.Error(), c.want) || fault.KindOf(err) != fault.Input {
+			t.Errorf("want %q: %v", c.want, err)
+		}
+	}
+}
+
+func TestMachineArgs(t *testing.T) {
+	m := machine{Accel: tcg, Memory: 1024, CPUs: 2, Kernel: "/a/vmlinuz", Initrd: "/a/initrd.img", Cmdline: "x fetch=http://h/secret", Shell: "/t/shell", ShellTTY: 2}
+	args, err := m.args(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Join(args, " ")
+	if strings.Contains(line, "secret") || !strings.Contains(line, "-serial null -chardev socket,id=shell") {
+		t.Errorf("arguments: %s", line)
+	}
+	m.Cmdline = `a="b"`
+	if _, err := m.args(t.TempDir()); err == nil {
+		t.Error("a quote was accepted")
+	}
+}
+
+// TestBoot boots a small Debian, which takes a minute or more: it runs only
+// with STRATA_TEST_BOOT=1. STRATA_TEST_TREE names a tree to boot instead.
+func TestBoot(t *testing.T) {
+	if os.Getenv("STRATA_TEST_BOOT") != "1" {
+		t.Skip("boots a guest; set STRATA_TEST_BOOT=1")
+	}
+	needRoot(t)
+	tree := os.Getenv("STRATA_TEST_TREE")
+	if tree == "" {
+		needTools(t, "mmdebstrap")
+		tree = filepath.Join(t.TempDir(), "tree")
+		run(t, "mmdebstrap", "--variant=minbase", "--include=linux-image-cloud-amd64,systemd-sysv,dbus,udev,live-boot,kmod,iproute2", "bookworm", tree)
+	}
+	image := layer.Image{Name: "test", Node: "base",
+		Artifacts: []layer.Artifact{{Type: layer.Squashfs}, {Type: layer.Kernel}, {Type: layer.Initrd}},
+		Tests: []layer.Test{
+			{Name: "the root is an overlay", Run: "findmnt -n -o FSTYPE / | tee /dev/stderr | grep -qx overlay"},
+			{Name: "ACLs are set", Run: "ls -ld /var/log/journal; ls -ld /var/log/journal | grep -q '^[^ ]*+'"},
+			{Name: "this fails", Run: "echo oh no >&2; exit 7"},
+			{Name: "this hangs", Run: "sleep 1000", Timeout: 2},
+		}}
+	dir := t.TempDir()
+	m, err := Export(context.Background(), Tree{tree}, image, dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(os.TempDir(), "strata-test-boot.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	r, err := Boot(context.Background(), dir, m, image, BootOptions{Console: log, Progress: func(s string) { t.Log(s) }})
+	if r != nil {
+		t.Logf("%s", r.JUnit())
+	}
+	if err == nil || !strings.Contains(err.Error(), "2 of 4 tests failed in the booted guest: this fails, this hangs") {
+		t.Fatalf("error: %v", err)
+	}
+	for i, cause := range []string{"", "", "exit status 7", "timed out after 2 s"} {
+		if got := r.Tests[i]; got.Cause != cause || got.Passed != (cause == "") {
+			t.Errorf("%+v", got)
+		}
+	}
+}

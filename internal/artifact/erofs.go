@@ -1,0 +1,108 @@
+package artifact
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/sandbox"
+)
+
+// The defaults, chosen by measurement: see docs/benchmarks.md.
+const (
+	erofsCompression = "lz4hc"
+	erofsCluster     = 64 << 10
+)
+
+// erofsUUID is the same for all: nothing of a file may depend on when it was made.
+const erofsUUID = "5374726f-7461-4000-8000-000000000000"
+
+// erofs packs the tree with mkfs.erofs, which keeps ACLs and attributes.
+func (x *exporter) erofs(ctx context.Context, a layer.Artifact) (*File, error) {
+	if a.Compression == "" {
+		a.Compression = erofsCompression
+	}
+	if err := checkErofs(ctx, x.image, a); err != nil {
+		return nil, err
+	}
+	s, err := x.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.refuseForeign(s); err != nil {
+		return nil, err
+	}
+	const name = "rootfs.erofs"
+	args := []string{"mkfs.erofs", "--quiet", "-U", erofsUUID}
+	settings := map[string]string{"compression": a.Compression}
+	if a.Compression != "none" {
+		compressor := "-z" + a.Compression
+		if a.Level != 0 {
+			compressor += "," + strconv.Itoa(a.Level)
+			settings["level"] = strconv.Itoa(a.Level)
+		}
+		args = append(args, compressor, "-C"+strconv.Itoa(erofsCluster))
+		settings["cluster_size"] = strconv.Itoa(erofsCluster)
+	}
+	args = append(args, filepath.Join(x.dir, name), filepath.Clean(x.tree.Dir)+"/.")
+	// Unlike -T, this keeps the files' times: it only holds back those that are
+	// later, of which the root directory's own may be one.
+	epoch := "SOURCE_DATE_EPOCH=" + strconv.FormatInt(s.Newest, 10)
+	if err := tool(ctx, sandbox.Cmd{Args: args}, epoch); err != nil {
+		return nil, err
+	}
+	return x.describe(name, a, settings)
+}
+
+// checkErofs refuses settings that erofs or the mkfs.erofs of this machine has not got.
+func checkErofs(ctx context.Context, image layer.Image, a layer.Artifact) error {
+	if a.BlockSize != 0 {
+		return imageFault(image, "an erofs has no block size to set").WithHint("remove block_size")
+	}
+	highest, known := map[string]int{"none": 0, "lz4": 0, "lz4hc": 12, "lzma": 9, "zstd": 22}[a.Compression]
+	switch {
+	case !known:
+		return imageFault(image, "an erofs cannot be compressed with %q", a.Compression).
+			WithHint("use none, lz4, lz4hc, lzma or zstd")
+	case a.Level < 0 || a.Level > highest:
+		return imageFault(image, "level %d of %s does not exist in an erofs", a.Level, a.Compression).
+			WithHint("leave it out, or use lz4hc with a level from 1 to 12")
+	case a.Compression == "none":
+		return nil
+	}
+	// Versions differ in its exit status, and in where it prints.
+	var out, msg bytes.Buffer
+	err := tool(ctx, sandbox.Cmd{Args: []string{"mkfs.erofs", "--help"}, Stdout: &out, Stderr: &msg})
+	compressors := erofsCompressors(out.String() + msg.String())
+	if err != nil && len(compressors) == 0 {
+		return err
+	}
+	if !slices.Contains(compressors, a.Compression) {
+		return fault.New(fault.Machine, "image %s: mkfs.erofs of this machine cannot compress with %s, only with %s", image.Name, a.Compression, strings.Join(compressors, ", ")).
+			WithHint("use one of these, or a newer erofs-utils (lzma from 1.7, zstd from 1.8)")
+	}
+	return nil
+}
+
+// erofsCompressors reads the names out of mkfs.erofs's help: a line "Available
+// compressors are: lz4hc, lz4", or from version 1.8 on an indented name per
+// line under "-zX".
+func erofsCompressors(help string) []string {
+	var names []string
+	for line := range strings.Lines(help) {
+		line = strings.TrimSpace(line)
+		if list, ok := strings.CutPrefix(line, "Available compressors are:"); ok {
+			return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+		}
+		word, _, _ := strings.Cut(line, " ")
+		if slices.Contains([]string{"lz4", "lz4hc", "lzma", "zstd", "deflate"}, word) {
+			names = append(names, word)
+		}
+	}
+	return names
+}

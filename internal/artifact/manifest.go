@@ -1,0 +1,161 @@
+package artifact
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// ManifestName is the file beside the artifacts that describes them.
+const ManifestName = "manifest.json"
+
+// initSystemd is the value of Manifest.Init for an image that systemd starts.
+const initSystemd = "systemd"
+
+// Manifest describes the artifacts in a directory. It holds no time stamps: an
+// image that comes out the same has the same manifest.
+type Manifest struct {
+	Image   string         `json:"image"`
+	Node    layer.NodeID   `json:"node"`
+	Key     layer.Key      `json:"key"`
+	Digest  layer.Digest   `json:"digest"`            // of the OCI manifest
+	Layers  []layer.Digest `json:"layers"`            // diff IDs, the lowest layer first
+	Origin  []Origin       `json:"origin"`            // the node itself, its parent, and so on
+	Kernel  string         `json:"kernel,omitempty"`  // release of the kernel
+	Cmdline string         `json:"cmdline,omitempty"` // for the kernel, without what fetches the root
+	// Init is what the kernel starts in the root: "systemd", "other" or "none".
+	Init string `json:"init"`
+	// Fetch is what in the initrd fetches the root: "live-boot" (kernel command
+	// line boot=live fetch=URL) or "dracut-live" (root=live:URL).
+	Fetch      string   `json:"fetch,omitempty"`
+	Files      []File   `json:"files"`
+	Unverified []string `json:"unverified"` // repositories whose signatures were not checked
+}
+
+// Origin is one node of an origin chain.
+type Origin struct {
+	Node   layer.NodeID `json:"node"`
+	Key    layer.Key    `json:"key"`
+	Digest layer.Digest `json:"digest"`
+}
+
+// File is one artifact, a file or a directory.
+type File struct {
+	Name string             `json:"name"` // below the manifest's directory
+	Type layer.ArtifactType `json:"type"`
+	// Size in bytes; of "rootfs", that of its canonical tar; of "oci", of all files in it.
+	Size int64 `json:"size"`
+	// SHA256 of the file, in hex; for "rootfs" that of the tree as a canonical
+	// tar, for "oci" that of its index.json, which names all else by digest.
+	SHA256 string `json:"sha256"`
+	// Settings that it was made with, such as compression and level.
+	Settings map[string]string `json:"settings,omitempty"`
+}
+
+// File returns the first file of a type.
+func (m *Manifest) File(t layer.ArtifactType) (File, bool) {
+	for _, f := range m.Files {
+		if f.Type == t {
+			return f, true
+		}
+	}
+	return File{}, false
+}
+
+// ReadManifest reads the manifest of a directory of artifacts.
+func ReadManifest(dir string) (*Manifest, error) {
+	data, err := os.ReadFile(filepath.Join(dir, ManifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.Input, "%s holds no artifacts: it has no %s", dir, ManifestName).
+			WithHint("export an image there, or name another directory")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	m := &Manifest{}
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, fault.New(fault.Input, "%s is no manifest of artifacts: %w", filepath.Join(dir, ManifestName), err).
+			WithHint("export the image again")
+	}
+	return m, nil
+}
+
+func (m *Manifest) write(dir string) error {
+	// Lists without elements are [], for programs that read them.
+	m.Layers, m.Origin = append([]layer.Digest{}, m.Layers...), append([]Origin{}, m.Origin...)
+	m.Files, m.Unverified = append([]File{}, m.Files...), append([]string{}, m.Unverified...)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(m); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ManifestName), buf.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	return nil
+}
+
+// create writes a new file of the directory and describes it.
+func (x *exporter) create(name string, a layer.Artifact, settings map[string]string, write func(*os.File) error) (*File, error) {
+	f, err := os.OpenFile(filepath.Join(x.dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(write(f), f.Close())
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", name, err)
+	}
+	return x.describe(name, a, settings)
+}
+
+func (x *exporter) describe(name string, a layer.Artifact, settings map[string]string) (*File, error) {
+	f, err := describe(x.dir, name, a.Type)
+	if err != nil {
+		return nil, err
+	}
+	f.Settings = settings
+	return f, nil
+}
+
+// describe measures a file of a directory.
+func describe(dir, name string, t layer.ArtifactType) (*File, error) {
+	f, err := os.Open(filepath.Join(dir, name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.CopyBuffer(h, struct{ io.Reader }{f}, make([]byte, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return &File{Name: name, Type: t, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
+}
+
+// sizeBelow adds up the sizes of the files in a directory that we wrote.
+func sizeBelow(dir string) (int64, error) {
+	var sum int64
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		fi, err := d.Info()
+		if err == nil {
+			sum += fi.Size()
+		}
+		return err
+	})
+	return sum, err
+}

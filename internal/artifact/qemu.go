@@ -1,0 +1,103 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/strata-hpc/strata/internal/sandbox"
+)
+
+const qemu = "qemu-system-x86_64"
+
+// Accelerators of QEMU.
+const (
+	kvm = "kvm" // the processor's own virtualisation
+	tcg = "tcg" // translation, some twenty times slower
+)
+
+// machine is a virtual machine to start.
+type machine struct {
+	Accel          string
+	Memory         int // MiB
+	CPUs           int
+	Kernel, Initrd string // files
+	Cmdline        string
+	Shell          string // path of a unix socket that the second serial line connects to
+	ShellTTY       int    // number of the guest's serial line for the shell, 1 to 3
+}
+
+// args is QEMU's command line. dir is for its files: the kernel's command line
+// goes through one, for a process's arguments are for everybody to read.
+func (m machine) args(dir string) ([]string, error) {
+	config := fmt.Sprintf("[machine]\n  kernel = %q\n  initrd = %q\n  append = %q\n", m.Kernel, m.Initrd, m.Cmdline)
+	if strings.Contains(m.Kernel+m.Initrd+m.Cmdline, `"`) || strings.Contains(config, `\`) {
+		return nil, errors.New("QEMU takes no quotes and backslashes in paths and kernel command lines")
+	}
+	file := filepath.Join(dir, "machine.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	args := []string{qemu, "-nodefaults", "-no-user-config", "-readconfig", file,
+		"-display", "none", "-no-reboot", "-machine", "q35",
+		"-m", fmt.Sprint(m.Memory), "-smp", fmt.Sprint(m.CPUs),
+		"-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=",
+		"-device", "virtio-rng-pci",
+		"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"}
+	for range m.ShellTTY - 1 {
+		args = append(args, "-serial", "null")
+	}
+	args = append(args, "-chardev", "socket,id=shell,path="+m.Shell, "-serial", "chardev:shell")
+	if m.Accel == kvm {
+		return append(args, "-accel", "kvm", "-cpu", "host"), nil
+	}
+	return append(args, "-accel", "tcg,thread=multi", "-cpu", "max"), nil
+}
+
+// probeCode is a boot sector that writes 20,000 times to a port that nobody
+// listens to, each of which leaves the guest once, and then to the port of
+// QEMU's isa-debug-exit:
+//
+//	mov cx, 20000; l: out 0x80, al; loop l; mov dx, 0xf4; mov al, 0x10; out dx, al; hlt
+var probeCode = []byte{0xb9, 0x20, 0x4e, 0xe6, 0x80, 0xe2, 0xfc, 0xba, 0xf4, 0x00, 0xb0, 0x10, 0xee, 0xf4}
+
+const (
+	probeStatus  = 0x10<<1 | 1 // isa-debug-exit: the value, shifted, and one
+	probeTimeout = 3 * time.Second
+)
+
+// chooseAccel returns kvm where a small guest shows that it works: a /dev/kvm
+// that opens is not enough, for under some hypervisors its guests hang or
+// crawl. Nothing is remembered: it may be different at the next call.
+func chooseAccel(ctx context.Context, dir string) (string, error) {
+	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
+	if err != nil {
+		return tcg, nil
+	}
+	f.Close()
+	sector := make([]byte, 512)
+	copy(sector, probeCode)
+	sector[510], sector[511] = 0x55, 0xaa
+	file := filepath.Join(dir, "probe")
+	if err := os.WriteFile(file, sector, 0o600); err != nil {
+		return "", err
+	}
+	probe, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	err = sandbox.Host(probe, sandbox.Cmd{Args: []string{qemu, "-nodefaults", "-no-user-config",
+		"-display", "none", "-no-reboot", "-machine", "pc", "-accel", "kvm", "-m", "16",
+		"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+		"-drive", "file=" + file + ",format=raw,if=floppy,readonly=on"}})
+	var exit *sandbox.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case errors.As(err, &exit) && exit.Status == probeStatus:
+		return kvm, nil
+	}
+	return tcg, nil
+}

@@ -1,0 +1,36 @@
+// Package build carries out a plan: it builds nodes with several workers, takes
+// from the store what it has, and makes the artifacts of images.
+//
+// What is to be built, and why, package plan says; what happens in a step,
+// package step. Nothing is printed here: whoever watches gets events.
+package build
+
+import (
+	"io/fs"
+	"sync"
+
+	"github.com/strata-hpc/strata/internal/apt"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/store"
+)
+
+// Builder builds a project's nodes into a store.
+type Builder struct {
+	Project *layer.Project
+	Files   fs.FS  // the project's files
+	Dir     string // where they are on this machine, absolute
+	Store   *store.Store
+	Cache   *apt.Cache
+	Version string      // of Strata, for the record
+	Watch   func(Event) // may be nil; called by one goroutine at a time
+	mu      sync.Mutex
+}
+
+func (b *Builder) event(e Event) {
+	if b.Watch == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.Watch(e)
+}

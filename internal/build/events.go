@@ -1,0 +1,47 @@
+package build
+
+import (
+	"time"
+
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// EventKind says what happened.
+type EventKind int
+
+// What happens to a node, in this order; Line any number of times in a step.
+const (
+	NodeStarted EventKind = iota
+	NodeWaiting           // another build holds its lock
+	StepStarted
+	Line // a line of a step's output
+	NodeEnded
+	ImageStarted // its artifacts are being made
+	ImageEnded
+)
+
+// Event tells whoever watches a build. Events of one node come in order.
+type Event struct {
+	Kind   EventKind
+	Node   layer.NodeID
+	Image  string // of ImageStarted and ImageEnded
+	Step   int    // from 1
+	Steps  int    // how many the node has
+	Title  string // of the step
+	Line   string
+	Status Status
+	Reason string
+	Err    error
+	Took   time.Duration
+}
+
+// Status is what became of a node.
+type Status string
+
+// The ends of a node.
+const (
+	Built  Status = "built"  // its steps ran
+	Cached Status = "cached" // the store had it, before anything was built
+	Kept   Status = "kept"   // its parent was rebuilt and came out the same
+	Failed Status = "failed" // a step failed, or its parent did
+)

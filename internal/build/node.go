@@ -1,0 +1,226 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/strata-hpc/strata/internal/apt"
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/sandbox"
+	"github.com/strata-hpc/strata/internal/source"
+	"github.com/strata-hpc/strata/internal/step"
+	"github.com/strata-hpc/strata/internal/store"
+)
+
+// nodeBuild is one node being built.
+type nodeBuild struct {
+	*Builder
+	node    layer.Node
+	key     layer.Key
+	inputs  json.RawMessage
+	secrets map[string][]byte
+	log     *nodeLog
+	logPath string
+	steps   []store.StepRecord
+	began   time.Time
+}
+
+// buildNode builds a node on its parent's image (nil for a first layer) and
+// commits it. It assumes that the store does not have it.
+func (b *Builder) buildNode(ctx context.Context, n layer.Node, key layer.Key, parent *store.Image, inputs json.RawMessage) (*store.Image, error) {
+	nb := &nodeBuild{Builder: b, node: n, key: key, inputs: inputs, began: time.Now()}
+	var err error
+	if nb.secrets, err = b.secretValues(n); err != nil {
+		return nil, err
+	}
+	nb.logPath = b.Store.LogPath(n.ID)
+	nb.log, err = newLog(nb.logPath, nb.secrets, func(line string) {
+		b.event(Event{Kind: Line, Node: n.ID, Line: line})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	defer nb.log.Close()
+	added, err := b.Store.AddLayer(ctx, parent.Top(), func(st store.Staging) error { return nb.fill(ctx, st, parent) })
+	if err != nil {
+		return nil, err
+	}
+	return b.Store.AddImage(store.Commit{
+		Cluster: b.Project.Cluster.Name, Arch: n.Arch, Parent: parent, Layer: added,
+		Env: sandbox.Variables(n.Env), Labels: b.labels(n),
+		Record: store.Record{
+			Node: n.ID, Layer: n.Layer, Key: key, Parent: n.Parent, Size: added.Size, DiffID: added.DiffID,
+			Started: nb.began.UTC().Truncate(time.Second), Seconds: time.Since(nb.began).Seconds(), Steps: nb.steps, Tool: b.Version, Inputs: inputs,
+		},
+	})
+}
+
+// labels adds to a node's own labels what must be recorded in the image.
+func (b *Builder) labels(n layer.Node) map[string]string {
+	labels := maps.Clone(n.Labels)
+	if unverified := b.Unverified(n); len(unverified) > 0 {
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		encoded, _ := json.Marshal(unverified)
+		labels["io.strata.unverified"] = string(encoded)
+	}
+	return labels
+}
+
+// fill runs the node's steps in a staging directory.
+func (nb *nodeBuild) fill(ctx context.Context, st store.Staging, parent *store.Image) error {
+	repositories, err := nb.repositories(nb.node)
+	if err != nil {
+		return err
+	}
+	total := len(nb.node.Steps)
+	if nb.node.Source != nil {
+		total++
+	}
+	title, err := nb.apply(ctx, st, repositories, total)
+	if err == nil {
+		nb.Store.ForgetFailed(nb.node.ID)
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if keepErr := nb.Store.KeepFailed(st, store.FailedTree{Node: nb.node.ID, Parent: parent.Top(), Step: title}); keepErr != nil {
+		err = errors.Join(err, keepErr)
+	}
+	return nb.explain(title, err)
+}
+
+// apply does the source and every step, and names the one that failed.
+func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories []apt.Repository, total int) (title string, err error) {
+	number := 0
+	timed := func(title string, do func() error) error {
+		number++
+		nb.event(Event{Kind: StepStarted, Node: nb.node.ID, Step: number, Steps: total, Title: title})
+		fmt.Fprintf(nb.log, "# %s\n", title)
+		start := time.Now()
+		err := do()
+		nb.steps = append(nb.steps, store.StepRecord{Title: title, Seconds: time.Since(start).Seconds()})
+		return err
+	}
+	if boot := nb.node.Source; boot != nil {
+		title = "bootstrap " + boot.Bootstrap.Distribution
+		if err := timed(title, func() error { return nb.bootstrap(ctx, st, repositories) }); err != nil {
+			return title, err
+		}
+	}
+	if len(nb.node.Steps) == 0 {
+		return "", nil
+	}
+	w, finish, err := nb.openTree(ctx, st, repositories)
+	if err != nil {
+		return "opening the tree", err
+	}
+	for _, s := range nb.node.Steps {
+		if err := timed(s.Title(), func() error { return step.Apply(ctx, w, s) }); err != nil {
+			return s.Title(), errors.Join(err, finish(context.WithoutCancel(ctx)))
+		}
+	}
+	return "closing the tree", finish(ctx)
+}
+
+func (nb *nodeBuild) bootstrap(ctx context.Context, st store.Staging, repositories []apt.Repository) error {
+	scratch := filepath.Join(st.Scratch, "bootstrap")
+	if err := os.Mkdir(scratch, 0o700); err != nil {
+		return err
+	}
+	return source.Debian(ctx, source.Bootstrap{
+		Repositories: repositories, Recommends: nb.node.Source.Bootstrap.Recommends, Arch: nb.node.Arch,
+		Cache: nb.Cache, Upper: st.Upper, Scratch: scratch, Environment: environment(nil), Log: nb.log,
+	})
+}
+
+// openTree starts the sandbox for the steps. Finish ends it, and leaves the
+// tree as the layer is to have it.
+func (nb *nodeBuild) openTree(ctx context.Context, st store.Staging, repositories []apt.Repository) (w *step.Work, finish func(context.Context) error, err error) {
+	if err := nb.refresh(ctx, repositories); err != nil {
+		return nil, nil, err
+	}
+	var downloads *apt.Scratch
+	if len(repositories) > 0 {
+		if downloads, err = nb.Cache.Scratch(); err != nil {
+			return nil, nil, err
+		}
+	}
+	closeDownloads := func() error {
+		if downloads == nil {
+			return nil
+		}
+		return downloads.Close()
+	}
+	temporary := filepath.Join(st.Scratch, "host")
+	boxScratch := filepath.Join(st.Scratch, "steps")
+	if err := errors.Join(os.Mkdir(temporary, 0o700), os.Mkdir(boxScratch, 0o700)); err != nil {
+		return nil, nil, errors.Join(err, closeDownloads())
+	}
+	spec := sandbox.Spec{Lower: st.Lower, Upper: st.Upper, Scratch: boxScratch, Hostname: string(nb.node.ID)}
+	if err := step.Equip(&spec, nb.Cache, downloads, repositories); err != nil {
+		return nil, nil, errors.Join(err, closeDownloads())
+	}
+	box, err := sandbox.Start(ctx, spec)
+	if err != nil {
+		return nil, nil, errors.Join(err, closeDownloads())
+	}
+	w = &step.Work{
+		Box: box, Node: nb.node, Cluster: nb.Project.Cluster, Inventory: nb.Project.Inventory, Project: nb.Files, Dir: nb.Dir,
+		Environment: environment(nb.node.Env), Repositories: repositories, Downloads: downloads, Temporary: temporary, Log: nb.log,
+	}
+	finish = func(ctx context.Context) error { return errors.Join(box.Finish(ctx), closeDownloads()) }
+	if err := w.Reveal(ctx, nb.secrets); err != nil {
+		return nil, nil, errors.Join(err, finish(ctx))
+	}
+	return w, finish, nil
+}
+
+// refresh brings package lists up to date if the steps install packages. A
+// playbook or a command does with those that there are.
+func (nb *nodeBuild) refresh(ctx context.Context, repositories []apt.Repository) error {
+	if len(repositories) == 0 {
+		return nil
+	}
+	needed := slices.ContainsFunc(nb.node.Steps, func(s layer.Step) bool { return s.Kind() == "packages" })
+	if !needed {
+		wanted := slices.ContainsFunc(nb.node.Steps, func(s layer.Step) bool { return s.Kind() == "ansible" || s.Kind() == "run" })
+		if _, err := os.Stat(nb.Cache.Lists(repositories)); !wanted || err == nil {
+			return nil
+		}
+	}
+	return source.Refresh(ctx, nb.Cache, repositories, nb.node.Arch, nb.log)
+}
+
+// environment is what every command of a node sees besides the standard one.
+func environment(env map[string]string) []string {
+	epoch := strconv.FormatInt(store.Epoch.Unix(), 10)
+	return append([]string{"SOURCE_DATE_EPOCH=" + epoch}, sandbox.Variables(env)...)
+}
+
+// explain makes a step's error one that an administrator can act on.
+func (nb *nodeBuild) explain(title string, err error) error {
+	f := fault.New(fault.Failed, "node %s: %s: %w", nb.node.ID, title, err)
+	hint := fmt.Sprintf("whole log: %s; open the tree as it was: strata shell --failed %s", nb.logPath, nb.node.ID)
+	for _, cause := range fault.All(err) {
+		if cause.Hint != "" {
+			hint = cause.Hint + "; " + hint
+			break
+		}
+	}
+	if nb.node.Pos.File != "" {
+		f = f.At(nb.node.Pos.File, nb.node.Pos.Line, nb.node.Pos.Col)
+	}
+	return f.WithHint("%s", hint).WithDetail(nb.log.end())
+}

@@ -1,0 +1,291 @@
+package plan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/ansible"
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// Kinds of inputs.
+const (
+	KindTool       = "tool"       // Strata itself
+	KindDefinition = "definition" // a part of what is written about the layer
+	KindProject    = "project"    // what is written elsewhere in strata.yaml
+	KindFile       = "file"       // a file that the layer names
+	KindPackage    = "package"    // a package file that the layer names
+	KindAnsible    = "ansible"    // a file that the layer's playbooks reach
+	KindSecret     = "secret"     // a secret's value
+	KindParent     = "parent"     // the content of the parent
+)
+
+// Input is one thing that decides a node's content. Of a secret there is no
+// more than the digest.
+type Input struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Digest string `json:"digest"` // hex of a SHA-256; of a parent, its digest as it is
+}
+
+// stepOrder is the name of the input that says which steps there are.
+const stepOrder = "order of steps"
+
+// format changes whenever this package derives keys in another way.
+const format = "strata key 1"
+
+// Inputs returns everything that decides a node's content, except its parent:
+// sorted by kind and name. Errors are faults where a person can act on them.
+func Inputs(p *layer.Project, n layer.Node, src *Source) ([]Input, error) {
+	src.open()
+	c := collector{p: p, n: n, src: src}
+	c.add(KindTool, "strata", sum(format, src.Tool))
+	c.definition()
+	c.secrets()
+	if b := n.Source; b != nil && b.Bootstrap != nil {
+		for _, name := range b.Bootstrap.Repositories {
+			c.repository(name)
+		}
+	}
+	for _, s := range n.Steps {
+		c.step(s)
+	}
+	if len(c.errs) > 0 {
+		return nil, errors.Join(c.errs...)
+	}
+	slices.SortFunc(c.inputs, compareInputs)
+	return slices.Compact(c.inputs), nil
+}
+
+func compareInputs(a, b Input) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Digest, b.Digest))
+}
+
+// KeyOf returns the key of a node with these inputs on a parent whose whole
+// tree has this digest (its chain, not its topmost layer alone); "" for a node
+// without parent. The order of the inputs does not matter, and inputs of kind
+// parent are passed over: the parameter says it.
+func KeyOf(parent layer.Digest, inputs []Input) layer.Key {
+	h := sha256.New()
+	add(h, format)
+	add(h, string(parent))
+	for _, in := range slices.SortedFunc(slices.Values(inputs), compareInputs) {
+		if in.Kind == KindParent {
+			continue
+		}
+		add(h, in.Kind)
+		add(h, in.Name)
+		add(h, in.Digest)
+	}
+	return layer.Key(hex.EncodeToString(h.Sum(nil)))
+}
+
+// ParentInput is the parent as an input, for the record of a build.
+func ParentInput(parent layer.NodeID, digest layer.Digest) Input {
+	return Input{Kind: KindParent, Name: string(parent), Digest: string(digest)}
+}
+
+// collector gathers the inputs of one node.
+type collector struct {
+	p      *layer.Project
+	n      layer.Node
+	src    *Source
+	inputs []Input
+	errs   []error
+}
+
+func (c *collector) add(kind, name, digest string) {
+	c.inputs = append(c.inputs, Input{Kind: kind, Name: name, Digest: digest})
+}
+
+// fail notes an error; one without a place gets that of the node.
+func (c *collector) fail(err error) {
+	for _, f := range fault.All(err) {
+		if f.File == "" {
+			f.At(c.n.Pos.File, c.n.Pos.Line, c.n.Pos.Col)
+		}
+	}
+	c.errs = append(c.errs, fmt.Errorf("node %s: %w", c.n.ID, err))
+}
+
+// value adds the canonical form of a value.
+func (c *collector) value(kind, name string, v any) {
+	text, err := canonical(v)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.add(kind, name, sum(string(text)))
+}
+
+// irrelevant says why a field of layer.Node is no part of the definition; ""
+// for those that are.
+func (c *collector) irrelevant(field string) string {
+	switch field {
+	case "Pos":
+		return "where something is written does not decide what it says"
+	case "Parent":
+		return "the parent enters by the digest of its content"
+	case "Secrets":
+		return "a secret enters by its name and value, wherever it is read from"
+	case "Steps":
+		return "each step enters by itself"
+	case "Groups":
+		if !c.seesGroups() {
+			return "only playbooks and templates see the groups"
+		}
+	}
+	return ""
+}
+
+// seesGroups reports whether a step can tell which groups, or which cluster,
+// the node belongs to.
+func (c *collector) seesGroups() bool {
+	return slices.ContainsFunc(c.n.Steps, func(s layer.Step) bool {
+		switch s := s.(type) {
+		case layer.Playbooks:
+			return true
+		case layer.Files:
+			return slices.ContainsFunc(s.Files, func(f layer.File) bool { return f.Template })
+		}
+		return false
+	})
+}
+
+// definition adds every field of the node and every step.
+func (c *collector) definition() {
+	v := reflect.ValueOf(c.n)
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		if c.irrelevant(name) == "" && !empty(v.Field(i)) {
+			c.value(KindDefinition, strings.ToLower(name), v.Field(i).Interface())
+		}
+	}
+	count := map[string]int{}
+	order := make([]string, len(c.n.Steps))
+	for i, s := range c.n.Steps {
+		name := s.Kind()
+		if count[name]++; count[name] > 1 {
+			name = fmt.Sprintf("%s #%d", name, count[name])
+		}
+		order[i] = name
+		c.value(KindDefinition, name, s)
+	}
+	if len(order) > 0 {
+		c.add(KindDefinition, stepOrder, sum(order...))
+	}
+	if c.seesGroups() {
+		c.value(KindProject, "cluster", c.p.Cluster)
+	}
+}
+
+func (c *collector) secrets() {
+	for _, name := range slices.Sorted(maps.Keys(c.n.Secrets)) {
+		if c.src.Secret == nil {
+			c.fail(fmt.Errorf("read secret %s: there is nothing to read secrets with", name))
+			continue
+		}
+		value, err := c.src.Secret(c.n.Secrets[name])
+		if err != nil {
+			c.fail(fmt.Errorf("read secret %s: %w", name, err))
+			continue
+		}
+		c.add(KindSecret, name, sum("secret", name, string(value)))
+	}
+}
+
+// repository adds a repository that the node names but does not hold.
+func (c *collector) repository(name string) {
+	r, ok := c.p.Repositories[name]
+	if !ok {
+		c.fail(fault.New(fault.Input, "there is no repository %q", name))
+		return
+	}
+	c.value(KindProject, "repository "+name, r)
+	c.key(r)
+}
+
+func (c *collector) key(r layer.Repository) {
+	if r.Key != "" {
+		c.file(KindFile, r.Key)
+	}
+}
+
+// file adds a file or a whole directory.
+func (c *collector) file(kind, name string) {
+	list, err := c.src.tree(kind, name)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.inputs = append(c.inputs, list...)
+}
+
+// step adds the files that a step reads.
+func (c *collector) step(s layer.Step) {
+	switch s := s.(type) {
+	case layer.Repositories:
+		for _, r := range s.Definitions {
+			c.key(r)
+		}
+	case layer.Packages:
+		for _, name := range s.Install {
+			if strings.HasSuffix(name, ".deb") || strings.HasSuffix(name, ".rpm") {
+				c.file(KindPackage, name)
+			}
+		}
+	case layer.Files:
+		for _, f := range s.Files {
+			if f.Src != "" {
+				c.file(KindFile, f.Src)
+			}
+		}
+	case layer.Playbooks:
+		c.playbooks(s)
+	case layer.Run:
+		for _, command := range s.Commands {
+			if command.Script != "" {
+				c.file(KindFile, command.Script)
+			}
+		}
+	case layer.Remove, layer.Services:
+		// read no files
+	default:
+		c.fail(fmt.Errorf("it is not known which files a step %s reads", s.Kind()))
+	}
+}
+
+func (c *collector) playbooks(s layer.Playbooks) {
+	files, err := c.src.playbooks.Inputs(ansible.Query{
+		Playbooks:         s.Playbooks,
+		Host:              string(c.n.ID),
+		Groups:            slices.Concat(c.n.Groups, s.Groups),
+		Inventory:         c.p.Inventory,
+		RolesPath:         s.RolesPath,
+		Collections:       s.Collections,
+		Config:            s.Config,
+		ExtraVars:         s.ExtraVars,
+		VaultPasswordFile: s.VaultPasswordFile,
+		Exclude:           c.src.Exclude,
+	})
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	for _, f := range files {
+		digest, err := c.src.digest(item{f.Path, true})
+		if err != nil {
+			c.fail(err)
+			continue
+		}
+		c.add(KindAnsible, f.Path, digest)
+	}
+}

@@ -1,0 +1,194 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"path"
+
+	"github.com/strata-hpc/strata/internal/ansible"
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// Source is what inputs are read from. It remembers what it has read, so that a
+// file is read once however many nodes have it: take a new one when files may
+// have changed. It is not for use by several goroutines at once.
+type Source struct {
+	// Files is the project's directory.
+	Files fs.FS
+	// Secret returns a secret's value. It may be nil if no node has secrets.
+	Secret func(layer.Secret) ([]byte, error)
+	// Tool names everything of the tool itself that decides what a build comes
+	// to; a change of it changes every key.
+	Tool string
+	// Exclude names files and directories that playbooks are taken not to read:
+	// strata.yaml, the directory that artifacts are written to.
+	Exclude []string
+
+	playbooks *ansible.Project
+	contents  map[string]string  // digest of a file's content by path
+	digests   map[item]string    // of files and links
+	trees     map[string][]Input // of files and directories that layers name
+}
+
+// item is a file as one kind of reader sees it.
+type item struct {
+	name     string
+	followed bool // whether a link counts with what it leads to
+}
+
+func (s *Source) open() {
+	if s.contents == nil {
+		s.contents = map[string]string{}
+		s.digests = map[item]string{}
+		s.trees = map[string][]Input{}
+		s.playbooks = ansible.Open(reader{s})
+	}
+}
+
+// tree returns the inputs for a file or directory that a layer names: each file
+// below it by itself, and directories, which may be empty. A link counts by
+// where it points; only name itself is followed.
+func (s *Source) tree(kind, name string) ([]Input, error) {
+	s.open()
+	clean := path.Clean(name)
+	if !fs.ValidPath(clean) {
+		return nil, fault.New(fault.Input, "%s is not below the project's directory", name).
+			WithHint("give a path relative to the directory of strata.yaml")
+	}
+	key := kind + "\x00" + clean
+	if list, ok := s.trees[key]; ok {
+		return list, nil
+	}
+	info, err := fs.Stat(s.Files, clean)
+	if err != nil {
+		return nil, fault.New(fault.Input, "cannot read %s: %w", name, err)
+	}
+	var list []Input
+	if !info.IsDir() {
+		digest, err := s.digest(item{clean, true})
+		list = []Input{{Kind: kind, Name: clean, Digest: digest}}
+		if err != nil {
+			return nil, err
+		}
+	} else if err := s.walk(kind, clean, &list); err != nil {
+		return nil, err
+	}
+	s.trees[key] = list
+	return list, nil
+}
+
+func (s *Source) walk(kind, dir string, list *[]Input) error {
+	entries, err := fs.ReadDir(s.Files, dir)
+	if err != nil {
+		return fault.New(fault.Input, "read directory: %w", err)
+	}
+	*list = append(*list, Input{Kind: kind, Name: dir + "/", Digest: sum("directory")})
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if e.IsDir() {
+			if err := s.walk(kind, name, list); err != nil {
+				return err
+			}
+			continue
+		}
+		digest, err := s.digest(item{name: name})
+		if err != nil {
+			return err
+		}
+		*list = append(*list, Input{Kind: kind, Name: name, Digest: digest})
+	}
+	return nil
+}
+
+// digest says what git would keep of a file: content, whether it may be
+// executed, where a link points.
+func (s *Source) digest(of item) (string, error) {
+	if d, ok := s.digests[of]; ok {
+		return d, nil
+	}
+	info, err := fs.Lstat(s.Files, of.name)
+	if err != nil {
+		return "", fault.New(fault.Input, "read %s: %w", of.name, err)
+	}
+	form, target := "file", ""
+	if info.Mode()&fs.ModeSymlink != 0 {
+		form = "link"
+		if target, err = fs.ReadLink(s.Files, of.name); err != nil {
+			return "", fault.New(fault.Input, "read link: %w", err)
+		}
+		// One that leads nowhere, or to a directory, counts by itself.
+		if info, err = fs.Stat(s.Files, of.name); err != nil || !of.followed || info.IsDir() {
+			info = nil
+		}
+	}
+	content := ""
+	if info != nil {
+		if !info.Mode().IsRegular() {
+			return "", fault.New(fault.Input, "%s is neither a file nor a directory nor a link", of.name)
+		}
+		if info.Mode()&0o111 != 0 {
+			form += " executable"
+		}
+		if content, err = s.content(of.name); err != nil {
+			return "", err
+		}
+	}
+	d := sum(form, target, content)
+	s.digests[of] = d
+	return d, nil
+}
+
+// content returns the digest of a file's content, read in pieces.
+func (s *Source) content(name string) (string, error) {
+	if d, ok := s.contents[name]; ok {
+		return d, nil
+	}
+	f, err := s.Files.Open(name)
+	if err != nil {
+		return "", fault.New(fault.Input, "read file: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	s.contents[name] = hex.EncodeToString(h.Sum(nil))
+	return s.contents[name], nil
+}
+
+// reader is the project's directory for those who need the content of files; it
+// takes the digests on the way.
+type reader struct{ *Source }
+
+func (r reader) Open(name string) (fs.File, error)          { return r.Files.Open(name) }
+func (r reader) Stat(name string) (fs.FileInfo, error)      { return fs.Stat(r.Files, name) }
+func (r reader) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(r.Files, name) }
+
+func (r reader) ReadFile(name string) ([]byte, error) {
+	data, err := fs.ReadFile(r.Files, name)
+	if err == nil {
+		h := sha256.Sum256(data)
+		r.contents[name] = hex.EncodeToString(h[:])
+	}
+	return data, err
+}
+
+// sum is the digest of a list of texts, none of which can run into the next.
+func sum(texts ...string) string {
+	h := sha256.New()
+	for _, t := range texts {
+		add(h, t)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// add writes a text with its length before it.
+func add(h hash.Hash, text string) {
+	fmt.Fprintf(h, "%d:", len(text))
+	io.WriteString(h, text)
+}

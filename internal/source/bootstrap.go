@@ -1,0 +1,195 @@
+// Package source makes first layers: it fills an empty directory with a
+// distribution. It does not install what a layer's steps ask for.
+package source
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/strata-hpc/strata/internal/apt"
+	"github.com/strata-hpc/strata/internal/sandbox"
+)
+
+// Bootstrap is a Debian to be made from its packages.
+type Bootstrap struct {
+	Repositories []apt.Repository
+	Recommends   bool
+	Arch         string // Debian's name of the architecture
+	Cache        *apt.Cache
+	Upper        string // the empty directory that becomes the layer
+	Scratch      string // an empty directory on the same file system
+	Environment  []string
+	Log          io.Writer // what apt and dpkg say
+}
+
+// Debian installs the distribution's essential packages and apt: apt on this
+// machine chooses and downloads them and checks their signatures, then their
+// content is laid down, and dpkg in the new tree installs them properly.
+func Debian(ctx context.Context, b Bootstrap) error {
+	if err := Refresh(ctx, b.Cache, b.Repositories, b.Arch, b.Log); err != nil {
+		return err
+	}
+	packages, err := b.download(ctx)
+	if err != nil {
+		return apt.Explain(err, output(err))
+	}
+	if err := b.layDown(ctx, packages); err != nil {
+		return fmt.Errorf("lay down packages: %w", err)
+	}
+	if err := b.install(ctx, packages); err != nil {
+		return fmt.Errorf("install essential packages: %w", err)
+	}
+	return nil
+}
+
+// apt runs this machine's apt-get with our configuration only.
+func (b Bootstrap) apt(ctx context.Context, config string, args ...string) error {
+	return machineApt(ctx, b.Log, b.Arch, config, args...)
+}
+
+// printed is a line of apt-get --print-uris: 'address' file size checksum.
+var printed = regexp.MustCompile(`(?m)^'[^']*' (\S+\.deb) \d+`)
+
+// download returns the paths of the essential packages in the cache.
+func (b Bootstrap) download(ctx context.Context) ([]string, error) {
+	var packages []string
+	err := b.Cache.Locked(ctx, func() error {
+		config, err := b.Cache.MachineConfig(b.Repositories)
+		if err != nil {
+			return err
+		}
+		install := []string{"-o", fmt.Sprintf("APT::Install-Recommends=%t", b.Recommends), "install", "?essential", "apt"}
+		// With an empty directory of archives, apt lists them all.
+		nothing := filepath.Join(b.Scratch, "nothing")
+		if err := os.MkdirAll(filepath.Join(nothing, "partial"), 0o755); err != nil {
+			return err
+		}
+		var list bytes.Buffer
+		quiet := b
+		quiet.Log = &list
+		if err := quiet.apt(ctx, config, append([]string{"--print-uris", "-o", "Dir::Cache::archives=" + nothing + "/"}, install...)...); err != nil {
+			return err
+		}
+		for _, m := range printed.FindAllStringSubmatch(list.String(), -1) {
+			packages = append(packages, filepath.Join(b.Cache.Archives(), m[1]))
+		}
+		if len(packages) == 0 {
+			return errors.New("the repositories have no essential packages")
+		}
+		return b.apt(ctx, config, append([]string{"--download-only"}, install...)...)
+	})
+	return packages, err
+}
+
+// layDown unpacks the packages' files, so that the tree can run its own dpkg.
+func (b Bootstrap) layDown(ctx context.Context, packages []string) error {
+	scratch := filepath.Join(b.Scratch, "lay-down")
+	if err := os.Mkdir(scratch, 0o700); err != nil {
+		return err
+	}
+	box, err := sandbox.Start(ctx, sandbox.Spec{Upper: b.Upper, Scratch: scratch, Bare: true})
+	if err != nil {
+		return err
+	}
+	defer box.Stop()
+	if err := box.Unpack(ctx, bytes.NewReader(skeleton(b.Arch))); err != nil {
+		return err
+	}
+	// Decompression takes longer than writing: keep two of them going, and
+	// take the results in order.
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(3)
+	streams := make(chan *io.PipeReader, 2)
+	group.Go(func() error {
+		for stream := range streams {
+			if err := box.Unpack(gctx, stream); err != nil {
+				stream.CloseWithError(err)
+				return err
+			}
+		}
+		return nil
+	})
+	for _, path := range packages {
+		pr, pw := io.Pipe()
+		group.Go(func() error {
+			err := sandbox.Host(gctx, sandbox.Cmd{Args: []string{"dpkg-deb", "--fsys-tarfile", path}, Stdout: pw})
+			pw.CloseWithError(err)
+			return err
+		})
+		select {
+		case streams <- pr:
+		case <-gctx.Done():
+			pr.CloseWithError(gctx.Err())
+		}
+	}
+	close(streams)
+	return group.Wait()
+}
+
+// skeleton is what must be there before the first package: the links of a
+// merged /usr, and what dpkg takes for granted.
+func skeleton(arch string) []byte {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, dir := range []string{"etc", "usr", "usr/bin", "usr/sbin", "usr/lib", "var", "var/lib", "var/lib/dpkg", "var/lib/dpkg/info", "var/lib/dpkg/updates"} {
+		_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755})
+	}
+	links := []string{"bin", "sbin", "lib"}
+	if arch == "amd64" {
+		links = append(links, "lib64")
+		_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "usr/lib64/", Mode: 0o755})
+	}
+	for _, name := range links {
+		_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: "usr/" + name, Mode: 0o777})
+	}
+	for _, file := range []string{"var/lib/dpkg/status", "var/lib/dpkg/available"} {
+		_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: file, Mode: 0o644})
+	}
+	_ = w.Close()
+	return b.Bytes()
+}
+
+// install lets the tree's own dpkg install the packages that are laid down, so
+// that their scripts run and its database knows them.
+func (b Bootstrap) install(ctx context.Context, packages []string) error {
+	scratch := filepath.Join(b.Scratch, "install")
+	if err := os.Mkdir(scratch, 0o700); err != nil {
+		return err
+	}
+	const archives = "/run/strata/archives"
+	box, err := sandbox.Start(ctx, sandbox.Spec{
+		Upper: b.Upper, Scratch: scratch,
+		Mounts: []sandbox.Mount{{Source: b.Cache.Archives(), Target: archives, ReadOnly: true}},
+	})
+	if err != nil {
+		return err
+	}
+	defer box.Stop()
+	args := []string{"dpkg", "--force-depends", "--force-unsafe-io", "--force-confdef", "--install"}
+	for _, path := range packages {
+		args = append(args, filepath.Join(archives, filepath.Base(path)))
+	}
+	err = box.Run(ctx, sandbox.Cmd{Args: args, Env: sandbox.Environ(b.Environment), Stdout: b.Log, Stderr: b.Log}, sandbox.RunOptions{})
+	if err != nil {
+		return err
+	}
+	return box.Finish(ctx)
+}
+
+// output is what a program said at its end.
+func output(err error) string {
+	var exit *sandbox.ExitError
+	if errors.As(err, &exit) {
+		return exit.Output
+	}
+	return ""
+}

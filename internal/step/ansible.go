@@ -1,0 +1,155 @@
+package step
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/sandbox"
+)
+
+// connectionPlugin lets ansible-playbook on this machine work in the sandbox.
+//
+//go:embed strata_connection.py
+var connectionPlugin []byte
+
+// ImageGroup is the Ansible group of hosts that are image builds; in it the
+// variable strata_image is true.
+const ImageGroup = "strata_image"
+
+// playbooks runs the real ansible-playbook on this machine, with the site's
+// configuration and inventory, and the sandbox as its only host.
+func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
+	if _, ok := sandbox.LookPath("ansible-playbook"); !ok {
+		return fault.New(fault.Machine, "ansible-playbook is not installed on this machine").
+			WithHint("Debian: apt install ansible-core; EL: dnf install ansible-core; SUSE: zypper install ansible-core")
+	}
+	inventory, env, err := w.ansibleFiles(s)
+	if err != nil {
+		return fmt.Errorf("prepare Ansible: %w", err)
+	}
+	args := []string{"ansible-playbook", "--limit", string(w.Node.ID)}
+	if w.Inventory != "" {
+		args = append(args, "--inventory", w.Inventory)
+	}
+	args = append(args, "--inventory", inventory)
+	if len(s.Tags) > 0 {
+		args = append(args, "--tags", strings.Join(s.Tags, ","))
+	}
+	if len(s.SkipTags) > 0 {
+		args = append(args, "--skip-tags", strings.Join(s.SkipTags, ","))
+	}
+	if s.VaultPasswordFile != "" {
+		args = append(args, "--vault-password-file", s.VaultPasswordFile)
+	}
+	if len(s.ExtraVars) > 0 {
+		vars, err := json.Marshal(s.ExtraVars)
+		if err != nil {
+			return fmt.Errorf("prepare Ansible: %w", err)
+		}
+		args = append(args, "--extra-vars", string(vars))
+	}
+	for _, playbook := range s.Playbooks {
+		fmt.Fprintf(w.Log, "ansible-playbook %s\n", playbook)
+		err := sandbox.Host(ctx, sandbox.Cmd{
+			Args: append(args[:len(args):len(args)], playbook), Env: env, Dir: w.Dir, Stdout: w.Log, Stderr: w.Log,
+		})
+		var exit *sandbox.ExitError
+		if errors.As(err, &exit) {
+			return fmt.Errorf("ansible-playbook %s: exit status %d", playbook, exit.Status)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ansibleFiles writes the plugin and the generated inventory, and returns the
+// inventory's path and Ansible's environment.
+func (w *Work) ansibleFiles(s layer.Playbooks) (inventory string, env []string, err error) {
+	plugins, local := filepath.Join(w.Temporary, "ansible-connection"), filepath.Join(w.Temporary, "ansible-local")
+	for _, dir := range []string{plugins, local} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", nil, err
+		}
+	}
+	inventory = filepath.Join(w.Temporary, "strata.json")
+	hosts, err := json.Marshal(w.inventory())
+	if err == nil {
+		err = os.WriteFile(inventory, hosts, 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(plugins, "strata.py"), connectionPlugin, 0o600)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	set := map[string]string{
+		"ANSIBLE_CONNECTION_PLUGINS":  plugins,
+		"ANSIBLE_LOCAL_TEMP":          local,
+		"ANSIBLE_RETRY_FILES_ENABLED": "0",
+		"ANSIBLE_NOCOLOR":             "1",
+		"ANSIBLE_FORCE_COLOR":         "0",
+		"ANSIBLE_PYTHON_INTERPRETER":  "auto_silent",
+		"PYTHONUNBUFFERED":            "1",
+		"PYTHONDONTWRITEBYTECODE":     "1",
+		"STRATA_ENVIRONMENT":          mustJSON(sandbox.Environ(w.Environment)),
+	}
+	if s.Config != "" {
+		set["ANSIBLE_CONFIG"] = filepath.Join(w.Dir, s.Config)
+	}
+	if len(s.RolesPath) > 0 {
+		set["ANSIBLE_ROLES_PATH"] = w.paths(s.RolesPath)
+	}
+	if len(s.Collections) > 0 {
+		set["ANSIBLE_COLLECTIONS_PATH"], set["ANSIBLE_COLLECTIONS_PATHS"] = w.paths(s.Collections), w.paths(s.Collections)
+	}
+	return inventory, append(os.Environ(), sandbox.Variables(set)...), nil
+}
+
+func mustJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings can always be encoded
+	}
+	return string(b)
+}
+
+func (w *Work) paths(relative []string) string {
+	paths := make([]string, len(relative))
+	for i, p := range relative {
+		paths[i] = filepath.Join(w.Dir, p)
+	}
+	return strings.Join(paths, ":")
+}
+
+// inventory adds the node as a host to its groups.
+func (w *Work) inventory() map[string]any {
+	host := string(w.Node.ID)
+	member := map[string]any{"hosts": map[string]any{host: nil}}
+	children := map[string]any{
+		ImageGroup: map[string]any{"hosts": member["hosts"], "vars": map[string]any{"strata_image": true}},
+	}
+	for _, group := range w.Node.Groups {
+		children[group] = member
+	}
+	return map[string]any{"all": map[string]any{
+		"hosts": map[string]any{host: map[string]any{
+			"ansible_connection":    "strata",
+			"ansible_strata_socket": w.Box.Socket(),
+			"ansible_pipelining":    true,
+			"ansible_remote_tmp":    "/tmp/.ansible",
+			"ansible_become_method": "su", // the tree need not have sudo
+			"ansible_become_exe":    "su",
+		}},
+		"children": children,
+	}}
+}

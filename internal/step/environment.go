@@ -1,0 +1,77 @@
+package step
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/apt"
+	"github.com/strata-hpc/strata/internal/sandbox"
+)
+
+// Places in a sandbox that hold what apt needs while a layer is built.
+const (
+	aptDir      = "/run/strata/apt"
+	aptLists    = aptDir + "/lists"
+	aptArchives = aptDir + "/archives"
+	aptCache    = aptDir + "/cache"
+	aptKeyrings = aptDir + "/keyrings"
+)
+
+// Equip adds to a sandbox what steps need and layers must not hold: name
+// resolution, apt's lists, downloads and configuration, and the order not to
+// start services.
+func Equip(spec *sandbox.Spec, cache *apt.Cache, downloads *apt.Scratch, repositories []apt.Repository) error {
+	spec.Substitutes = append(spec.Substitutes,
+		sandbox.Placeholder{Path: "/etc/resolv.conf", Content: resolvConf(), Mode: 0o644},
+		sandbox.Placeholder{Path: "/usr/sbin/policy-rc.d", Content: "#!/bin/sh\n# No service starts while an image is built.\nexit 101\n", Mode: 0o755},
+	)
+	if downloads == nil {
+		return nil
+	}
+	lists, err := downloads.Lists(repositories)
+	if err != nil {
+		return err
+	}
+	own := filepath.Join(downloads.Dir, "cache")
+	if err := os.MkdirAll(own, 0o755); err != nil {
+		return fmt.Errorf("use package cache: %w", err)
+	}
+	spec.Mounts = append(spec.Mounts,
+		sandbox.Mount{Source: lists, Target: aptLists},
+		sandbox.Mount{Source: own, Target: aptCache},
+		sandbox.Mount{Source: cache.Archives(), Target: aptArchives, Scratch: filepath.Join(downloads.Dir, "archives")},
+	)
+	spec.Substitutes = append(spec.Substitutes,
+		sandbox.Placeholder{Path: "/etc/apt/apt.conf.d/99strata-build", Content: apt.TreeConfig(aptLists, aptArchives, aptCache), Mode: 0o644})
+	var unnamed []apt.Repository // those that the image does not name
+	for _, r := range repositories {
+		if r.Named {
+			continue
+		}
+		if !r.Trusted {
+			target := path.Join(aptKeyrings, r.Name+path.Ext(r.Keyring))
+			spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: r.Keyring, Target: target, ReadOnly: true})
+			r.Keyring = target
+		}
+		unnamed = append(unnamed, r)
+	}
+	if len(unnamed) > 0 {
+		spec.Substitutes = append(spec.Substitutes,
+			sandbox.Placeholder{Path: "/etc/apt/sources.list.d/strata-build.sources", Content: apt.Sources(unnamed), Mode: 0o644})
+	}
+	return nil
+}
+
+// resolvConf is a resolv.conf that works in a sandbox, which shares this
+// machine's network: the machine's own, whatever it is a link to.
+func resolvConf() string {
+	for _, path := range []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"} {
+		if content, err := os.ReadFile(path); err == nil && strings.Contains(string(content), "nameserver") {
+			return string(content)
+		}
+	}
+	return "# this machine has no name server\n"
+}

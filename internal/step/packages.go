@@ -1,0 +1,109 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/apt"
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/sandbox"
+)
+
+// repositories writes those that have an address into the image. The others
+// are this machine's business: see Equip.
+func (w *Work) repositories(ctx context.Context, s layer.Repositories) error {
+	var t tree
+	for _, name := range s.Names {
+		for _, r := range w.Repositories {
+			if r.Name != name || !r.Named {
+				continue
+			}
+			if !r.Trusted {
+				key, err := fs.ReadFile(w.Project, r.Key)
+				if err != nil {
+					return fmt.Errorf("read key of repository %s: %w", name, err)
+				}
+				r.Keyring = "/etc/apt/keyrings/" + name + path.Ext(r.Key)
+				t.file(r.Keyring, string(key), entry{mode: 0o644})
+			}
+			t.file("/etc/apt/sources.list.d/"+name+".sources", apt.Sources([]apt.Repository{r}), entry{mode: 0o644})
+		}
+	}
+	return w.unpack(ctx, t)
+}
+
+func (w *Work) remove(ctx context.Context, s layer.Remove) error {
+	return w.apt(ctx, append([]string{"purge", "--"}, s.Packages...)...)
+}
+
+func (w *Work) packages(ctx context.Context, s layer.Packages) error {
+	var t tree
+	args := []string{"-o", fmt.Sprintf("APT::Install-Recommends=%t", !s.NoRecommends), "install", "--"}
+	for _, name := range s.Install {
+		if !local(name) {
+			args = append(args, name)
+			continue
+		}
+		content, err := fs.ReadFile(w.Project, path.Clean(name))
+		if err != nil {
+			return fmt.Errorf("read local package: %w", err)
+		}
+		inside := "/run/strata/packages/" + path.Base(name)
+		t.file(inside, string(content), entry{mode: 0o644})
+		args = append(args, inside)
+	}
+	if err := w.unpack(ctx, t); err != nil {
+		return err
+	}
+	err := w.apt(ctx, args...)
+	// What was downloaded serves the next attempt too.
+	return errors.Join(err, w.Downloads.Keep(filepath.Join(w.Downloads.Dir, "archives", "upper"), w.Repositories))
+}
+
+// local says whether a name of a package means a file.
+func local(name string) bool {
+	return strings.HasSuffix(name, ".deb") && strings.Contains(name, "/")
+}
+
+func (w *Work) apt(ctx context.Context, args ...string) error {
+	env := append(sandbox.Environ(w.Environment), apt.Proxies()...)
+	err := w.Box.Run(ctx, sandbox.Cmd{Args: append([]string{"apt-get"}, args...), Env: env, Stdout: w.Log, Stderr: w.Log}, sandbox.RunOptions{})
+	return apt.Explain(err, output(err))
+}
+
+// output is what a program said at its end.
+func output(err error) string {
+	var exit *sandbox.ExitError
+	if errors.As(err, &exit) {
+		return exit.Output
+	}
+	return ""
+}
+
+// services enables, disables and masks systemd units.
+func (w *Work) services(ctx context.Context, s layer.Services) error {
+	for _, action := range []struct {
+		verb  string
+		units []string
+	}{{"enable", s.Enable}, {"disable", s.Disable}, {"mask", s.Mask}} {
+		if len(action.units) == 0 {
+			continue
+		}
+		err := w.run(ctx, append([]string{"systemctl", action.verb, "--"}, action.units...)...)
+		var exit *sandbox.ExitError
+		if errors.As(err, &exit) && exit.Status == 127 {
+			return fault.New(fault.Failed, "the image has no systemctl: %w", err).
+				WithHint("services: needs systemd in the layer or below; install package systemd")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+// Package step applies one step of a layer to a mounted tree: packages, files,
+// playbooks, commands, services.
+//
+// It decides nothing: not whether a step is needed, nor what becomes of the
+// tree. It writes to the tree only through the sandbox's agent.
+package step
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/strata-hpc/strata/internal/apt"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/sandbox"
+)
+
+// Work is a tree that a layer's steps are applied to.
+type Work struct {
+	Box          *sandbox.Sandbox
+	Node         layer.Node
+	Cluster      layer.Cluster
+	Inventory    string           // the site's Ansible inventory below the project, or ""
+	Project      fs.FS            // the project's files
+	Dir          string           // where the project is on this machine
+	Environment  []string         // of every command: KEY=value
+	Repositories []apt.Repository // that the tree may install from, with keyrings as this machine sees them
+	Downloads    *apt.Scratch     // where the tree's apt downloads to
+	Temporary    string           // a directory of this machine that the caller removes
+	Log          io.Writer        // receives what programs say
+}
+
+// Apply does one step.
+func Apply(ctx context.Context, w *Work, s layer.Step) error {
+	switch s := s.(type) {
+	case layer.Repositories:
+		return w.repositories(ctx, s)
+	case layer.Remove:
+		return w.remove(ctx, s)
+	case layer.Packages:
+		return w.packages(ctx, s)
+	case layer.Files:
+		return w.files(ctx, s)
+	case layer.Playbooks:
+		return w.playbooks(ctx, s)
+	case layer.Run:
+		return w.commands(ctx, s)
+	case layer.Services:
+		return w.services(ctx, s)
+	}
+	return fmt.Errorf("apply step: unknown kind %q", s.Kind())
+}
+
+// run runs a program in the tree.
+func (w *Work) run(ctx context.Context, args ...string) error {
+	return w.Box.Run(ctx, sandbox.Cmd{Args: args, Env: sandbox.Environ(w.Environment), Stdout: w.Log, Stderr: w.Log}, sandbox.RunOptions{})
+}
