@@ -72,7 +72,7 @@ func (p *Project) mentionedIn(t *text, name string) bool {
 	m := mention{t, name}
 	said, ok := p.mentions[m]
 	if !ok {
-		said = mentioned(t.s, name)
+		said = mentioned(t.live, name)
 		p.mentions[m] = said
 	}
 	return said

@@ -90,7 +90,6 @@ func TestInputs(t *testing.T) {
 		"inventory/host_vars/compute.yml",
 		"inventory/hosts",
 		"playbooks/compute.yml",
-		"playbooks/files/banner",
 		"playbooks/roles/chrony/meta/main.yml",
 		"playbooks/roles/chrony/tasks/main.yml",
 		"playbooks/roles/chrony/templates/chrony.conf.j2",
@@ -100,6 +99,7 @@ func TestInputs(t *testing.T) {
 		"shared/roles/sysctl/tasks/main.yml",
 	}
 	otherVars := []string{"inventory/group_vars/UAN.yml", "inventory/host_vars/nid001.yml"}
+	banner := []string{"playbooks/files/banner"}
 	motd := "playbooks/roles/motd/tasks/main.yml"
 	tests := []struct {
 		name  string
@@ -148,7 +148,7 @@ func TestInputs(t *testing.T) {
 			more: []string{"playbooks/notes.txt"}},
 		{name: "computed name of something else", write: "-- " + motd + " --\n- template: {src: '{{ item }}.j2', dest: /x}\n"},
 		{name: "computed lookup", write: "-- playbooks/roles/motd/vars/main.yml --\nx: \"{{ lookup('file', y) }}\"\n",
-			more: []string{"playbooks/roles/motd/vars/main.yml", "playbooks/notes.txt"}},
+			more: []string{"playbooks/roles/motd/vars/main.yml", "playbooks/notes.txt", "playbooks/files/banner"}},
 		{name: "other plays", write: "-- playbooks/compute.yml --\n- import_playbook: uan.yml\n- hosts: all\n  roles: [chrony, motd]\n",
 			more: []string{"playbooks/uan.yml", "playbooks/roles/users/tasks/main.yml"}},
 		{name: "path out of the role", write: "-- " + motd + " --\n- template: {src: ../../users/templates/x.j2, dest: /x}\n-- playbooks/roles/users/templates/x.j2 --\n",
@@ -163,7 +163,7 @@ func TestInputs(t *testing.T) {
 		{name: "included tasks elsewhere", write: "-- playbooks/compute.yml --\n- hosts: all\n  tasks: [{include_tasks: cfg/a}]\n  roles: [chrony, motd]\n-- playbooks/cfg/a --\n- include_role: {name: users}\n",
 			more: []string{"playbooks/cfg/a", "playbooks/roles/users/tasks/main.yml"}},
 		{name: "command on the machine that builds", write: "-- " + motd + " --\n- command: cat x\n  delegate_to: localhost\n",
-			more: append([]string{"README.md", "strata.yaml", "playbooks/notes.txt", "playbooks/uan.yml",
+			more: append([]string{"README.md", "strata.yaml", "playbooks/notes.txt", "playbooks/files/banner", "playbooks/uan.yml",
 				"playbooks/roles/users/tasks/main.yml", "shared/roles/unused/tasks/main.yml"}, otherVars...)},
 		{name: "own collection", write: "-- playbooks/collections/ansible_collections/site/hpc/plugins/modules/x.py --\n-- playbooks/collections/ansible_collections/site/other/README.md --\n-- " + motd + " --\n- site.hpc.x:\n",
 			more: []string{"playbooks/collections/ansible_collections/site/hpc/plugins/modules/x.py"}},
@@ -174,9 +174,20 @@ func TestInputs(t *testing.T) {
 		{name: "extra variables", query: func(q *Query) { q.ExtraVars = map[string]any{"x": map[string]any{"y": "notes.txt"}} },
 			more: []string{"playbooks/notes.txt"}},
 		{name: "excluded", query: func(q *Query) {
-			q.Exclude, q.VaultPasswordFile = []string{"playbooks/roles/motd"}, "playbooks/files/banner"
+			q.Exclude, q.VaultPasswordFile = []string{"playbooks/roles/motd"}, "inventory/group_vars/all.yml"
 		},
-			less: []string{"playbooks/files/banner", "playbooks/roles/motd/files/motd", motd}},
+			less: []string{"inventory/group_vars/all.yml", "playbooks/roles/motd/files/motd", motd}},
+		{name: "searched directory", write: "-- " + motd + " --\n- copy: {src: banner, dest: /x}\n", more: banner},
+		{name: "searched directory, named", write: "-- " + motd + " --\n- copy: src=files/banner dest=/x\n", more: banner},
+		{name: "searched directory as a whole", write: "-- " + motd + " --\n- copy: {src: files/, dest: /x}\n", more: banner},
+		{name: "searched directory in a loop", write: "-- " + motd + " --\n- copy: {src: '{{ item }}', dest: /x}\n  loop: [banner]\n",
+			more: append([]string{"playbooks/notes.txt"}, banner...)},
+		{name: "wildcard", write: "-- " + motd + " --\n- copy: {src: '{{ item }}', dest: /x}\n  with_fileglob: ['ban*']\n",
+			more: append([]string{"playbooks/notes.txt"}, banner...)},
+		{name: "wildcard alone", write: "-- " + motd + " --\n- debug: msg=x\n  with_fileglob: [ban*]\n", more: banner},
+		{name: "word of a sentence, and key", write: "-- " + motd + " --\n- name: Show the banner to all\n  debug: {banner: x}\n"},
+		{name: "modules beside the playbook", write: "-- playbooks/library/x.py --\n-- playbooks/filter_plugins/y.py --\n",
+			more: []string{"playbooks/library/x.py", "playbooks/filter_plugins/y.py"}},
 		{name: "missing role that a condition may skip", write: "-- " + motd + " --\n- include_role: {name: nope}\n  when: x\n"},
 		{name: "vaulted variables", write: "-- inventory/group_vars/all.yml --\n$ANSIBLE_VAULT;1.1;AES256\n3132\n"},
 		{name: "tags of vault and unsafe", write: "-- playbooks/roles/motd/vars/main.yml --\na: !vault |\n  $ANSIBLE_VAULT;1.1\n  31\nb: !unsafe '{{'\n",

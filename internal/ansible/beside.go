@@ -1,42 +1,57 @@
 package ansible
 
 import (
-	"maps"
 	"path"
 	"slices"
 	"strings"
 )
 
-// Beside a playbook lie directories that Ansible searches by itself, which
-// count as a whole, and what may be anything: the loose entries, which count
-// only where something that counts mentions them or computes a name that could
-// be theirs.
+// Beside a playbook lie directories of modules and plugins, which count as a
+// whole; directories that Ansible searches for the files that tasks name; and
+// what may be anything. The latter two are loose: a file counts only where
+// something that counts mentions it or computes a name that could be its.
 
-// searched reports whether Ansible searches a directory of this name beside a
-// playbook without being told.
-func searched(name string) bool {
-	switch name {
-	case "files", "templates", "tasks", "handlers", "vars", "defaults", "meta", "library", "module_utils":
-		return true
-	}
-	return strings.HasSuffix(name, "_plugins")
+// loose is a file or directory beside a playbook that does not count yet.
+type loose struct {
+	name   string
+	starts []string // where paths that lead to it may start: the playbook's directory, files/ in it
+	said   []string // it counts where one of these names is mentioned
 }
 
-// surroundings counts what Ansible searches in a playbook's directory and notes
-// the loose entries.
+// code reports whether a directory beside a playbook holds what Ansible runs.
+func code(name string) bool {
+	return name == "library" || name == "module_utils" || strings.HasSuffix(name, "_plugins")
+}
+
+// searched reports whether Ansible looks in a directory of this name beside a
+// playbook for the files that tasks name.
+func searched(name string) bool {
+	switch name {
+	case "files", "templates", "tasks", "handlers", "vars", "defaults", "meta":
+		return true
+	}
+	return false
+}
+
+// surroundings counts code in a playbook's directory and notes what is loose.
 func (w *walk) surroundings(dir string) {
 	for _, e := range w.entries(dir) {
 		base := e.Name()
 		name := path.Join(dir, base)
 		switch {
 		case strings.HasPrefix(base, "."):
-		case searched(base):
+		case code(base):
 			w.whole(name, "beside the playbook")
 		case base == "roles" || base == "collections" || base == "group_vars" || base == "host_vars" || base == "ansible_collections":
 			// reached by name, or by group
 		case w.holdsKnown(name):
+		case searched(base) && w.kind(name) == directory:
+			for _, f := range w.tree(name) {
+				said := strings.Split(strings.TrimPrefix(f, name+"/"), "/")
+				w.loose = append(w.loose, loose{f, []string{dir, name}, append(said, base)})
+			}
 		default:
-			w.loose[name] = dir
+			w.loose = append(w.loose, loose{name, []string{dir}, []string{base}})
 		}
 	}
 }
@@ -54,26 +69,28 @@ func (w *walk) holdsKnown(name string) bool {
 	return false
 }
 
-// besides counts the loose entries that something reaches.
+// besides counts what is loose and reached.
 func (w *walk) besides() {
-	for _, name := range slices.Sorted(maps.Keys(w.loose)) {
-		if why := w.reaches(name, w.loose[name]); why != "" {
-			delete(w.loose, name)
-			w.whole(name, why)
+	w.loose = slices.DeleteFunc(w.loose, func(l loose) bool {
+		why := w.reaches(l)
+		if why != "" {
+			w.whole(l.name, why)
 		}
-	}
+		return why != ""
+	})
 }
 
-// reaches says why a loose entry counts, or "".
-func (w *walk) reaches(name, dir string) string {
-	isPlaybook := w.isPlaybook(name)
+// reaches says why something loose counts, or "".
+func (w *walk) reaches(l loose) string {
+	isPlaybook := w.isPlaybook(l.name)
 	if w.wide.beside != "" && !isPlaybook {
 		return w.wide.beside
 	}
-	base := path.Base(name)
-	for _, t := range w.looked {
-		if w.mentionedIn(t, base) {
-			return "mentioned by name"
+	for _, name := range l.said {
+		for _, t := range w.looked {
+			if w.mentionedIn(t, name) {
+				return name + " is mentioned"
+			}
 		}
 	}
 	if isPlaybook {
@@ -81,10 +98,11 @@ func (w *walk) reaches(name, dir string) string {
 	}
 	for _, at := range w.named {
 		could := w.pattern(at.name)
-		for _, f := range w.treeOrFile(name) {
-			below := strings.TrimPrefix(f, dir+"/")
-			if could.MatchString(below) {
-				return "could be what " + at.String() + " computes"
+		for _, f := range w.treeOrFile(l.name) {
+			for _, start := range l.starts {
+				if could.MatchString(strings.TrimPrefix(f, start+"/")) {
+					return "could be what " + at.String() + " computes"
+				}
 			}
 		}
 	}

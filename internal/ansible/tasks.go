@@ -216,9 +216,12 @@ func (t *tasks) paths(n *yaml.Node) {
 	}
 }
 
-// path notes a text that names a file, if an expression computes the name.
-// Names without one are found where they are written.
+// path notes a text that names a file, if an expression computes the name or
+// there are wildcards in it. Other names are found where they are written.
 func (t *tasks) path(n *yaml.Node) {
+	if strings.Contains(n.Value, "[") && !computes(n.Value) {
+		t.computed = append(t.computed, t.ref(n, "*")) // a wildcard, or a list as text
+	}
 	for _, word := range words(n.Value) {
 		if key, value, found := strings.Cut(word, "="); found && !computes(key) {
 			switch key {
@@ -227,7 +230,7 @@ func (t *tasks) path(n *yaml.Node) {
 			}
 			word = value // src={{ a }}
 		}
-		if computes(word) && !strings.HasPrefix(word, "/") {
+		if (computes(word) || strings.ContainsAny(word, "*?")) && !strings.HasPrefix(word, "/") {
 			t.computed = append(t.computed, t.ref(n, word))
 		}
 	}

@@ -12,7 +12,8 @@ import (
 // text is a file as text: what can be said about it without knowing whether it
 // is a list of tasks, variables or a template.
 type text struct {
-	s       string
+	s       string // the whole
+	live    string // without lines of comment
 	binary  bool
 	vaulted bool
 	// others: it may use what belongs to other hosts or groups.
@@ -51,8 +52,8 @@ type expressions struct {
 
 func compiled() expressions {
 	return expressions{
-		expression:    regexp.MustCompile(`(?s)\{\{.*?\}\}|\{%.*?%\}`),
-		groups:        regexp.MustCompile(`\bgroups\s*(\[|\||\.[a-z]|\}\}|%\}|\))|\bin\s+groups\b`),
+		expression:    regexp.MustCompile(`(?s)\{\{.*?\}\}|\{%.*?%\}|[*?]`),
+		groups:        regexp.MustCompile(`(?:^|[^\w.'"])groups\s*(\[|\||\.[a-z]|\}\}|%\}|\))|\bin\s+groups\b`),
 		delegatedHere: regexp.MustCompile(`\bdelegate_to["']?:\s*["']?(localhost|127\.0\.0\.1)\b`),
 		include:       regexp.MustCompile(`\{%[-+]?\s*(include|import|from|extends)\s+[^'"\s]`),
 		lookup:        regexp.MustCompile(`\b(?:lookup|query|q)\(\s*(?:['"]([\w.]+)['"])?([^)]*)`),
@@ -73,12 +74,28 @@ func (p *Project) scan(name string, data []byte) *text {
 		t.vaulted = true
 		return t
 	}
-	t.others = p.re.othersHosts(t.s)
+	t.live = uncommented(t.s)
+	t.others = p.re.othersHosts(t.live)
 	if path.Ext(name) != ".py" { // code does not write names of files as Ansible does
 		t.lookups(p.re)
 		t.anchors()
 	}
 	return t
+}
+
+// uncommented leaves out lines that begin with a "#" and have no expression. In
+// YAML and ini files they are comments; in templates, text for the image.
+func uncommented(s string) string {
+	if !strings.Contains(s, "#") {
+		return s
+	}
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		if !strings.HasPrefix(strings.TrimLeft(line, " \t"), "#") || computes(line) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // othersHosts reports whether a text may use variables of other hosts, or
@@ -99,16 +116,16 @@ func (re expressions) othersHosts(s string) bool {
 // lookups notes files that expressions read: lookup(…), query(…), q(…), and
 // Jinja's include, import and extends.
 func (t *text) lookups(re expressions) {
-	t.computed = strings.Contains(t.s, "{%") && re.include.MatchString(t.s)
-	t.everything = strings.Contains(t.s, "with_pipe") || strings.Contains(t.s, "with_lines")
-	if !strings.Contains(t.s, "lookup") && !strings.Contains(t.s, "query") && !strings.Contains(t.s, "q(") {
+	t.computed = strings.Contains(t.live, "{%") && re.include.MatchString(t.live)
+	t.everything = strings.Contains(t.live, "with_pipe") || strings.Contains(t.live, "with_lines")
+	if !strings.Contains(t.live, "lookup") && !strings.Contains(t.live, "query") && !strings.Contains(t.live, "q(") {
 		return
 	}
-	for _, m := range re.lookup.FindAllStringSubmatch(t.s, -1) {
+	for _, m := range re.lookup.FindAllStringSubmatch(t.live, -1) {
 		switch name := builtin(m[1]); {
 		case name == "" || name == "pipe" || name == "lines":
 			t.everything = true
-		case readsFiles(name) && !re.literal.MatchString(m[2]):
+		case readsFiles(name) && (!re.literal.MatchString(m[2]) || name == "fileglob" || name == "filetree"):
 			t.computed = true
 		}
 	}
@@ -121,10 +138,10 @@ func (t *text) anchors() {
 	anchored := func(s string) bool {
 		return slices.ContainsFunc(wanted, func(w string) bool { return strings.Contains(s, w) })
 	}
-	if !anchored(t.s) {
+	if !anchored(t.live) {
 		return
 	}
-	for _, word := range words(t.s) {
+	for _, word := range words(t.live) {
 		if anchored(word) && !slices.Contains(t.anchored, word) {
 			t.anchored = append(t.anchored, word)
 		}
@@ -165,8 +182,8 @@ func words(s string) []string {
 	return list
 }
 
-// pattern matches the names that a text with expressions could stand for: an
-// expression stands for anything.
+// pattern matches the names that a text with expressions or wildcards could
+// stand for: either stands for anything.
 func (p *Project) pattern(s string) *regexp.Regexp {
 	if could, ok := p.patterns[s]; ok {
 		return could
@@ -184,13 +201,10 @@ func (p *Project) pattern(s string) *regexp.Regexp {
 	return could
 }
 
-// mentioned reports whether a text says the name of an entry of a directory. A
-// name without a dot is a common word; it counts only where it looks like a
-// path or stands in quotes, at the end of a line or after an equals sign.
+// mentioned reports whether a text says the name of a file or directory. A name
+// without a dot may be a common word: it does not count as the key of a mapping
+// or in the middle of a sentence.
 func mentioned(s, name string) bool {
-	wordy := func(c byte) bool {
-		return c == '_' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
-	}
 	plain := !strings.Contains(name, ".")
 	for from := 0; ; {
 		i := strings.Index(s[from:], name)
@@ -199,18 +213,27 @@ func mentioned(s, name string) bool {
 		}
 		i += from
 		from = i + 1
-		before, after := byte('\n'), byte('\n')
-		if i > 0 {
-			before = s[i-1]
-		}
-		if j := i + len(name); j < len(s) {
-			after = s[j]
-		}
-		if wordy(before) || wordy(after) {
+		before, after := s[:i], s[i+len(name):]
+		if before != "" && wordy(before[len(before)-1]) || after != "" && wordy(after[0]) {
 			continue
 		}
-		if !plain || before == '=' || before == '/' || strings.IndexByte("/\"'\r\n", after) >= 0 {
+		if !plain || !isKey(after) && !inSentence(before, after) {
 			return true
 		}
 	}
+}
+
+func wordy(c byte) bool {
+	return c == '_' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
+
+// isKey reports whether what precedes after is the key of a mapping.
+func isKey(after string) bool {
+	return after == ":" || len(after) > 1 && after[0] == ':' && strings.IndexByte(" \t\r\n", after[1]) >= 0
+}
+
+// inSentence reports whether a word is one among others on a line.
+func inSentence(before, after string) bool {
+	trimmed := strings.TrimRight(before, " ")
+	return trimmed != before && trimmed != "" && wordy(trimmed[len(trimmed)-1]) && after != "" && after[0] == ' '
 }

@@ -21,13 +21,13 @@ type walk struct {
 	queue     []string          // counted files that were not looked at yet
 	looked    []*text           // those that were, as far as they are text
 	playbooks map[string]bool
-	included  map[string]bool   // files of tasks
-	dirs      []string          // directories of playbooks
-	roles     map[string]bool   // reached roles
-	loose     map[string]string // what lies beside the playbooks and does not count yet, with its directory
-	named     []ref             // computed names of files
-	short     []ref             // collections that short names are looked up in
-	wanted    []ref             // roles to find
+	included  map[string]bool // files of tasks
+	dirs      []string        // directories of playbooks
+	roles     map[string]bool // reached roles
+	loose     []loose         // what lies beside the playbooks and does not count yet
+	named     []ref           // computed names of files
+	short     []ref           // collections that short names are looked up in
+	wanted    []ref           // roles to find
 	wide      widened
 	faults    []error
 }
@@ -45,7 +45,7 @@ func newWalk(p *Project, q Query) (*walk, error) {
 		return nil, err
 	}
 	w := &walk{Project: p, q: q, found: map[string]string{}, playbooks: map[string]bool{}, included: map[string]bool{},
-		roles: map[string]bool{}, loose: map[string]string{}}
+		roles: map[string]bool{}}
 	if q.Config == "" && p.kind("ansible.cfg") == file {
 		q.Config = "ansible.cfg"
 	}
@@ -195,7 +195,7 @@ func (w *walk) variables(dir string) {
 
 // look follows what a counted file says. A name of "" means extra variables.
 func (w *walk) look(name string, t *text) {
-	if t == nil || t.binary || inert(name, t.s) {
+	if t == nil || t.binary || name == w.cfg.file && name != "" || inert(name, t.s) {
 		return
 	}
 	if t.vaulted {

@@ -13,6 +13,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Has says whether the lists of the repositories name a package.
+func (c *Cache) Has(repositories []Repository, name string) (bool, error) {
+	lists, err := filepath.Glob(filepath.Join(c.Lists(repositories), "*_Packages"))
+	if err != nil {
+		return false, err
+	}
+	for _, path := range lists {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return false, err
+		}
+		if bytes.Contains(content, []byte("\nPackage: "+name+"\n")) || bytes.HasPrefix(content, []byte("Package: "+name+"\n")) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // checksums reads the SHA-256 of every package that the lists in dir name, by
 // the file name that apt gives a download: name_version_architecture.deb.
 func checksums(dir string) (map[string]string, error) {

@@ -214,8 +214,7 @@ func bootCmdline(cmdline, fetch, url string) (string, int, error) {
 	for n := 1; n <= 3; n++ {
 		tty := fmt.Sprintf("ttyS%d", n)
 		if !uses(tty) {
-			// The two words do with every version what systemd.debug_shell=TTY does since 248.
-			return strings.Join(append(words, "systemd.debug_shell=1", "systemd.default_debug_tty="+tty), " "), n, nil
+			return strings.Join(append(words, "systemd.debug_shell="+tty), " "), n, nil
 		}
 	}
 	return "", 0, errors.New("its kernel command line uses every serial line, the boot test needs one of ttyS1 to ttyS3")

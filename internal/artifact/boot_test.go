@@ -61,9 +61,9 @@ func TestBootCmdline(t *testing.T) {
 		cmdline, fetch, want string
 		tty                  int
 	}{
-		{"", liveBoot, "console=ttyS0 boot=live fetch=" + url + " ip=dhcp systemd.debug_shell=1 systemd.default_debug_tty=ttyS1", 1},
-		{"quiet console=ttyS0,115200n8", dracutLive, "quiet console=ttyS0,115200n8 root=live:" + url + " ip=dhcp rd.neednet=1 systemd.debug_shell=1 systemd.default_debug_tty=ttyS1", 1},
-		{"console=tty0 console=ttyS1", liveBoot, "console=tty0 console=ttyS1 console=ttyS0 boot=live fetch=" + url + " ip=dhcp systemd.debug_shell=1 systemd.default_debug_tty=ttyS2", 2},
+		{"", liveBoot, "console=ttyS0 boot=live fetch=" + url + " ip=dhcp systemd.debug_shell=ttyS1", 1},
+		{"quiet console=ttyS0,115200n8", dracutLive, "quiet console=ttyS0,115200n8 root=live:" + url + " ip=dhcp rd.neednet=1 systemd.debug_shell=ttyS1", 1},
+		{"console=tty0 console=ttyS1", liveBoot, "console=tty0 console=ttyS1 console=ttyS0 boot=live fetch=" + url + " ip=dhcp systemd.debug_shell=ttyS2", 2},
 	} {
 		got, tty, err := bootCmdline(c.cmdline, c.fetch, url)
 		if err != nil || got != c.want || tty != c.tty {

@@ -55,7 +55,8 @@ func (m machine) args(dir string) ([]string, error) {
 	if m.Accel == kvm {
 		return append(args, "-accel", "kvm", "-cpu", "host"), nil
 	}
-	return append(args, "-accel", "tcg,thread=multi", "-cpu", "max"), nil
+	// TODO measure
+	return append(args, "-accel", "tcg,thread=multi", "-cpu", "Nehalem"), nil
 }
 
 // probeCode is a boot sector that writes 20,000 times to a port that nobody

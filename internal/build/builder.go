@@ -34,3 +34,16 @@ func (b *Builder) event(e Event) {
 	defer b.mu.Unlock()
 	b.Watch(e)
 }
+
+// Prepare cleans up after builds that were killed, and keeps gc away until
+// done is called.
+func (b *Builder) Prepare() (done func(), err error) {
+	if done, err = b.Store.Use(); err != nil {
+		return nil, err
+	}
+	if err := b.Store.Prune(); err != nil {
+		done()
+		return nil, err
+	}
+	return done, nil
+}

@@ -50,10 +50,12 @@ func Inputs(p *layer.Project, n layer.Node, src *Source) ([]Input, error) {
 	c.add(KindTool, "strata", sum(format, src.Tool))
 	c.definition()
 	c.secrets()
+	repositories := n.Repositories
 	if b := n.Source; b != nil && b.Bootstrap != nil {
-		for _, name := range b.Bootstrap.Repositories {
-			c.repository(name)
-		}
+		repositories = slices.Concat(repositories, b.Bootstrap.Repositories)
+	}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(repositories))) {
+		c.repository(name)
 	}
 	for _, s := range n.Steps {
 		c.step(s)

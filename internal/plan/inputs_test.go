@@ -162,6 +162,9 @@ func TestEveryFieldDecides(t *testing.T) {
 	key := func(n layer.Node) layer.Key {
 		t.Helper()
 		p := &layer.Project{Repositories: map[string]layer.Repository{}}
+		for _, name := range n.Repositories {
+			p.Repositories[name] = layer.Repository{Type: "apt"}
+		}
 		if n.Source != nil && n.Source.Bootstrap != nil {
 			for _, name := range n.Source.Bootstrap.Repositories {
 				p.Repositories[name] = layer.Repository{Type: "apt"}

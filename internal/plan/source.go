@@ -131,7 +131,7 @@ func (s *Source) digest(of item) (string, error) {
 		if !info.Mode().IsRegular() {
 			return "", fault.New(fault.Input, "%s is neither a file nor a directory nor a link", of.name)
 		}
-		if info.Mode()&0o111 != 0 {
+		if info.Mode()&0o100 != 0 {
 			form += " executable"
 		}
 		if content, err = s.content(of.name); err != nil {

@@ -161,9 +161,9 @@ func (s *Sandbox) configure(ctx context.Context, spec Spec) error {
 }
 
 // Root is a path of this machine at which the tree can be read while the
-// sandbox lives. What is below it must be opened confined, as an image may
+// sandbox lives; with a slash at its end, as it is a link. What is below it must be opened confined, as an image may
 // hold links that point anywhere: see OpenIn.
-func (s *Sandbox) Root() string { return fmt.Sprintf("/proc/%d/root", s.cmd.Process.Pid) }
+func (s *Sandbox) Root() string { return fmt.Sprintf("/proc/%d/root/", s.cmd.Process.Pid) }
 
 // Socket is the path at which the agent listens.
 func (s *Sandbox) Socket() string { return s.socket }

@@ -15,6 +15,8 @@ type Placeholder struct {
 	Path    string `json:"path"`
 	Content string `json:"content"`
 	Mode    uint32 `json:"mode"`
+	// IfMissing leaves alone what the tree has in that place.
+	IfMissing bool `json:"if_missing"`
 }
 
 // original remembers what a placeholder replaced.
@@ -32,6 +34,9 @@ const aside = ".strata-original"
 func substitute(files []Placeholder) ([]original, error) {
 	var saved []original
 	for _, f := range files {
+		if _, err := os.Lstat(f.Path); f.IfMissing && err == nil {
+			continue
+		}
 		o, err := substituteOne(f)
 		if err != nil {
 			return saved, fmt.Errorf("put a temporary %s: %w", f.Path, err)

@@ -59,6 +59,10 @@ func (b Bootstrap) apt(ctx context.Context, config string, args ...string) error
 // printed is a line of apt-get --print-uris: 'address' file size checksum.
 var printed = regexp.MustCompile(`(?m)^'[^']*' (\S+\.deb) \d+`)
 
+// usrIsMerged says that /usr is merged, as it is here from the start; without
+// it, Debian 12 installs the program that does it, and Perl's modules.
+const usrIsMerged = "usr-is-merged"
+
 // download returns the paths of the essential packages in the cache.
 func (b Bootstrap) download(ctx context.Context) ([]string, error) {
 	var packages []string
@@ -68,6 +72,13 @@ func (b Bootstrap) download(ctx context.Context) ([]string, error) {
 			return err
 		}
 		install := []string{"-o", fmt.Sprintf("APT::Install-Recommends=%t", b.Recommends), "install", "?essential", "apt"}
+		merged, err := b.Cache.Has(b.Repositories, usrIsMerged)
+		if err != nil {
+			return err
+		}
+		if merged {
+			install = append(install, usrIsMerged)
+		}
 		// With an empty directory of archives, apt lists them all.
 		nothing := filepath.Join(b.Scratch, "nothing")
 		if err := os.MkdirAll(filepath.Join(nothing, "partial"), 0o755); err != nil {

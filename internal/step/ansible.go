@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/fault"
@@ -103,16 +105,39 @@ func (w *Work) ansibleFiles(s layer.Playbooks) (inventory string, env []string, 
 		"PYTHONDONTWRITEBYTECODE":     "1",
 		"STRATA_ENVIRONMENT":          mustJSON(sandbox.Environ(w.Environment)),
 	}
-	if s.Config != "" {
-		set["ANSIBLE_CONFIG"] = filepath.Join(w.Dir, s.Config)
+	if set["ANSIBLE_CONFIG"], err = w.config(s); err != nil {
+		return "", nil, err
 	}
 	if len(s.RolesPath) > 0 {
 		set["ANSIBLE_ROLES_PATH"] = w.paths(s.RolesPath)
 	}
 	if len(s.Collections) > 0 {
+		// Ansible before 2.15 knows only the plural.
 		set["ANSIBLE_COLLECTIONS_PATH"], set["ANSIBLE_COLLECTIONS_PATHS"] = w.paths(s.Collections), w.paths(s.Collections)
 	}
-	return inventory, append(os.Environ(), sandbox.Variables(set)...), nil
+	return inventory, append(ansibleEnviron(os.Environ()), sandbox.Variables(set)...), nil
+}
+
+// ansibleEnviron leaves out what would configure Ansible behind the project's
+// back: it is in no key, so it may not decide what a playbook does.
+func ansibleEnviron(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "ANSIBLE_") })
+}
+
+// config is the path of the ansible.cfg to use: the layer's, the project's, or
+// an empty one, so that this user's and this machine's own play no part.
+func (w *Work) config(s layer.Playbooks) (string, error) {
+	name := s.Config
+	if name == "" {
+		name = "ansible.cfg"
+	}
+	if _, err := fs.Stat(w.Project, name); err == nil {
+		return filepath.Join(w.Dir, name), nil
+	} else if s.Config != "" {
+		return "", err
+	}
+	none := filepath.Join(w.Temporary, "ansible.cfg")
+	return none, os.WriteFile(none, nil, 0o600)
 }
 
 func mustJSON(v any) string {

@@ -26,6 +26,7 @@ const (
 func Equip(spec *sandbox.Spec, cache *apt.Cache, downloads *apt.Scratch, repositories []apt.Repository) error {
 	spec.Substitutes = append(spec.Substitutes,
 		sandbox.Placeholder{Path: "/etc/resolv.conf", Content: resolvConf(), Mode: 0o644},
+		sandbox.Placeholder{Path: "/etc/hosts", Content: "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n", Mode: 0o644, IfMissing: true},
 		sandbox.Placeholder{Path: "/usr/sbin/policy-rc.d", Content: "#!/bin/sh\n# No service starts while an image is built.\nexit 101\n", Mode: 0o755},
 	)
 	if downloads == nil {

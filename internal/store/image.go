@@ -94,7 +94,8 @@ func (s *Store) AddImage(c Commit) (*Image, error) {
 	name := NodeImage(c.Cluster, c.Record.Node)
 	names := []string{name + ":" + KeyTag(c.Record.Key), name + ":latest"}
 	recordName := recordPrefix + string(c.Record.Key)
-	_, err = s.st.CreateImage(id, names, c.Layer.ID, "{}", &storage.ImageOptions{
+	// The names come second: a rebuild takes them from the image that had them.
+	_, err = s.st.CreateImage(id, nil, c.Layer.ID, "{}", &storage.ImageOptions{
 		CreationDate: Epoch,
 		Digest:       manifestDigest,
 		BigData: []storage.ImageBigDataOption{
@@ -104,21 +105,16 @@ func (s *Store) AddImage(c Commit) (*Image, error) {
 			{Key: recordName, Data: record},
 		},
 	})
-	if errors.Is(err, storage.ErrDuplicateID) || errors.Is(err, storage.ErrDuplicateName) {
-		err = s.addNames(id, names, recordName, record)
+	if errors.Is(err, storage.ErrDuplicateID) { // another key gave the same content
+		err = s.st.SetImageBigData(id, recordName, record, nil)
+	}
+	if err == nil {
+		err = s.st.AddNames(id, names)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("commit image %s: %w", name, err)
 	}
 	return s.image(id)
-}
-
-// addNames gives names to an image that is there already.
-func (s *Store) addNames(id string, names []string, recordName string, record []byte) error {
-	if err := s.st.SetImageBigData(id, recordName, record, nil); err != nil {
-		return err
-	}
-	return s.st.AddNames(id, names)
 }
 
 func descriptor(mediaType string, d digest.Digest, size int64) v1.Descriptor {
@@ -266,3 +262,28 @@ func (s *Store) Images() ([]*Image, error) {
 	}
 	return images, nil
 }
+
+// Chain is the digest of the image's whole tree: of its chain of layers.
+func (im *Image) Chain() layer.Digest { return layer.Digest("sha256:" + im.top) }
+
+// Chains returns, for every key that the store has an image of, the digest of
+// that image's chain of layers.
+func (s *Store) Chains() (map[layer.Key]layer.Digest, error) {
+	images, err := s.st.Images()
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", err)
+	}
+	chains := map[layer.Key]layer.Digest{}
+	for _, im := range images {
+		for _, name := range im.Names {
+			if _, key, ok := strings.Cut(name, ":"+KeyTag("")); ok {
+				chains[layer.Key(key)] = layer.Digest("sha256:" + im.TopLayer)
+			}
+		}
+	}
+	return chains, nil
+}
+
+// Containers returns the store as containers/storage has it, for copying
+// images out of it.
+func (s *Store) Containers() storage.Store { return s.st }

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/strata-hpc/strata/internal/layer"
 )
 
 // lock takes an exclusive lock that other processes, and this one, respect. It
@@ -20,19 +23,10 @@ func (s *Store) lock(name string) (unlock func(), err error) {
 // lockWithin waits for a lock until ctx is done; waiting is called once if it
 // is not free at once.
 func (s *Store) lockWithin(ctx context.Context, name string, waiting func()) (unlock func(), err error) {
-	path := filepath.Join(s.locks(), name)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", name, err)
-	}
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", name, err)
+		unlock, free, err := s.tryLock(name)
+		if free || err != nil {
+			return unlock, err
 		}
 		if waiting != nil {
 			waiting()
@@ -40,11 +34,86 @@ func (s *Store) lockWithin(ctx context.Context, name string, waiting func()) (un
 		}
 		select {
 		case <-ctx.Done():
-			f.Close()
 			return nil, ctx.Err()
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// tryLock takes a lock if it is free.
+func (s *Store) tryLock(name string) (unlock func(), free bool, err error) {
+	f, err := os.OpenFile(filepath.Join(s.locks(), name), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, false, fmt.Errorf("lock %s: %w", name, err)
+	}
+	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+	case err == nil:
+		return func() { f.Close() }, true, nil
+	case errors.Is(err, unix.EWOULDBLOCK), errors.Is(err, unix.EINTR):
+		f.Close()
+		return nil, false, nil
+	default:
+		f.Close()
+		return nil, false, fmt.Errorf("lock %s: %w", name, err)
+	}
+}
+
+// sharedLock waits for a lock that others may share.
+func (s *Store) sharedLock(name string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(s.locks(), name), os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_SH)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// LockNode keeps other builds of a node away until unlock is called; waiting is
+// called once if there is one.
+func (s *Store) LockNode(ctx context.Context, node layer.NodeID, waiting func()) (unlock func(), err error) {
+	return s.lockWithin(ctx, "node-"+string(node), waiting)
+}
+
+// LockArtifacts keeps others from making an image's artifacts.
+func (s *Store) LockArtifacts(ctx context.Context, image string) (unlock func(), err error) {
+	return s.lockWithin(ctx, "artifacts-"+image, nil)
+}
+
+// ArtifactStaging is where an image's artifacts are made, by whoever holds
+// their lock.
+func (s *Store) ArtifactStaging(image string) string {
+	return filepath.Join(s.ArtifactDir(), stagingPrefix+image)
+}
+
+const stagingPrefix = ".staging-"
+
+// pruneArtifacts removes the staging directories that nobody works in.
+func (s *Store) pruneArtifacts() error {
+	entries, err := os.ReadDir(s.ArtifactDir())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		image, ok := strings.CutPrefix(e.Name(), stagingPrefix)
+		if !ok {
+			continue
+		}
+		unlock, free, err := s.tryLock("artifacts-" + image)
+		if err != nil {
+			return err
+		}
+		if !free {
+			continue
+		}
+		err = os.RemoveAll(filepath.Join(s.ArtifactDir(), e.Name()))
+		unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pruneOne removes a staging directory unless a living build of another process

@@ -127,14 +127,17 @@ func (s *Store) Prune() error {
 			return fmt.Errorf("clean up after an earlier build: %w", err)
 		}
 	}
+	if err := errors.Join(s.pruneArtifacts(), s.pruneScratch()); err != nil {
+		return fmt.Errorf("clean up after an earlier build: %w", err)
+	}
 	return nil
 }
 
 func (s *Store) staging() string { return filepath.Join(s.st.GraphRoot(), "overlay", "staging") }
 
-// NodeImage names a node's image in the store.
+// NodeImage names a node's image in the store; OCI wants lower case.
 func NodeImage(cluster string, node layer.NodeID) string {
-	return "localhost/" + cluster + "/" + string(node)
+	return "localhost/" + strings.ToLower(cluster) + "/" + string(node)
 }
 
 // KeyTag is the tag under which a node is found by its key.

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/strata-hpc/strata/internal/apt"
+	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/recipe"
+	"github.com/strata-hpc/strata/internal/sandbox"
+	"github.com/strata-hpc/strata/internal/store"
+)
+
+// version is set by the linker in a release.
+var version = ""
+
+// app holds what all commands share.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+
+	dir     string // -C
+	file    string // -f
+	storeAt string // --store
+	output  string // --output
+	quiet   bool
+	verbose bool
+}
+
+func newCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "strata",
+		Short: "Build the images that clusters boot, in layers, from git",
+		Long: "Strata builds operating-system images for clusters in layers, rebuilds only what a\n" +
+			"change really affects, says why, and proves the result by booting it.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if a.output != "text" && a.output != "json" {
+				return fault.New(fault.Input, "--output is text or json, not %q", a.output)
+			}
+			return nil
+		},
+	}
+	flags := cmd.PersistentFlags()
+	flags.StringVarP(&a.dir, "directory", "C", ".", "work in this `directory`, as if started there")
+	flags.StringVarP(&a.file, "file", "f", "strata.yaml", "the configuration `file`; its directory is the project")
+	flags.StringVar(&a.storeAt, "store", "", "keep layers and images in this `directory` instead of the user's container store")
+	flags.StringVar(&a.output, "output", "text", "`format` of results: text, or json for programs")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only results and failures")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print more")
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fault.New(fault.Input, "%w", err).WithHint("see %s --help", cmd.CommandPath())
+	})
+	cmd.AddCommand(
+		newValidateCommand(a), newSchemaCommand(a), newBuildCommand(a), newShellCommand(a), newImagesCommand(a),
+		newInspectCommand(a), newHistoryCommand(a), newExportCommand(a), newBootCommand(a), newGCCommand(a),
+		newDoctorCommand(a), newVersionCommand(a),
+	)
+	return cmd
+}
+
+// args wraps cobra's checks of arguments so that a mistake counts as input.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return fault.New(fault.Input, "%w", err).WithHint("usage: %s", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// json says whether results are for a program.
+func (a *app) json() bool { return a.output == "json" }
+
+// project is a loaded configuration and where it lies.
+type project struct {
+	*layer.Project
+	files fs.FS
+	dir   string // absolute
+}
+
+// load reads the configuration.
+func (a *app) load() (*project, error) {
+	path := filepath.Join(a.dir, a.file)
+	if filepath.IsAbs(a.file) {
+		path = a.file
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, fault.New(fault.Input, "there is no %s", path).
+			WithHint("go to the project's directory, or name it with -C, or the file with -f; examples/hello is one to start from")
+	}
+	files := os.DirFS(dir)
+	p, err := recipe.Load(files, filepath.Base(path), recipe.Options{Arch: runtime.GOARCH})
+	if err != nil {
+		return nil, err
+	}
+	return &project{Project: p, files: files, dir: dir}, nil
+}
+
+// enter gets the rights that a store needs. Where this process lacks them it
+// runs again in a user namespace, and this run ends with that one's status.
+func (a *app) enter() error {
+	status, done, err := sandbox.Rootless()
+	if err != nil {
+		return err
+	}
+	if done {
+		return exited(status)
+	}
+	return nil
+}
+
+// open opens the store, with the rights that it needs.
+func (a *app) open() (*store.Store, error) {
+	if err := a.enter(); err != nil {
+		return nil, err
+	}
+	root := a.storeAt
+	if root != "" && !filepath.IsAbs(root) {
+		root = filepath.Join(a.dir, root)
+	}
+	return store.Open(root)
+}
+
+// builder opens everything that building needs. The store must be closed.
+func (a *app) builder(p *project) (*build.Builder, error) {
+	st, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := apt.NewCache(filepath.Join(dir, "apt"))
+	if err != nil {
+		return nil, fault.New(fault.Machine, "%w", err).WithHint("set XDG_CACHE_HOME to a directory that can be written")
+	}
+	return &build.Builder{Project: p.Project, Files: p.files, Dir: p.dir, Store: st, Cache: cache, Version: programVersion()}, nil
+}
+
+func cacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fault.New(fault.Machine, "find the cache directory: %w", err).WithHint("set XDG_CACHE_HOME or HOME")
+	}
+	return filepath.Join(dir, "strata"), nil
+}
+
+// terminal says whether results go to a person's screen.
+func (a *app) terminal() bool {
+	f, ok := a.out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	revision, dirty := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "-dirty"
+		}
+	}
+	if len(revision) > 12 {
+		return "0-" + revision[:12] + dirty
+	}
+	return "development"
+}
+
+func newVersionCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			if a.json() {
+				return a.printJSON(map[string]string{"version": programVersion(), "go": runtime.Version(), "arch": runtime.GOARCH})
+			}
+			_, err := fmt.Fprintf(a.out, "strata %s (%s, %s)\n", programVersion(), runtime.Version(), runtime.GOARCH)
+			return err
+		},
+	}
+}

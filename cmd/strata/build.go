@@ -1,0 +1,227 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/store"
+)
+
+type buildOptions struct {
+	jobs      int
+	dryRun    bool
+	noCache   bool
+	keepGoing bool
+}
+
+func newBuildCommand(a *app) *cobra.Command {
+	var opts buildOptions
+	cmd := &cobra.Command{
+		Use:   "build [NODE|IMAGE]...",
+		Short: "Build nodes and images, and only what is not there yet",
+		Long: "Build builds the named nodes and images, or all images, with everything they stand on.\n" +
+			"What the store has is not built again: a node is built when something that decides its\n" +
+			"content has changed.",
+		ValidArgsFunction: a.completeNames,
+		RunE:              func(cmd *cobra.Command, names []string) error { return runBuild(cmd, a, names, opts) },
+	}
+	flags := cmd.Flags()
+	flags.IntVarP(&opts.jobs, "jobs", "j", runtime.NumCPU(), "how many nodes are built at once")
+	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "say what would be built, and why")
+	flags.BoolVar(&opts.noCache, "no-cache", false, "build even what the store has")
+	flags.BoolVarP(&opts.keepGoing, "keep-going", "k", false, "after a failure, build everything that does not depend on it")
+	return cmd
+}
+
+func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) error {
+	p, err := a.load()
+	if err != nil {
+		return err
+	}
+	want, images, err := plan.Select(p.Project, names)
+	if err != nil {
+		return err
+	}
+	b, err := a.builder(p)
+	if err != nil {
+		return err
+	}
+	defer b.Store.Close()
+	if !opts.dryRun {
+		done, err := b.Prepare()
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
+	made, err := makePlan(b, want, opts.noCache)
+	if err != nil {
+		return err
+	}
+	if opts.dryRun {
+		return printPlan(a, made)
+	}
+	var v view
+	if !a.json() {
+		v = newView(a.out, a.viewOptions(made))
+		b.Watch = v.Event
+	}
+	result, err := b.Run(cmd.Context(), made, images, build.Options{Jobs: opts.jobs, KeepGoing: opts.keepGoing, NoCache: opts.noCache})
+	if v != nil {
+		v.Close()
+	}
+	if result == nil {
+		return err
+	}
+	if a.json() {
+		return errors.Join(err, a.printJSON(result))
+	}
+	printResult(a, result)
+	return err
+}
+
+func (a *app) viewOptions(p *plan.Plan) viewOptions {
+	opts := viewOptions{Terminal: a.terminal(), Quiet: a.quiet, Verbose: a.verbose}
+	if f, ok := a.out.(*os.File); ok && opts.Terminal {
+		opts.Width = func() int {
+			width, _, err := term.GetSize(int(f.Fd()))
+			if err != nil {
+				return 80
+			}
+			return width
+		}
+	}
+	for _, d := range p.Nodes {
+		opts.Nodes = append(opts.Nodes, d.Node.ID)
+	}
+	return opts
+}
+
+// makePlan compares what is wanted with what the store has.
+func makePlan(b *build.Builder, want []layer.NodeID, noCache bool) (*plan.Plan, error) {
+	chains, err := b.Store.Chains()
+	if err != nil {
+		return nil, err
+	}
+	have := func(key layer.Key) (layer.Digest, bool, error) {
+		chain, ok := chains[key]
+		return chain, ok, nil
+	}
+	records := records{b.Store, b.Project.Cluster.Name, map[layer.NodeID]*store.Record{}}
+	return plan.Make(b.Project, want, &plan.Source{Files: b.Files, Secret: b.Secret}, have,
+		plan.Options{NoCache: noCache, Last: records.inputs, Seconds: records.seconds})
+}
+
+// records looks up how nodes were built last, each once.
+type records struct {
+	store   *store.Store
+	cluster string
+	known   map[layer.NodeID]*store.Record
+}
+
+func (r records) of(id layer.NodeID) *store.Record {
+	if rec, ok := r.known[id]; ok {
+		return rec
+	}
+	r.known[id] = nil
+	im, err := r.store.Latest(r.cluster, id)
+	if err != nil {
+		return nil
+	}
+	rec, err := r.store.Record(im, im.Key(r.cluster, id))
+	if err != nil {
+		return nil
+	}
+	r.known[id] = &rec
+	return &rec
+}
+
+func (r records) inputs(id layer.NodeID) []plan.Input {
+	rec := r.of(id)
+	var inputs []plan.Input
+	if rec == nil || json.Unmarshal(rec.Inputs, &inputs) != nil {
+		return nil
+	}
+	return inputs
+}
+
+func (r records) seconds(id layer.NodeID) float64 {
+	if rec := r.of(id); rec != nil {
+		return rec.Seconds
+	}
+	return 0
+}
+
+func printPlan(a *app, p *plan.Plan) error {
+	if a.json() {
+		type planned struct {
+			ID     layer.NodeID `json:"id"`
+			Parent layer.NodeID `json:"parent,omitempty"`
+			Action plan.Action  `json:"action"`
+			Key    layer.Key    `json:"key,omitempty"`
+			Reason string       `json:"reason"`
+		}
+		nodes := []planned{}
+		for _, d := range p.Nodes {
+			nodes = append(nodes, planned{d.Node.ID, d.Node.Parent, d.Action, d.Key, d.Reason})
+		}
+		return a.printJSON(map[string]any{"nodes": nodes})
+	}
+	_, err := fmt.Fprint(a.out, p.Text())
+	return err
+}
+
+// printResult prints the images with their artifacts.
+func printResult(a *app, r *build.Result) {
+	if a.quiet {
+		return
+	}
+	for _, im := range r.Images {
+		fmt.Fprintf(a.out, "image %s  %s\n", im.Name, im.Digest)
+		types := make([]string, 0, len(im.Artifacts))
+		for t := range im.Artifacts {
+			types = append(types, t)
+		}
+		slices.Sort(types)
+		for _, t := range types {
+			st, err := os.Stat(im.Artifacts[t])
+			if err != nil {
+				continue
+			}
+			length := ""
+			if !st.IsDir() {
+				length = size(st.Size())
+			}
+			fmt.Fprintf(a.out, "  %-9s %9s  %s\n", t, length, im.Artifacts[t])
+		}
+	}
+}
+
+// completeNames offers the project's nodes and images to a shell.
+func (a *app) completeNames(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	p, err := a.load()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, n := range p.Nodes {
+		names = append(names, string(n.ID))
+	}
+	for _, im := range p.Images {
+		names = append(names, im.Name)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) })
+	slices.Sort(names)
+	return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
+}

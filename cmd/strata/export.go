@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/strata-hpc/strata/internal/artifact"
+	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/sandbox"
+)
+
+func newExportCommand(a *app) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use: "export IMAGE DIR", Short: "Put an image's artifacts into a directory", Args: args(cobra.ExactArgs(2)),
+		Long: "Export builds what is missing and copies the image's artifacts and their manifest.json to DIR,\n" +
+			"which appears only when all is there. A DIR that exists is replaced with --force.",
+		ValidArgsFunction: a.completeImages,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return runExport(cmd.Context(), a, names[0], names[1], force)
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "replace DIR if it is an earlier export")
+	return cmd
+}
+
+// buildImage builds an image and returns what came out.
+func buildImage(ctx context.Context, a *app, b *build.Builder, p *project, name string) (layer.Image, build.ImageResult, error) {
+	im, ok := p.Image(name)
+	if !ok {
+		return im, build.ImageResult{}, unknownImage(p, name)
+	}
+	done, err := b.Prepare()
+	if err != nil {
+		return im, build.ImageResult{}, err
+	}
+	defer done()
+	made, err := makePlan(b, []layer.NodeID{im.Node}, false)
+	if err != nil {
+		return im, build.ImageResult{}, err
+	}
+	if !a.json() && !a.quiet {
+		v := newView(a.out, a.viewOptions(made))
+		b.Watch = v.Event
+		defer v.Close()
+	}
+	result, err := b.Run(ctx, made, []layer.Image{im}, build.Options{Jobs: 2})
+	if err != nil {
+		return im, build.ImageResult{}, err
+	}
+	return im, result.Images[0], nil
+}
+
+func unknownImage(p *project, name string) error {
+	f := fault.New(fault.Input, "there is no image %s", name)
+	if len(p.Images) == 0 {
+		return f.WithHint("the configuration has no images: section")
+	}
+	names := ""
+	for _, im := range p.Images {
+		names += " " + im.Name
+	}
+	return f.WithHint("the images are:%s", names)
+}
+
+func runExport(ctx context.Context, a *app, name, dir string, force bool) error {
+	p, err := a.load()
+	if err != nil {
+		return err
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(a.dir, dir)
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	if err := replaceable(dir, force); err != nil {
+		return err
+	}
+	b, err := a.builder(p)
+	if err != nil {
+		return err
+	}
+	defer b.Store.Close()
+	_, res, err := buildImage(ctx, a, b, p, name)
+	if err != nil {
+		return err
+	}
+	if err := copyArtifacts(ctx, res.Directory, dir); err != nil {
+		return err
+	}
+	if a.json() {
+		m, err := artifact.ReadManifest(dir)
+		if err != nil {
+			return err
+		}
+		return a.printJSON(m)
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.out, "image %s is in %s\n", name, dir)
+	}
+	return nil
+}
+
+// replaceable says whether export may put something at dir.
+func replaceable(dir string, force bool) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && len(entries) == 0:
+		return nil
+	case err != nil:
+		return fault.New(fault.Input, "export to %s: %w", dir, err)
+	case !force:
+		return fault.New(fault.Input, "%s exists", dir).WithHint("take another directory, or replace an earlier export with --force")
+	}
+	if _, err := artifact.ReadManifest(dir); err != nil {
+		return fault.New(fault.Input, "%s is not an earlier export: %w", dir, err).WithHint("--force replaces only what export wrote; take another directory")
+	}
+	return nil
+}
+
+// copyArtifacts copies a directory of artifacts beside its destination and
+// then renames it.
+func copyArtifacts(ctx context.Context, from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	staging, err := os.MkdirTemp(filepath.Dir(to), "."+filepath.Base(to)+"-")
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	defer os.RemoveAll(staging)
+	out := filepath.Join(staging, "out")
+	cp := []string{"cp", "--archive", "--reflink=auto", from, out}
+	if err := sandbox.Host(ctx, sandbox.Cmd{Args: cp}); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	if err := os.Rename(to, filepath.Join(staging, "old")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("export: %w", err)
+	}
+	if err := os.Rename(out, to); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	return nil
+}
+
+// completeImages offers the project's images to a shell.
+func (a *app) completeImages(_ *cobra.Command, done []string, _ string) ([]string, cobra.ShellCompDirective) {
+	p, err := a.load()
+	if err != nil || len(done) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	var names []string
+	for _, im := range p.Images {
+		names = append(names, im.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/strata-hpc/strata/internal/fault"
+)
+
+// report prints an error: as sentences and hints, or as JSON objects.
+func (a *app) report(err error) {
+	faults := fault.All(err)
+	if len(faults) == 0 {
+		faults = []*fault.Error{fault.New(fault.KindOf(err), "%w", err)}
+	}
+	for _, f := range faults {
+		if a.json() {
+			_ = json.NewEncoder(a.err).Encode(f)
+			continue
+		}
+		fmt.Fprintf(a.err, "strata: %s\n", f.Error())
+		printIndented(a, f.Snippet, "  | ")
+		printIndented(a, f.Detail, "  | ")
+		if f.Hint != "" {
+			fmt.Fprintf(a.err, "  hint: %s\n", f.Hint)
+		}
+	}
+}
+
+func printIndented(a *app, text, indent string) {
+	if text == "" {
+		return
+	}
+	for line := range strings.Lines(strings.TrimRight(text, "\n") + "\n") {
+		fmt.Fprint(a.err, indent+line)
+	}
+}
+
+// printJSON prints a result for a program.
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// size renders bytes for people.
+func size(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, prefix := float64(n)/unit, 0
+	for value >= unit && prefix < 4 {
+		value, prefix = value/unit, prefix+1
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGTP"[prefix])
+}
+
+// seconds renders a duration for people.
+func seconds(s float64) string {
+	switch {
+	case s < 0.1:
+		return fmt.Sprintf("%.0f ms", s*1000)
+	case s < 100:
+		return fmt.Sprintf("%.1f s", s)
+	}
+	return time.Duration(s * float64(time.Second)).Round(time.Second).String()
+}

@@ -1,0 +1,128 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/strata-hpc/strata/internal/artifact"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/registry"
+	"github.com/strata-hpc/strata/internal/sandbox"
+	"github.com/strata-hpc/strata/internal/store"
+)
+
+// ImageResult is what became of an image.
+type ImageResult struct {
+	Name   string       `json:"name"`
+	Digest layer.Digest `json:"digest"` // of the node's manifest
+	// Artifacts are the paths of what was asked for, by type, and of the
+	// manifest; they are the store's own: use export to have them elsewhere.
+	Artifacts map[string]string `json:"artifacts"`
+	Directory string            `json:"directory"`
+}
+
+// artifactSalt changes when the same tree gives other artifacts.
+const artifactSalt = "strata artifacts 1"
+
+// image makes an image's artifacts unless the store has them.
+func (b *Builder) image(ctx context.Context, im layer.Image, of *store.Image, origin []artifact.Origin) (ImageResult, error) {
+	node, _ := b.Project.Node(im.Node)
+	opts := artifact.Options{
+		Key: origin[0].Key, Digest: of.Digest, Layers: of.Layers, Origin: origin, Unverified: b.Unverified(node),
+		OCI: func(ctx context.Context, dir string) error {
+			return registry.WriteLayout(ctx, b.Store.Containers(), of.ID, dir)
+		},
+	}
+	sum, err := artifactKey(im, opts)
+	if err != nil {
+		return ImageResult{}, err
+	}
+	unlock, err := b.Store.LockArtifacts(ctx, im.Name)
+	if err != nil {
+		return ImageResult{}, err
+	}
+	defer unlock()
+	dir := filepath.Join(b.Store.ArtifactDir(), im.Name, sum)
+	if m, err := artifact.ReadManifest(dir); err == nil {
+		return imageResult(im, dir, m), nil
+	}
+	start := time.Now()
+	b.event(Event{Kind: ImageStarted, Image: im.Name})
+	m, err := b.export(ctx, im, of, dir, opts)
+	b.event(Event{Kind: ImageEnded, Image: im.Name, Err: err, Took: time.Since(start)})
+	if err != nil {
+		return ImageResult{}, fmt.Errorf("image %s: %w", im.Name, err)
+	}
+	return imageResult(im, dir, m), nil
+}
+
+// artifactKey names artifacts by everything that decides them.
+func artifactKey(im layer.Image, opts artifact.Options) (string, error) {
+	im.Tests, im.Pos = nil, layer.Pos{}
+	content, err := json.Marshal([]any{artifactSalt, im, opts.Key, opts.Digest, opts.Origin, opts.Unverified})
+	if err != nil {
+		return "", fmt.Errorf("name artifacts: %w", err)
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+// export writes the artifacts beside their place and renames them when whole.
+func (b *Builder) export(ctx context.Context, im layer.Image, of *store.Image, dir string, opts artifact.Options) (*artifact.Manifest, error) {
+	staging := b.Store.ArtifactStaging(im.Name)
+	out, scratch := filepath.Join(staging, "out"), filepath.Join(staging, "scratch")
+	defer os.RemoveAll(staging)
+	if err := errors.Join(os.MkdirAll(out, 0o755), os.MkdirAll(scratch, 0o700), os.MkdirAll(filepath.Dir(dir), 0o755)); err != nil {
+		return nil, err
+	}
+	view, err := b.View(ctx, of, scratch)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Stop()
+	m, err := artifact.Export(ctx, artifact.Tree{Dir: view.Root()}, im, out, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, err
+	}
+	return m, os.Rename(out, dir)
+}
+
+// View mounts an image's tree, read-only and alone. Stop must be called.
+func (b *Builder) View(ctx context.Context, of *store.Image, scratch string) (*sandbox.Sandbox, error) {
+	dirs, err := b.Store.Dirs(of)
+	if err != nil {
+		return nil, err
+	}
+	return sandbox.Start(ctx, sandbox.Spec{Lower: dirs, Scratch: scratch, Bare: true})
+}
+
+func imageResult(im layer.Image, dir string, m *artifact.Manifest) ImageResult {
+	res := ImageResult{Name: im.Name, Digest: m.Digest, Directory: dir,
+		Artifacts: map[string]string{"manifest": filepath.Join(dir, artifact.ManifestName)}}
+	for _, f := range m.Files {
+		res.Artifacts[string(f.Type)] = filepath.Join(dir, f.Name)
+	}
+	return res
+}
+
+// origin is the chain of nodes that a node was built on, itself first.
+func (r *run) origin(id layer.NodeID) []artifact.Origin {
+	var chain []artifact.Origin
+	for id != "" {
+		res := r.results[id]
+		chain = append(chain, artifact.Origin{Node: id, Key: res.Key, Digest: res.Digest})
+		d, _ := r.plan.Find(id)
+		id = d.Node.Parent
+	}
+	return chain
+}

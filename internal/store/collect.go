@@ -1,0 +1,236 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.podman.io/storage"
+
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// Freed is what Collect removed.
+type Freed struct {
+	Items []FreedItem `json:"items"`
+	Size  int64       `json:"size"` // bytes
+}
+
+// FreedItem is one thing that was removed.
+type FreedItem struct {
+	Kind string `json:"kind"` // image, layer, artifacts, failed tree
+	Name string `json:"name"`
+	Size int64  `json:"size"` // bytes
+}
+
+func (f *Freed) add(kind, name string, size int64) {
+	f.Items = append(f.Items, FreedItem{kind, name, size})
+	f.Size += size
+}
+
+// Size returns the size of all layers of an image, uncompressed.
+func (s *Store) Size(im *Image) (int64, error) {
+	sizes, err := s.layerSizes(im.top)
+	var total int64
+	for _, n := range sizes {
+		total += n
+	}
+	return total, err
+}
+
+// Use keeps Collect away until done is called.
+func (s *Store) Use() (done func(), err error) {
+	f, err := s.sharedLock("collect")
+	if err != nil {
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
+
+// Collect removes the images that Strata made and that are no node's latest,
+// layers of its that nothing uses, artifacts of images that are gone, and
+// failed trees. With dryRun it only tells.
+func (s *Store) Collect(dryRun bool) (*Freed, error) {
+	unlock, free, err := s.tryLock("collect")
+	if err != nil {
+		return nil, err
+	}
+	if !free {
+		return nil, fault.New(fault.Failed, "a build is using the store").WithHint("wait until it has ended")
+	}
+	defer unlock()
+	freed := &Freed{Items: []FreedItem{}}
+	images, err := s.Images()
+	if err != nil {
+		return nil, err
+	}
+	needed := map[layer.Digest]bool{}
+	var gone []*Image
+	for _, im := range images {
+		if slices.ContainsFunc(im.Names, func(name string) bool { return strings.HasSuffix(name, ":latest") }) {
+			needed[im.Digest] = true
+		} else {
+			gone = append(gone, im)
+		}
+	}
+	if err := s.collectImages(gone, freed, dryRun); err != nil {
+		return nil, err
+	}
+	if err := s.collectArtifacts(needed, freed, dryRun); err != nil {
+		return nil, err
+	}
+	return freed, s.collectFailed(freed, dryRun)
+}
+
+func (s *Store) collectImages(gone []*Image, freed *Freed, dryRun bool) error {
+	for _, im := range gone {
+		if !dryRun {
+			if _, err := s.st.DeleteImage(im.ID, true); err != nil {
+				if errors.Is(err, storage.ErrImageUsedByContainer) {
+					continue
+				}
+				return fmt.Errorf("remove image %s: %w", im.ID, err)
+			}
+		}
+		freed.add("image", strings.Join(im.Names, " "), 0)
+	}
+	removed, err := s.unusedLayers(gone)
+	if err != nil {
+		return err
+	}
+	for _, l := range removed {
+		if !dryRun && s.st.Exists(l.ID) {
+			if err := s.st.DeleteLayer(l.ID); err != nil {
+				return fmt.Errorf("remove layer %s: %w", l.ID, err)
+			}
+		}
+		freed.add("layer", l.ID[:12], l.UncompressedSize)
+	}
+	return nil
+}
+
+// unusedLayers returns the layers that Strata made and that neither an image
+// which stays nor a container needs, children before parents.
+func (s *Store) unusedLayers(gone []*Image) ([]storage.Layer, error) {
+	list, err := s.st.MultiList(storage.MultiListOptions{Images: true, Layers: true, Containers: true})
+	if err != nil {
+		return nil, fmt.Errorf("list layers: %w", err)
+	}
+	byID := map[string]storage.Layer{}
+	for _, l := range list.Layers {
+		byID[l.ID] = l
+	}
+	used := map[string]bool{}
+	use := func(id string) {
+		for ; id != "" && !used[id]; id = byID[id].Parent {
+			used[id] = true
+		}
+	}
+	for _, im := range list.Images {
+		if !slices.ContainsFunc(gone, func(g *Image) bool { return g.ID == im.ID }) {
+			use(im.TopLayer)
+			for _, id := range im.MappedTopLayers {
+				use(id)
+			}
+		}
+	}
+	for _, c := range list.Containers {
+		use(c.LayerID)
+	}
+	for _, l := range list.Layers {
+		if l.Metadata != madeHere {
+			use(l.ID)
+		}
+	}
+	var unused []storage.Layer
+	for _, l := range list.Layers {
+		if !used[l.ID] {
+			unused = append(unused, l)
+		}
+	}
+	depth := func(l storage.Layer) int {
+		n := 0
+		for id := l.Parent; id != ""; id = byID[id].Parent {
+			n++
+		}
+		return n
+	}
+	slices.SortStableFunc(unused, func(x, y storage.Layer) int { return depth(y) - depth(x) })
+	return unused, nil
+}
+
+// collectArtifacts keeps, for each image, the newest artifacts of a build that
+// stays.
+func (s *Store) collectArtifacts(needed map[layer.Digest]bool, freed *Freed, dryRun bool) error {
+	manifests, err := filepath.Glob(filepath.Join(s.ArtifactDir(), "*", "*", "manifest.json"))
+	if err != nil {
+		return err
+	}
+	newest := map[string]time.Time{}
+	when := map[string]time.Time{}
+	for _, path := range manifests {
+		var m struct {
+			Digest layer.Digest `json:"digest"`
+		}
+		content, err := os.ReadFile(path)
+		st, statErr := os.Stat(path)
+		if err != nil || statErr != nil || json.Unmarshal(content, &m) != nil || !needed[m.Digest] {
+			continue
+		}
+		image := filepath.Dir(filepath.Dir(path))
+		when[path] = st.ModTime()
+		if st.ModTime().After(newest[image]) {
+			newest[image] = st.ModTime()
+		}
+	}
+	for _, path := range manifests {
+		dir := filepath.Dir(path)
+		image := filepath.Dir(dir)
+		if t, ok := when[path]; ok && t.Equal(newest[image]) {
+			continue
+		}
+		if err := s.removeDir("artifacts", filepath.Base(image)+"/"+filepath.Base(dir), dir, freed, dryRun); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) collectFailed(freed *Freed, dryRun bool) error {
+	entries, err := os.ReadDir(s.failedDir())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := s.removeDir("failed tree", e.Name(), filepath.Join(s.failedDir(), e.Name()), freed, dryRun); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) removeDir(kind, name, dir string, freed *Freed, dryRun bool) error {
+	var total int64
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil {
+			if st, err := d.Info(); err == nil && st.Mode().IsRegular() {
+				total += st.Size()
+			}
+		}
+		return nil
+	})
+	if !dryRun {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("remove %s: %w", name, err)
+		}
+	}
+	freed.add(kind, name, total)
+	return nil
+}
