@@ -28,7 +28,7 @@ func (x *exporter) squashfs(ctx context.Context, a layer.Artifact) (*File, error
 	const name = "rootfs.squashfs"
 	// The root directory's own time is not the image's but that of its mount.
 	newest := strconv.FormatInt(s.Newest, 10)
-	args := []string{"mksquashfs", filepath.Clean(x.tree.Dir), filepath.Join(x.dir, name),
+	args := []string{"mksquashfs", filepath.Clean(x.tree.Dir) + "/.", filepath.Join(x.dir, name),
 		"-noappend", "-no-recovery", "-no-progress", "-quiet", "-exit-on-error",
 		"-mkfs-time", newest, "-root-time", newest,
 		"-processors", strconv.Itoa(x.opts.Processors),
