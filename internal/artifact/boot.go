@@ -220,14 +220,15 @@ func bootCmdline(cmdline, fetch, url string) (string, int, error) {
 	return "", 0, errors.New("its kernel command line uses every serial line, the boot test needs one of ttyS1 to ttyS3")
 }
 
-// shell waits for QEMU and then for the guest's shell.
+// shell waits for QEMU to connect the second serial line.
 func (b *boot) shell(ctx context.Context, listener net.Listener) (*guest, func(), error) {
-	// The time runs from here to the default target: see reachTarget.
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
 	conn, err := listener.Accept()
 	if err != nil {
 		return nil, nil, errors.Join(context.Cause(ctx), err)
 	}
+	// QEMU has read all that it needs of it: leave nothing behind, should we be killed.
+	_ = os.RemoveAll(b.tmp)
 	return newGuest(ctx, conn, "/run"), func() { conn.Close() }, nil
 }
 

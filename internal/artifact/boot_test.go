@@ -232,12 +232,13 @@ func TestBoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, err := os.Create(filepath.Join(os.TempDir(), "strata-test-boot.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	r, err := Boot(context.Background(), dir, m, image, BootOptions{Console: log, Progress: func(s string) { t.Log(s) }})
+	var console bytes.Buffer
+	r, err := Boot(context.Background(), dir, m, image, BootOptions{Console: &console, Progress: func(s string) { t.Log(s) }})
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the console:\n%s", console.String())
+		}
+	})
 	if r != nil {
 		t.Logf("%s", r.JUnit())
 	}

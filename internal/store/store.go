@@ -18,7 +18,6 @@ import (
 	"strings"
 
 	"go.podman.io/storage"
-	drivers "go.podman.io/storage/drivers"
 	"go.podman.io/storage/types"
 
 	"github.com/strata-hpc/strata/internal/fault"
@@ -30,9 +29,8 @@ var ErrNotFound = errors.New("not in the store")
 
 // Store is an open store. Its methods may be called at the same time.
 type Store struct {
-	st     storage.Store
-	driver drivers.Driver
-	dir    string // Strata's own files: locks, artifacts, failed trees
+	st  storage.Store
+	dir string // Strata's own files: locks, artifacts, failed trees
 }
 
 // Open opens the store at root, or the user's own when root is "".
@@ -41,20 +39,16 @@ func Open(root string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.GraphDriverName != "overlay" {
+		return nil, fault.New(fault.Machine, "the store at %s uses the %s driver; Strata builds with overlay", opts.GraphRoot, opts.GraphDriverName).
+			WithHint("set driver = \"overlay\" in storage.conf before the store's first use, or use --store DIR")
+	}
 	st, err := storage.GetStore(opts)
 	if err != nil {
 		return nil, fault.New(fault.Machine, "open store %s: %w", opts.GraphRoot, err).
 			WithHint("'strata doctor' says what this machine lacks; --store DIR takes another directory")
 	}
-	if name := st.GraphDriverName(); name != "overlay" {
-		return nil, fault.New(fault.Machine, "the store at %s uses the %s driver; Strata builds with overlay", st.GraphRoot(), name).
-			WithHint("set driver = \"overlay\" in storage.conf, or use --store DIR")
-	}
-	driver, err := st.GraphDriver()
-	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	s := &Store{st: st, driver: driver, dir: filepath.Join(st.GraphRoot(), "strata")}
+	s := &Store{st: st, dir: filepath.Join(st.GraphRoot(), "strata")}
 	for _, dir := range []string{s.dir, s.locks(), s.ArtifactDir(), s.failedDir(), filepath.Join(s.dir, "logs")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
@@ -80,7 +74,7 @@ func options(root string) (types.StoreOptions, error) {
 			return strings.Contains(o, "imagestore")
 		})
 	}
-	if opts.GraphDriverName == "" {
+	if opts.GraphDriverName == "" || root != "" {
 		opts.GraphDriverName = "overlay"
 	}
 	// Its self-mount would stay behind in the machine's mount table.
