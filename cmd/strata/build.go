@@ -119,7 +119,7 @@ func makePlan(b *build.Builder, want []layer.NodeID, noCache bool) (*plan.Plan, 
 		return chain, ok, nil
 	}
 	records := records{b.Store, b.Project.Cluster.Name, map[layer.NodeID]*store.Record{}}
-	return plan.Make(b.Project, want, &plan.Source{Files: b.Files, Secret: b.Secret}, have,
+	return plan.Make(b.Project, want, b.Inputs(), have,
 		plan.Options{NoCache: noCache, Last: records.inputs, Seconds: records.seconds})
 }
 

@@ -15,7 +15,7 @@ import (
 
 // The defaults, chosen by measurement: see docs/benchmarks.md.
 const (
-	erofsCompression = "lz4hc"
+	erofsCompression = "lz4"
 	erofsCluster     = 64 << 10
 )
 

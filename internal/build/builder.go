@@ -11,6 +11,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/store"
 )
 
@@ -24,6 +25,15 @@ type Builder struct {
 	Version string      // of Strata, for the record
 	Watch   func(Event) // may be nil; called by one goroutine at a time
 	mu      sync.Mutex
+}
+
+// engine changes when the same definition, built anew, comes out otherwise: it
+// is part of every key.
+const engine = "strata engine 1"
+
+// Inputs reads what decides keys, afresh.
+func (b *Builder) Inputs() *plan.Source {
+	return &plan.Source{Files: b.Files, Secret: b.Secret, Tool: engine, Exclude: b.Project.Files}
 }
 
 func (b *Builder) event(e Event) {

@@ -34,10 +34,11 @@ type nodeBuild struct {
 	began   time.Time
 }
 
-// buildNode builds a node on its parent's image (nil for a first layer) and
-// commits it. It assumes that the store does not have it.
-func (b *Builder) buildNode(ctx context.Context, n layer.Node, key layer.Key, parent *store.Image, inputs json.RawMessage) (*store.Image, error) {
-	nb := &nodeBuild{Builder: b, node: n, key: key, inputs: inputs, began: time.Now()}
+// run builds the node on its parent's image (nil for a first layer) and commits
+// it if check then still agrees. It assumes that the store does not have it.
+func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() error) (*store.Image, error) {
+	b, n := nb.Builder, nb.node
+	nb.began = time.Now()
 	var err error
 	if nb.secrets, err = b.secretValues(n); err != nil {
 		return nil, err
@@ -51,6 +52,9 @@ func (b *Builder) buildNode(ctx context.Context, n layer.Node, key layer.Key, pa
 	}
 	defer nb.log.Close()
 	added, err := b.Store.AddLayer(ctx, parent.Top(), func(st store.Staging) error { return nb.fill(ctx, st, parent) })
+	if err == nil {
+		err = check()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +62,8 @@ func (b *Builder) buildNode(ctx context.Context, n layer.Node, key layer.Key, pa
 		Cluster: b.Project.Cluster.Name, Arch: n.Arch, Parent: parent, Layer: added,
 		Env: sandbox.Variables(n.Env), Labels: b.labels(n),
 		Record: store.Record{
-			Node: n.ID, Layer: n.Layer, Key: key, Parent: n.Parent, Size: added.Size, DiffID: added.DiffID,
-			Started: nb.began.UTC().Truncate(time.Second), Seconds: time.Since(nb.began).Seconds(), Steps: nb.steps, Tool: b.Version, Inputs: inputs,
+			Node: n.ID, Layer: n.Layer, Key: nb.key, Parent: n.Parent, Size: added.Size, DiffID: added.DiffID,
+			Started: nb.began.UTC().Truncate(time.Second), Seconds: time.Since(nb.began).Seconds(), Steps: nb.steps, Tool: b.Version, Inputs: nb.inputs,
 		},
 	})
 }

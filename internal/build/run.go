@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/strata-hpc/strata/internal/fault"
@@ -199,6 +200,18 @@ func (r *run) get(ctx context.Context, d plan.Decision, key layer.Key, parent *s
 		return nil, Failed, err
 	}
 	r.event(Event{Kind: NodeStarted, Node: id, Reason: d.Reason})
-	im, err := r.buildNode(ctx, d.Node, key, parent, about)
+	nb := &nodeBuild{Builder: r.Builder, node: d.Node, key: key, inputs: about}
+	im, err := nb.run(ctx, parent, func() error { return r.unchanged(d) })
 	return im, Built, err
+}
+
+// unchanged is a fault if what a node was built from has changed since its key
+// was made: the key would then lie about the content.
+func (r *run) unchanged(d plan.Decision) error {
+	now, err := plan.Inputs(r.Project, d.Node, r.Inputs())
+	if err == nil && slices.Equal(now, d.Inputs) {
+		return nil
+	}
+	changed := fault.New(fault.Failed, "files of node %s changed while it was built", d.Node.ID).WithHint("build again")
+	return errors.Join(changed, err)
 }

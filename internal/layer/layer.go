@@ -82,6 +82,7 @@ type Project struct {
 	Repositories map[string]Repository // package repositories by name
 	Nodes        []Node                // parents before children, siblings in the order written
 	Images       []Image               // in the order written
+	Files        []string              // the files that all this was written in
 }
 
 // Node returns the node of that name.

@@ -86,7 +86,7 @@ func unknown(p *layer.Project, name string) error {
 	}
 	all = append(all, nodes...)
 	hint := ""
-	if near := nearest(name, all); near != "" {
+	if near := fault.Nearest(name, all); near != "" {
 		hint = "did you mean " + near + "? "
 	}
 	if len(images) > 0 {
@@ -94,43 +94,4 @@ func unknown(p *layer.Project, name string) error {
 	}
 	hint += "nodes: " + strings.Join(nodes, ", ")
 	return fault.New(fault.Input, "there is no image or node %q", name).WithHint("%s", hint)
-}
-
-// nearest returns the candidate that takes the fewest edits to get to, if they
-// are few for a word of that length; or else one that the word begins.
-func nearest(word string, candidates []string) string {
-	best, least := "", len(word)/3+2
-	for _, c := range candidates {
-		if d := edits(word, c); d < least {
-			best, least = c, d
-		}
-	}
-	for _, c := range candidates {
-		if best == "" && word != "" && strings.HasPrefix(c, word) {
-			best = c
-		}
-	}
-	return best
-}
-
-// edits counts the characters to insert, delete or replace between two words
-// (Levenshtein's distance).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			next := min(row[j+1]+1, row[j]+1, diagonal+cost)
-			diagonal, row[j+1] = row[j+1], next
-		}
-	}
-	return row[len(b)]
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // budget is how many values a file may hold. Nobody writes that many, but a few
@@ -278,7 +280,7 @@ func (w *walker) mapping(n *yaml.Node, s *shape, out reflect.Value, at site) {
 		f := s.field(p.key.Value)
 		if f == nil {
 			w.faults.add(w.place(p.key), unknownHint(p.key.Value, s), "%sunknown key %s", at.prefix(), quote(p.key.Value))
-			k.meant[nearest(p.key.Value, s.known())] = true
+			k.meant[fault.Nearest(p.key.Value, s.known())] = true
 			continue
 		}
 		k.written[f.key], k.values[f.key] = p.key, p.value

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // format says what a string has to look like.
@@ -154,7 +156,7 @@ func (w *walker) likePath(clean string) string {
 	for i, e := range entries {
 		names[i] = e.Name()
 	}
-	if c := nearest(base, names); c != "" && c != base {
+	if c := fault.Nearest(base, names); c != "" && c != base {
 		return "did you mean " + quote(dir+c) + "?"
 	}
 	return "paths begin at the project's directory"

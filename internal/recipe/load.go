@@ -18,6 +18,7 @@ type loader struct {
 	fsys         fs.FS
 	faults       *faults
 	main         *file
+	files        []string // that were read
 	repositories []reference
 	broken       bool // a file could not be read, so names that are not there may be in it
 }
@@ -130,6 +131,7 @@ func (l *loader) fragment(name string, from place, order int) *includedDoc {
 
 // read returns a file's text, or what is wrong with the file and a hint.
 func (l *loader) read(name string) (text, problem, hint string) {
+	l.files = append(l.files, name)
 	data, err := fs.ReadFile(l.fsys, name)
 	if err != nil {
 		if info, statErr := fs.Stat(l.fsys, name); statErr == nil && info.IsDir() {

@@ -52,7 +52,7 @@ func newResolver(l *loader, opts Options) *resolver {
 func (r *resolver) resolve(doc *projectDoc, fragments []*includedDoc) *layer.Project {
 	p := &layer.Project{
 		Cluster: doc.Cluster, Registry: doc.Registry, Inventory: doc.Inventory,
-		Repositories: map[string]layer.Repository{},
+		Repositories: map[string]layer.Repository{}, Files: r.loader.files,
 	}
 	for _, f := range fragments {
 		r.define(f)

@@ -4,11 +4,13 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // unknownHint suggests the key that was meant, or says where it belongs.
 func unknownHint(key string, s *shape) string {
-	if c := nearest(key, s.known()); c != "" {
+	if c := fault.Nearest(key, s.known()); c != "" {
 		return "did you mean " + quote(c) + "?"
 	}
 	for _, f := range s.fields {

@@ -152,9 +152,29 @@ func (s *Store) layerSizes(id string) ([]int64, error) {
 	return sizes, nil
 }
 
-// Find returns the image of a node that was built for a key, or ErrNotFound.
+// Find returns the image of a node that was built for a key, or ErrNotFound. One
+// that another cluster's project built is the same: it gets this one's name too.
 func (s *Store) Find(cluster string, node layer.NodeID, key layer.Key) (*Image, error) {
-	return s.Named(NodeImage(cluster, node) + ":" + KeyTag(key))
+	name := NodeImage(cluster, node) + ":" + KeyTag(key)
+	im, err := s.Named(name)
+	if !errors.Is(err, ErrNotFound) {
+		return im, err
+	}
+	all, err := s.st.Images()
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", err)
+	}
+	suffix := "/" + string(node) + ":" + KeyTag(key)
+	for _, other := range all {
+		if !slices.ContainsFunc(other.Names, func(n string) bool { return strings.HasSuffix(n, suffix) }) {
+			continue
+		}
+		if err := s.st.AddNames(other.ID, []string{name}); err != nil {
+			return nil, fmt.Errorf("name image %s: %w", name, err)
+		}
+		return s.image(other.ID)
+	}
+	return nil, ErrNotFound
 }
 
 // Named returns the image of a full name, or ErrNotFound.
