@@ -139,7 +139,7 @@ func (r records) of(id layer.NodeID) *store.Record {
 	if err != nil {
 		return nil
 	}
-	rec, err := r.store.Record(im, im.Key(r.cluster, id))
+	rec, err := r.store.LastRecord(im, r.cluster, id)
 	if err != nil {
 		return nil
 	}

@@ -28,7 +28,8 @@ func newImagesCommand(a *app) *cobra.Command {
 type listed struct {
 	Name    string       `json:"name"`
 	Digest  layer.Digest `json:"digest"`
-	Keys    []layer.Key  `json:"keys"`
+	Key     layer.Key    `json:"key"`  // for which it was built last
+	Keys    []layer.Key  `json:"keys"` // all for which it came out
 	Layers  int          `json:"layers"`
 	Latest  bool         `json:"latest"`
 	Built   time.Time    `json:"built"`
@@ -70,7 +71,7 @@ func runImages(a *app) error {
 		if l.Latest {
 			latest = " (latest)"
 		}
-		fmt.Fprintf(w, "%s%s\t%s\t%s\t%d\t%s\t%s\n", l.Name, latest, l.Digest.Short(), l.Keys[len(l.Keys)-1].Short(), l.Layers, size(l.Size),
+		fmt.Fprintf(w, "%s%s\t%s\t%s\t%d\t%s\t%s\n", l.Name, latest, l.Digest.Short(), l.Key.Short(), l.Layers, size(l.Size),
 			l.Built.Local().Format("2006-01-02 15:04"))
 	}
 	return w.Flush()
@@ -97,8 +98,8 @@ func describeImage(st *store.Store, im *store.Image) ([]listed, error) {
 		}
 		if key, ok := strings.CutPrefix(tag, store.KeyTag("")); ok {
 			l.Keys = append(l.Keys, layer.Key(key))
-			if r, err := st.Record(im, layer.Key(key)); err == nil {
-				l.Built, l.Seconds = r.Started, r.Seconds
+			if r, err := st.Record(im, layer.Key(key)); err == nil && r.Started.After(l.Built) {
+				l.Key, l.Built, l.Seconds = r.Key, r.Started, r.Seconds
 			}
 		}
 	}
@@ -147,7 +148,7 @@ func runInspect(a *app, name string) error {
 	if err != nil {
 		return err
 	}
-	record, err := st.Record(im, im.Key(p.Cluster.Name, n.ID))
+	record, err := st.LastRecord(im, p.Cluster.Name, n.ID)
 	if err != nil {
 		return err
 	}
@@ -220,7 +221,7 @@ func runHistory(a *app, name string) error {
 		if err != nil {
 			return fmt.Errorf("find node %s: %w", n.ID, err)
 		}
-		r, err := st.Record(im, im.Key(p.Cluster.Name, n.ID))
+		r, err := st.LastRecord(im, p.Cluster.Name, n.ID)
 		if err != nil {
 			return fmt.Errorf("find the record of node %s: %w", n.ID, err)
 		}
@@ -239,8 +240,16 @@ func runHistory(a *app, name string) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Node, r.Key.Short(), size(r.Size), seconds(r.Seconds),
 			r.Started.Local().Format("2006-01-02 15:04"), r.DiffID.Short())
 		for _, s := range r.Steps {
-			fmt.Fprintf(w, "  %s\t\t\t%s\t\t\n", s.Title, seconds(s.Seconds))
+			fmt.Fprintf(w, "  %s\t\t\t%s\t\t\n", shorten(s.Title, 60), seconds(s.Seconds))
 		}
 	}
 	return w.Flush()
+}
+
+// shorten cuts a text that would make a table too wide.
+func shorten(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
 }

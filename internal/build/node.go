@@ -63,7 +63,7 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 		Env: sandbox.Variables(n.Env), Labels: b.labels(n),
 		Record: store.Record{
 			Node: n.ID, Layer: n.Layer, Key: nb.key, Parent: n.Parent, Size: added.Size, DiffID: added.DiffID,
-			Started: nb.began.UTC().Truncate(time.Second), Seconds: time.Since(nb.began).Seconds(), Steps: nb.steps, Tool: b.Version, Inputs: nb.inputs,
+			Started: nb.began.UTC(), Seconds: time.Since(nb.began).Seconds(), Steps: nb.steps, Tool: b.Version, Inputs: nb.inputs,
 		},
 	})
 }

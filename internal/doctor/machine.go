@@ -57,7 +57,7 @@ func thisMachine(opts Options) machine {
 	}
 	// In our own user namespace everybody is root; this is who made it.
 	outer, err := strconv.Atoi(os.Getenv("_CONTAINERS_ROOTLESS_UID"))
-	inside := err == nil && sandbox.InUserNamespace()
+	inside := err == nil
 	if inside {
 		m.uid = outer
 	}
@@ -75,9 +75,9 @@ const programTime = 30 * time.Second
 func run(ctx context.Context, args ...string) string {
 	ctx, cancel := context.WithTimeout(ctx, programTime)
 	defer cancel()
-	var out bytes.Buffer
-	_ = sandbox.Host(ctx, sandbox.Cmd{Args: args, Stdout: &out, Stderr: &out})
-	return out.String()
+	var out, msg bytes.Buffer // written to at the same time
+	_ = sandbox.Host(ctx, sandbox.Cmd{Args: args, Stdout: &out, Stderr: &msg})
+	return out.String() + msg.String()
 }
 
 func tryOpenat2() error {

@@ -55,6 +55,9 @@ func containerKind(m machine) string {
 func checkNamespaces(_ context.Context, m machine, opts Options) []Finding {
 	f := Finding{Name: "user namespaces", Level: OK, Message: "work", Needed: "building without root"}
 	hint := namespaceHint(m)
+	if hint == "" && containerKind(m) != "" && m.idsLacking() == "" {
+		hint = containerNeeds
+	}
 	switch {
 	case !m.namespaced:
 		f.Message = "not needed: this is root"
@@ -80,8 +83,6 @@ func namespaceHint(m machine) string {
 		return "as root: sysctl -w user.max_user_namespaces=15000 (and in /etc/sysctl.d to keep it)"
 	case m.read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
 		return "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (and in /etc/sysctl.d to keep it), or an AppArmor profile for strata with 'userns,'"
-	case containerKind(m) != "":
-		return containerNeeds
 	}
 	return ""
 }
@@ -95,15 +96,24 @@ func checkSubordinateIDs(_ context.Context, m machine, _ Options) []Finding {
 		f.Message = "not needed: this is root"
 		return []Finding{f}
 	}
-	uids, gids := m.subordinate("/etc/subuid"), m.subordinate("/etc/subgid")
-	f.Message = fmt.Sprintf("%s has %d user ids and %d group ids", m.user, uids, gids)
-	// The user's own id is one more.
-	if uids+1 < leastIDs || gids+1 < leastIDs {
+	f.Message = fmt.Sprintf("%s has %d user ids and %d group ids", m.user, m.subordinate("/etc/subuid"), m.subordinate("/etc/subgid"))
+	if m.idsLacking() != "" {
 		f.Level = Missing
 		f.Message += fmt.Sprintf(", and needs %d of each", leastIDs)
 		f.Hint = fmt.Sprintf("as root, with ranges that /etc/subuid and /etc/subgid do not yet have: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", m.user)
 	}
 	return []Finding{f}
+}
+
+// idsLacking names the file in which the user has too few ids, or is "".
+func (m machine) idsLacking() string {
+	for _, path := range []string{"/etc/subuid", "/etc/subgid"} {
+		// The user's own id is one more.
+		if m.uid != 0 && m.subordinate(path)+1 < leastIDs {
+			return path
+		}
+	}
+	return ""
 }
 
 // subordinate counts the user's ids in a file of subuid(5)'s format.

@@ -235,15 +235,28 @@ func (s *Store) Record(im *Image, key layer.Key) (Record, error) {
 	return r, nil
 }
 
-// Key returns the key under which a node's image was stored last, or "".
-func (im *Image) Key(cluster string, node layer.NodeID) layer.Key {
+// LastRecord returns how a node's image came about when it was built last: an
+// image that came out the same for several keys has a record for each.
+func (s *Store) LastRecord(im *Image, cluster string, node layer.NodeID) (Record, error) {
 	prefix := NodeImage(cluster, node) + ":" + KeyTag("")
-	for _, name := range slices.Backward(im.Names) {
-		if key, ok := strings.CutPrefix(name, prefix); ok {
-			return layer.Key(key)
+	var last Record
+	for _, name := range im.Names {
+		key, ok := strings.CutPrefix(name, prefix)
+		if !ok {
+			continue
+		}
+		r, err := s.Record(im, layer.Key(key))
+		if err != nil {
+			return r, err
+		}
+		if last.Key == "" || r.Started.After(last.Started) {
+			last = r
 		}
 	}
-	return ""
+	if last.Key == "" {
+		return last, ErrNotFound
+	}
+	return last, nil
 }
 
 // Latest returns the image that was built last for a node, or ErrNotFound.
