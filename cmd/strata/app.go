@@ -132,11 +132,7 @@ func (a *app) open() (*store.Store, error) {
 	if err := a.enter(); err != nil {
 		return nil, err
 	}
-	root := a.storeAt
-	if root != "" && !filepath.IsAbs(root) {
-		root = filepath.Join(a.dir, root)
-	}
-	return store.Open(root)
+	return store.Open(a.storeRoot())
 }
 
 // builder opens everything that building needs. The store must be closed.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -93,14 +94,10 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 
 func (a *app) viewOptions(p *plan.Plan) viewOptions {
 	opts := viewOptions{Terminal: a.terminal(), Quiet: a.quiet, Verbose: a.verbose}
+	opts.Color = opts.Terminal && os.Getenv("NO_COLOR") == ""
 	if f, ok := a.out.(*os.File); ok && opts.Terminal {
-		opts.Width = func() int {
-			width, _, err := term.GetSize(int(f.Fd()))
-			if err != nil {
-				return 80
-			}
-			return width
-		}
+		opts.Width = func() int { width, _, _ := term.GetSize(int(f.Fd())); return cmp.Or(width, 80) }
+		opts.Height = func() int { _, height, _ := term.GetSize(int(f.Fd())); return cmp.Or(height, 24) }
 	}
 	for _, d := range p.Nodes {
 		opts.Nodes = append(opts.Nodes, d.Node.ID)

@@ -1,5 +1,62 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
 
-func newDoctorCommand(a *app) *cobra.Command { return &cobra.Command{Use: "doctor"} }
+	"github.com/spf13/cobra"
+
+	"github.com/strata-hpc/strata/internal/doctor"
+	"github.com/strata-hpc/strata/internal/sandbox"
+	"github.com/strata-hpc/strata/internal/store"
+)
+
+func newDoctorCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "Check this machine, and say what to install", Args: args(cobra.NoArgs),
+		Long: "Doctor looks at what building, exporting and booting images needs on this machine. It fails if\n" +
+			"something is missing without which no image can be built.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd, a) },
+	}
+}
+
+func runDoctor(cmd *cobra.Command, a *app) error {
+	status, done, err := sandbox.Rootless()
+	if done && err == nil {
+		return exited(status)
+	}
+	opts := doctor.Options{Namespace: err, Store: a.storeRoot()}
+	if opts.Store == "" {
+		if opts.Store, err = store.DefaultRoot(); err != nil {
+			return err
+		}
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	opts.Cache = filepath.Join(cache, "apt")
+	findings := doctor.Check(cmd.Context(), opts)
+	if a.json() {
+		err = a.printJSON(findings)
+	} else {
+		_, err = fmt.Fprint(a.out, doctor.Text(findings))
+	}
+	if err == nil && doctor.Lacking(findings) {
+		return exited(1)
+	}
+	return err
+}
+
+// storeRoot is the directory that --store names, absolute, or "".
+func (a *app) storeRoot() string {
+	if a.storeAt == "" || filepath.IsAbs(a.storeAt) {
+		return a.storeAt
+	}
+	dir, err := os.Getwd()
+	if err != nil || filepath.IsAbs(a.dir) {
+		dir = ""
+	}
+	return filepath.Join(dir, a.dir, a.storeAt)
+}

@@ -219,7 +219,7 @@ func TestSquashfsKeepsEverything(t *testing.T) {
 		if string(snippet) != wantSnippet {
 			t.Errorf("snippet:\n%s", snippet)
 		}
-		want[aclFile] = fmt.Sprintf("0 644 0:0 0:0 \"\" %d %q 1600000000", len(snippet), snippet)
+		want[aclFile] = fmt.Sprintf("0 644 0:0 0:0 \"\" %d %q 0", len(snippet), snippet)
 		sameFacts(t, facts(t, got, anyAttribute), want)
 		if !isSparse(t, filepath.Join(got, "sparse")) {
 			t.Errorf("%s: the sparse file became a full one", m.Files[0].Settings)
@@ -279,6 +279,19 @@ func TestACLWithoutTmpfiles(t *testing.T) {
 	var f *fault.Error
 	if !errors.As(err, &f) || !strings.Contains(f.Message, "/srv/data has a POSIX ACL") || !strings.Contains(f.Hint, "erofs") {
 		t.Errorf("error: %v", err)
+	}
+}
+
+func TestEarlierSnippet(t *testing.T) {
+	needTools(t, "setfacl", "mksquashfs", "unsquashfs")
+	tree := t.TempDir()
+	put(t, tree, "srv/data", "x")
+	put(t, tree, aclFile, "a \"/old\" - - - - u::rw-\n")
+	run(t, "setfacl", "-m", "u:1000:rw", filepath.Join(tree, "srv/data"))
+	dir, _ := export(t, tree, Options{}, layer.Artifact{Type: layer.Squashfs})
+	got := run(t, "unsquashfs", "-cat", filepath.Join(dir, "rootfs.squashfs"), aclFile)
+	if !strings.Contains(got, "/srv/data") || !strings.Contains(got, "/old") {
+		t.Errorf("the snippet is\n%s", got)
 	}
 }
 

@@ -6,12 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/tarball"
 )
 
 // survey is what must be known of a tree before it is packed.
 type survey struct {
-	Newest   int64    // the latest mtime below the root, in seconds
+	Newest   int64    // the latest mtime below the root, in seconds; only for an erofs
 	ACLs     []aclSet // files with POSIX ACLs, in order
 	Foreign  []string // "path: attribute" for attributes that no image format stores
 	Tmpfiles bool     // whether /usr/lib/tmpfiles.d is a directory
@@ -35,9 +36,17 @@ func (x *exporter) look(ctx context.Context) (*survey, error) {
 		return x.survey, nil
 	}
 	s := &survey{}
+	times := slices.ContainsFunc(x.image.Artifacts, func(a layer.Artifact) bool { return a.Type == layer.Erofs })
 	err := tarball.Walk(x.tree.Dir, nil, func(e *tarball.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if times && e.Path != "." {
+			st, err := e.Stat()
+			if err != nil {
+				return err
+			}
+			s.Newest = max(s.Newest, st.Mtim.Sec)
 		}
 		return s.add(e)
 	})
@@ -49,13 +58,6 @@ func (x *exporter) look(ctx context.Context) (*survey, error) {
 }
 
 func (s *survey) add(e *tarball.Entry) error {
-	if e.Path != "." {
-		st, err := e.Stat()
-		if err != nil {
-			return err
-		}
-		s.Newest = max(s.Newest, st.Mtim.Sec)
-	}
 	if e.Path == tmpfilesDir && e.Type().IsDir() {
 		s.Tmpfiles = true
 	}

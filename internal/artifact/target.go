@@ -92,19 +92,21 @@ func (b *boot) unitLogs(ctx context.Context, g *guest) string {
 
 const defaultTestTimeout = 60 // seconds
 
+// notRun is the cause of a test that the guest was lost before.
+const notRun = "not run"
+
 // runTests runs the image's tests, all of them, in order. An error means that
-// the guest was lost; the tests that then did not run count as failed.
+// the guest was lost.
 func (b *boot) runTests(ctx context.Context, g *guest) error {
-	var lost error
 	for _, test := range b.image.Tests {
-		result := TestResult{Name: test.Name, Cause: "not run"}
-		if lost == nil {
-			b.say("test: " + test.Name)
-			result, lost = runTest(ctx, g, test)
-		}
+		b.say("test: " + test.Name)
+		result, lost := runTest(ctx, g, test)
 		b.report.Tests = append(b.report.Tests, result)
+		if lost != nil {
+			return lost
+		}
 	}
-	return lost
+	return nil
 }
 
 func runTest(ctx context.Context, g *guest, test layer.Test) (TestResult, error) {

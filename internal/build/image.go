@@ -58,7 +58,7 @@ func (b *Builder) image(ctx context.Context, im layer.Image, of *store.Image, or
 	m, err := b.export(ctx, im, of, dir, opts)
 	b.event(Event{Kind: ImageEnded, Image: im.Name, Err: err, Took: time.Since(start)})
 	if err != nil {
-		return ImageResult{}, fmt.Errorf("image %s: %w", im.Name, err)
+		return ImageResult{}, withSpace(fmt.Errorf("image %s: %w", im.Name, err), "")
 	}
 	return imageResult(im, dir, m), nil
 }

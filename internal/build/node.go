@@ -215,6 +215,7 @@ func environment(env map[string]string) []string {
 
 // explain makes a step's error one that an administrator can act on.
 func (nb *nodeBuild) explain(title string, err error) error {
+	err = withSpace(err, nb.log.end())
 	f := fault.New(fault.Failed, "node %s: %s: %w", nb.node.ID, title, err)
 	hint := fmt.Sprintf("whole log: %s; open the tree as it was: strata shell --failed %s", nb.logPath, nb.node.ID)
 	for _, cause := range fault.All(err) {

@@ -40,7 +40,7 @@ func agentMain() {
 	}
 	rep := reply{}
 	if err != nil {
-		rep.Error = err.Error()
+		rep.fail(err)
 	}
 	if json.NewEncoder(lifeline).Encode(rep) != nil || err != nil {
 		os.Exit(1)
@@ -101,7 +101,7 @@ func (a *agent) serve(conn *net.UnixConn) {
 		err = fmt.Errorf("the agent does not know %q", req.Op)
 	}
 	if err != nil {
-		rep.Error = err.Error()
+		rep.fail(err)
 	}
 	_ = json.NewEncoder(conn).Encode(rep)
 }

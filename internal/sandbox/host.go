@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"os/exec"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -69,6 +70,9 @@ func StartHost(ctx context.Context, c Cmd) (*Process, error) {
 	cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout = c.Env, c.Dir, c.Stdin, c.Stdout
 	t := &tail{next: c.Stderr}
 	cmd.Stderr = t
+	if same(c.Stdout, c.Stderr) {
+		cmd.Stdout = t // one pipe: nothing is written twice at a time, and the order is kept
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	if err := cmd.Start(); err != nil {
@@ -126,6 +130,11 @@ type tail struct {
 }
 
 const tailSize = 2048
+
+// same says whether two writers are one.
+func same(a, b io.Writer) bool {
+	return a != nil && b != nil && reflect.TypeOf(a).Comparable() && a == b
+}
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()

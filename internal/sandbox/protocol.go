@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // The agent listens on a unix stream socket. A client opens one connection for
@@ -34,6 +36,26 @@ type request struct {
 type reply struct {
 	Status int    `json:"status"`          // of run: as a shell's $?
 	Error  string `json:"error,omitempty"` // the request itself could not be done
+	Hint   string `json:"hint,omitempty"`  // what to do about it
+}
+
+// fail puts an error into an answer.
+func (r *reply) fail(err error) {
+	r.Error = err.Error()
+	for _, f := range fault.All(err) {
+		r.Hint = f.Hint
+	}
+}
+
+// err is what the agent could not do.
+func (r *reply) err() error {
+	switch {
+	case r.Error == "":
+		return nil
+	case r.Hint == "":
+		return errors.New(r.Error)
+	}
+	return fault.New(fault.Failed, "%s", r.Error).WithHint("%s", r.Hint)
 }
 
 // call sends a request with descriptors and waits for the answer.
@@ -72,10 +94,7 @@ func exchange(conn *net.UnixConn, req request, files ...*os.File) (reply, error)
 		}
 		return reply{}, fmt.Errorf("hear from the sandbox: %w", err)
 	}
-	if rep.Error != "" {
-		return rep, errors.New(rep.Error)
-	}
-	return rep, nil
+	return rep, rep.err()
 }
 
 // receive reads a request and its descriptors. The caller closes the files.

@@ -154,10 +154,7 @@ func (s *Sandbox) configure(ctx context.Context, spec Spec) error {
 		<-s.exited
 		return fmt.Errorf("it ended while starting: %s", s.stderr)
 	}
-	if rep.Error != "" {
-		return errors.New(rep.Error)
-	}
-	return nil
+	return rep.err()
 }
 
 // Root is a path of this machine at which the tree can be read while the
@@ -180,7 +177,11 @@ func (s *Sandbox) Run(ctx context.Context, c Cmd, opts RunOptions) error {
 		return errors.New("run in sandbox: no arguments")
 	}
 	t := &tail{next: c.Stderr}
-	in, out, errw, wait, err := pipes(c.Stdin, c.Stdout, t)
+	stdout := c.Stdout
+	if same(c.Stdout, c.Stderr) {
+		stdout = t
+	}
+	in, out, errw, wait, err := pipes(c.Stdin, stdout, t)
 	if err != nil {
 		return fmt.Errorf("run %s: %w", c.Args[0], err)
 	}
@@ -303,7 +304,12 @@ func pipes(stdin io.Reader, stdout, stderr io.Writer) (in, out, errw *os.File, w
 		in.Close()
 		return nil, nil, nil, nil, err
 	}
-	if errw, err = output(stderr); err != nil {
+	if same(stdout, stderr) {
+		errw, err = duplicate(out)
+	} else {
+		errw, err = output(stderr)
+	}
+	if err != nil {
 		in.Close()
 		out.Close()
 		return nil, nil, nil, nil, err
@@ -327,11 +333,7 @@ func input(r io.Reader) (*os.File, error) {
 	case nil:
 		return os.Open(os.DevNull)
 	case *os.File:
-		fd, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD_CLOEXEC, 3)
-		if err != nil {
-			return nil, err
-		}
-		return os.NewFile(uintptr(fd), r.Name()), nil
+		return duplicate(r)
 	}
 	pr, pw, err := os.Pipe()
 	if err != nil {
@@ -339,6 +341,14 @@ func input(r io.Reader) (*os.File, error) {
 	}
 	go func() { _, _ = io.Copy(pw, r); pw.Close() }()
 	return pr, nil
+}
+
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 func socketpair() (ours, theirs *os.File, err error) {

@@ -21,14 +21,13 @@ import (
 // inUserns marks the run that is already in a user namespace.
 const inUserns = "STRATA_USERNS"
 
+// firstUserNamespace is the name of the machine's own, which the kernel fixes.
+const firstUserNamespace = "user:[4026531837]"
+
 // InUserNamespace says whether this process's root is not the machine's.
 func InUserNamespace() bool {
-	content, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return false
-	}
-	fields := strings.Fields(string(content))
-	return len(fields) != 3 || fields[0] != "0" || fields[1] != "0" || fields[2] != "4294967295"
+	name, err := os.Readlink("/proc/self/ns/user")
+	return err == nil && name != firstUserNamespace
 }
 
 // Rootless makes the process able to mount: it returns at once where it is

@@ -57,6 +57,12 @@ func Open(root string) (*Store, error) {
 	return s, nil
 }
 
+// DefaultRoot is the directory of the user's own store.
+func DefaultRoot() (string, error) {
+	opts, err := options("")
+	return opts.GraphRoot, err
+}
+
 func options(root string) (types.StoreOptions, error) {
 	opts, err := types.DefaultStoreOptions()
 	if err != nil {
@@ -95,14 +101,9 @@ func (s *Store) locks() string { return filepath.Join(s.dir, "locks") }
 
 func (s *Store) failedDir() string { return filepath.Join(s.dir, "failed") }
 
-// Close lets go of the store.
-func (s *Store) Close() error {
-	_, err := s.st.Shutdown(false)
-	if errors.Is(err, storage.ErrLayerUsedByContainer) {
-		err = nil // a container of Podman's is running from it
-	}
-	return err
-}
+// Close lets go of the store. It does not shut it down as Podman does when it
+// is the last: other builds may be running.
+func (s *Store) Close() { s.st.Free() }
 
 // Prune removes what builds left that ended in the middle. Call it before this
 // process builds.

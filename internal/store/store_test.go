@@ -23,7 +23,7 @@ func open(t *testing.T) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close(); os.RemoveAll(s.RunRoot()) })
+	t.Cleanup(func() { s.Close(); os.RemoveAll(s.RunRoot()) })
 	return s
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -124,7 +125,7 @@ func (e *Entry) open(flags int) (*os.File, error) {
 
 // procPath names the entry for the l*xattr calls, which know no directory
 // descriptor: the link to the directory is followed, the entry is not.
-func (e *Entry) procPath() string { return fmt.Sprintf("/proc/self/fd/%d/%s", e.dir, e.name) }
+func (e *Entry) procPath() string { return "/proc/self/fd/" + strconv.Itoa(e.dir) + "/" + e.name }
 
 // XattrNames returns the names of the entry's extended attributes, sorted.
 func (e *Entry) XattrNames() ([]string, error) {
