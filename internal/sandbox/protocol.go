@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -69,11 +70,38 @@ func call(path string, req request, files ...*os.File) (reply, error) {
 }
 
 func dial(path string) (*net.UnixConn, error) {
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	var conn *net.UnixConn
+	err := shortly(path, func(short string) (err error) {
+		conn, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: short, Net: "unix"})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reach the sandbox: %w", err)
 	}
 	return conn, nil
+}
+
+func listen(path string) (*net.UnixListener, error) {
+	var listener *net.UnixListener
+	err := shortly(path, func(short string) (err error) {
+		listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return listener, nil
+}
+
+// shortly calls do with a name for path that fits into a socket's address,
+// which has room for 107 bytes: by way of its directory's descriptor.
+func shortly(path string, do func(short string) error) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return do(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)))
 }
 
 func exchange(conn *net.UnixConn, req request, files ...*os.File) (reply, error) {

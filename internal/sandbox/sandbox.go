@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,7 +26,7 @@ type Spec struct {
 	Upper string `json:"upper"`
 	// Scratch is an empty directory on Upper's file system, for overlayfs and
 	// for /tmp and /var/tmp of the sandbox. The caller removes it afterwards.
-	// With a read-only tree it only serves as a mount point.
+	// With a read-only tree it serves as a mount point, and for the socket.
 	Scratch string `json:"scratch"`
 	// Bare leaves out /proc, /sys, /dev, /run and /tmp: for a tree that is
 	// still empty, or one that is only looked at.
@@ -52,7 +51,6 @@ type Mount struct {
 // Sandbox is a mounted tree and the agent in it.
 type Sandbox struct {
 	cmd      *exec.Cmd
-	dir      string // holds the socket
 	socket   string
 	lifeline *os.File // closing it ends the agent
 	stderr   *tail
@@ -81,20 +79,15 @@ func Init() {
 
 // Start mounts the tree and starts its agent. Stop must be called.
 func Start(ctx context.Context, spec Spec) (*Sandbox, error) {
-	dir, err := os.MkdirTemp("", "strata-")
-	if err != nil {
-		return nil, fmt.Errorf("start sandbox: %w", err)
-	}
-	s := &Sandbox{dir: dir, socket: filepath.Join(dir, "agent"), stderr: &tail{}, exited: make(chan struct{})}
+	s := &Sandbox{socket: filepath.Join(spec.Scratch, "agent"), stderr: &tail{}, exited: make(chan struct{})}
 	if err := s.start(ctx, spec); err != nil {
-		os.RemoveAll(dir)
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
 	return s, nil
 }
 
 func (s *Sandbox) start(ctx context.Context, spec Spec) error {
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.socket, Net: "unix"})
+	listener, err := listen(s.socket)
 	if err != nil {
 		return err
 	}
@@ -234,7 +227,10 @@ func (s *Sandbox) Finish(ctx context.Context) error {
 // Stop ends everything in the sandbox and unmounts it.
 func (s *Sandbox) Stop() error {
 	s.kill()
-	return os.RemoveAll(s.dir)
+	if err := os.Remove(s.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("stop sandbox: %w", err)
+	}
+	return nil
 }
 
 func (s *Sandbox) kill() {

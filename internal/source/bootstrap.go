@@ -40,13 +40,13 @@ func Debian(ctx context.Context, b Bootstrap) error {
 	}
 	packages, err := b.download(ctx)
 	if err != nil {
-		return apt.Explain(err, output(err))
+		return apt.Explain(brief(err), output(err))
 	}
 	if err := b.layDown(ctx, packages); err != nil {
 		return fmt.Errorf("lay down packages: %w", err)
 	}
 	if err := b.install(ctx, packages); err != nil {
-		return fmt.Errorf("install essential packages: %w", err)
+		return fmt.Errorf("install essential packages: %w", brief(err))
 	}
 	return nil
 }
@@ -203,4 +203,14 @@ func output(err error) string {
 		return exit.Output
 	}
 	return ""
+}
+
+// brief leaves out what a program said: the log has it, and the caller shows
+// the log.
+func brief(err error) error {
+	var exit *sandbox.ExitError
+	if errors.As(err, &exit) && exit.Program != "dpkg-deb" { // which writes no log
+		return fmt.Errorf("%s: exit status %d", exit.Program, exit.Status)
+	}
+	return err
 }

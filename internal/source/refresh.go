@@ -15,7 +15,7 @@ func Refresh(ctx context.Context, cache *apt.Cache, repositories []apt.Repositor
 	err := cache.Refresh(ctx, repositories, func(ctx context.Context, config string, args ...string) error {
 		return machineApt(ctx, log, arch, config, args...)
 	})
-	return apt.Explain(err, output(err))
+	return apt.Explain(brief(err), output(err))
 }
 
 // machineApt runs this machine's apt-get with a configuration file, and nothing

@@ -74,7 +74,17 @@ func local(name string) bool {
 func (w *Work) apt(ctx context.Context, args ...string) error {
 	env := append(sandbox.Environ(w.Environment), apt.Proxies()...)
 	err := w.Box.Run(ctx, sandbox.Cmd{Args: append([]string{"apt-get"}, args...), Env: env, Stdout: w.Log, Stderr: w.Log}, sandbox.RunOptions{})
-	return apt.Explain(err, output(err))
+	return apt.Explain(brief(err), output(err))
+}
+
+// brief leaves out what a program said: the log has it, and the caller shows
+// the log.
+func brief(err error) error {
+	var exit *sandbox.ExitError
+	if errors.As(err, &exit) {
+		return fmt.Errorf("%s: exit status %d", exit.Program, exit.Status)
+	}
+	return err
 }
 
 // output is what a program said at its end.

@@ -51,7 +51,7 @@ class Connection(ConnectionBase):
         request = {"op": "run", "args": args, "env": json.loads(os.environ["STRATA_ENVIRONMENT"])}
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as conn:
             try:
-                conn.connect(self.get_option("socket"))
+                self._dial(conn)
                 rights = array.array("i", [stdin, stdout, stderr])
                 conn.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
                 conn.sendall(to_bytes(json.dumps(request)) + b"\n")
@@ -64,6 +64,15 @@ class Connection(ConnectionBase):
         if reply.get("error"):
             raise AnsibleConnectionFailure("run in the sandbox: %s" % reply["error"])
         return reply["status"]
+
+    def _dial(self, conn):
+        """Connects by way of the directory's descriptor: a socket's address is short."""
+        path = self.get_option("socket")
+        directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            conn.connect("/proc/self/fd/%d/%s" % (directory, os.path.basename(path)))
+        finally:
+            os.close(directory)
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
         super(Connection, self).exec_command(cmd, in_data=in_data, sudoable=sudoable)
