@@ -92,7 +92,7 @@ func chooseKernel(kernels map[string]string, image layer.Image) (string, error) 
 	for v := range kernels {
 		versions = append(versions, v)
 	}
-	slices.SortFunc(versions, compareVersions)
+	slices.SortFunc(versions, layer.CompareReleases)
 	switch {
 	case len(versions) == 0:
 		return "", imageFault(image, "there is no kernel in node %s: no /boot/vmlinuz-VERSION and no /lib/modules/VERSION/vmlinuz", image.Node).

@@ -72,6 +72,17 @@ const (
 	probeTimeout = 3 * time.Second
 )
 
+// ProbeKVM says whether a guest really runs with KVM on this machine.
+func ProbeKVM(ctx context.Context) (bool, error) {
+	dir, err := os.MkdirTemp("", "strata-kvm-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	accel, err := chooseAccel(ctx, dir)
+	return accel == kvm, err
+}
+
 // chooseAccel returns kvm where a small guest shows that it works: a /dev/kvm
 // that opens is not enough, for under some hypervisors its guests hang or
 // crawl. Nothing is remembered: it may be different at the next call.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	securejoin "github.com/cyphar/filepath-securejoin"
 	"golang.org/x/sys/unix"
@@ -101,7 +102,8 @@ func (t Tree) Names(path string) ([]string, error) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	return sorted(names), nil
+	slices.Sort(names)
+	return names, nil
 }
 
 // isAbsent reports whether err says that a path leads nowhere, a link that

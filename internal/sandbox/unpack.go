@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -179,9 +181,10 @@ func (u *unpacker) attributes(hdr *tar.Header, path string) error {
 			return err
 		}
 	}
-	for name, value := range hdr.PAXRecords {
-		if name, ok := strings.CutPrefix(name, paxXattr); ok {
-			if err := unix.Lsetxattr(path, name, []byte(value), 0); err != nil {
+	// In order: file systems list attributes as they were set, and so do images.
+	for _, record := range slices.Sorted(maps.Keys(hdr.PAXRecords)) {
+		if name, ok := strings.CutPrefix(record, paxXattr); ok {
+			if err := unix.Lsetxattr(path, name, []byte(hdr.PAXRecords[record]), 0); err != nil {
 				return fmt.Errorf("set attribute %s: %w", name, err)
 			}
 		}

@@ -1,4 +1,4 @@
-package artifact
+package layer
 
 import (
 	"slices"
@@ -16,13 +16,13 @@ func TestCompareVersions(t *testing.T) {
 	} {
 		for i := range list {
 			for j := range list {
-				if got, want := compareVersions(list[i], list[j]), compareInts(i, j); got != want {
+				if got, want := CompareReleases(list[i], list[j]), compareInts(i, j); got != want {
 					t.Errorf("compare %s with %s: %d, want %d", list[i], list[j], got, want)
 				}
 			}
 		}
 	}
-	if compareVersions("6.01-1", "6.1-01") != 0 {
+	if CompareReleases("6.01-1", "6.1-01") != 0 {
 		t.Error("leading zeros count")
 	}
 }
