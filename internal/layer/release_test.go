@@ -1,11 +1,8 @@
 package layer
 
-import (
-	"slices"
-	"testing"
-)
+import "testing"
 
-func TestCompareVersions(t *testing.T) {
+func TestCompareReleases(t *testing.T) {
 	// Each list rises.
 	for _, list := range [][]string{
 		{"6.1.0-9-amd64", "6.1.0-10-amd64", "6.1.0-10-cloud-amd64", "6.1.0-37-amd64", "6.10.0-1-amd64"},
@@ -35,10 +32,4 @@ func compareInts(a, b int) int {
 		return 1
 	}
 	return 0
-}
-
-func TestSortedNames(t *testing.T) {
-	if got := sorted([]string{"b", "a"}); !slices.Equal(got, []string{"a", "b"}) {
-		t.Errorf("sorted: %v", got)
-	}
 }
