@@ -132,6 +132,7 @@ func TestMirrorGoneInTheMiddle(t *testing.T) {
 	m.silent.Store(true)
 	p.fails(1, []string{"node probe", "a mirror did not deliver", "Failed to fetch " + m.url, "hint: apt tried several times", "whole log: "}, "build")
 	if n := m.asked.Load(); n < 3 {
+		t.Log(readFile(t, p.store+"/strata/logs/probe.log"))
 		t.Errorf("the package was asked for %d times, want several", n)
 	}
 	p.noImage("probe")

@@ -28,7 +28,7 @@ func TestFailingSteps(t *testing.T) {
 		{"unknown owner", `files: [{content: x, dest: /etc/x, owner: nobody-here}]`, nil, 1, []string{"/etc/x", "nobody-here"}},
 		{"template", `files: [{content: "{{ .Nothing }}", dest: /etc/x, template: true}]`, nil, 1, []string{"/etc/x", "Nothing", "hint: "}},
 		{"unknown package", `packages: [no-such-package-here]`, nil, 1, []string{"Unable to locate package no-such-package-here", "hint: "}},
-		{"playbook's syntax", `ansible: {playbooks: [site.yml]}`, files{"site.yml": "- hosts: all\n  tasks:\n  - name: x\n     raw: y\n"}, 1, []string{"site.yml"}},
+		{"playbook's syntax", `ansible: {playbooks: [site.yml]}`, files{"site.yml": "- hosts: all\n  tasks:\n  - name: x\n     raw: y\n"}, 2, []string{"site.yml:4", "hint: "}},
 		{"failing task", `ansible: {playbooks: [site.yml]}`, files{"site.yml": "- hosts: all\n  gather_facts: false\n  tasks:\n  - name: the one that fails\n    raw: echo out of cheese; exit 3\n"}, 1,
 			[]string{"the one that fails", "out of cheese", "exit status 2", "whole log: "}},
 		{"unknown service", `services: {enable: [no-such.service]}`, nil, 1, []string{"no systemctl", "hint: "}},
@@ -114,7 +114,7 @@ func TestSecretsStaySecret(t *testing.T) {
   secret:
     parent: base
     secrets: {token: {env: STRATA_TEST_TOKEN}}
-    run: ["test \"$(cat /run/secrets/token)\" = hush-hush-42; cat /run/secrets/token; echo done > /etc/done"]
+    run: ["test $(wc -c < /run/secrets/token) = 12; cat /run/secrets/token; echo done > /etc/done"]
 `, `
 images: {secret: {node: secret, artifacts: [dir, oci]}}
 `, nil).ownStore()

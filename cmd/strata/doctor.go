@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/strata-hpc/strata/internal/artifact"
 	"github.com/strata-hpc/strata/internal/doctor"
 	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/store"
@@ -26,7 +27,7 @@ func runDoctor(cmd *cobra.Command, a *app) error {
 	if done && err == nil {
 		return exited(status)
 	}
-	opts := doctor.Options{Namespace: err, Store: a.storeRoot()}
+	opts := doctor.Options{Namespace: err, Store: a.storeRoot(), ProbeKVM: artifact.ProbeKVM}
 	if opts.Store == "" {
 		if opts.Store, err = store.DefaultRoot(); err != nil {
 			return err

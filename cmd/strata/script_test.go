@@ -141,7 +141,7 @@ func (w *workshop) setup(env *testscript.Env) error {
 		"XDG_RUNTIME_DIR":         filepath.Join(w.dir, "xdg"),
 		"CONTAINERS_STORAGE_CONF": filepath.Join(w.dir, "storage.conf"),
 		"STORE":                   filepath.Join(w.dir, "store"),
-		"WORKSHOP":                   w.dir,
+		"WORKSHOP":                w.dir,
 		"EXAMPLES":                filepath.Join(w.ours, "..", "..", "examples"),
 		"DOCS":                    filepath.Join(w.ours, "..", "..", "docs"),
 		"RECORD":                  os.Getenv("STRATA_TEST_RECORD"),

@@ -132,10 +132,20 @@ func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories [
 	}
 	for _, s := range nb.node.Steps {
 		if err := timed(s.Title(), func() error { return step.Apply(ctx, w, s) }); err != nil {
-			return s.Title(), errors.Join(err, finish(context.WithoutCancel(ctx)))
+			return blame(s), errors.Join(err, finish(context.WithoutCancel(ctx)))
 		}
 	}
 	return "closing the tree", finish(ctx)
+}
+
+// blame names a step in an error. Commands and playbooks tell in theirs which
+// one it was.
+func blame(s layer.Step) string {
+	switch s.(type) {
+	case layer.Run, layer.Playbooks:
+		return s.Kind()
+	}
+	return s.Title()
 }
 
 func (nb *nodeBuild) bootstrap(ctx context.Context, st store.Staging, repositories []apt.Repository) error {

@@ -189,7 +189,9 @@ func (b Bootstrap) install(ctx context.Context, packages []string) error {
 	for _, path := range packages {
 		args = append(args, filepath.Join(archives, filepath.Base(path)))
 	}
-	err = box.Run(ctx, sandbox.Cmd{Args: args, Env: sandbox.Environ(b.Environment), Stdout: b.Log, Stderr: b.Log}, sandbox.RunOptions{})
+	// On standard error dpkg complains of the order, which cannot be helped;
+	// the end of it is in the error if it comes to that.
+	err = box.Run(ctx, sandbox.Cmd{Args: args, Env: sandbox.Environ(b.Environment), Stdout: b.Log}, sandbox.RunOptions{})
 	if err != nil {
 		return err
 	}
