@@ -21,6 +21,7 @@ type mirror struct {
 	url    string
 	key    string // armoured public key that signs it
 	dir    string
+	size   int
 	silent atomic.Bool // from now on, cut off packages in the middle
 	asked  atomic.Int32
 }
@@ -46,7 +47,7 @@ func newMirror(t *testing.T) *mirror {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.silent.Load() && strings.HasSuffix(r.URL.Path, ".deb") {
 			m.asked.Add(1)
-			w.Header().Set("Content-Length", fmt.Sprint(4<<20))
+			w.Header().Set("Content-Length", fmt.Sprint(m.size))
 			_, _ = w.Write(make([]byte, 1<<20))
 			panic(http.ErrAbortHandler) // the connection breaks
 		}
@@ -64,6 +65,7 @@ func (m *mirror) sign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.size = len(deb)
 	packages := fmt.Sprintf("Package: strata-probe\nVersion: 1.0\nArchitecture: all\nMaintainer: Nobody <nobody@localhost>\n"+
 		"Filename: ./strata-probe_1.0_all.deb\nSize: %d\nSHA256: %x\nDescription: probe\n", len(deb), sha256.Sum256(deb))
 	writeFile(t, m.dir+"/Packages", packages)
@@ -132,7 +134,6 @@ func TestMirrorGoneInTheMiddle(t *testing.T) {
 	m.silent.Store(true)
 	p.fails(1, []string{"node probe", "a mirror did not deliver", "Failed to fetch " + m.url, "hint: apt tried several times", "whole log: "}, "build")
 	if n := m.asked.Load(); n < 3 {
-		t.Log(readFile(t, p.store+"/strata/logs/probe.log"))
 		t.Errorf("the package was asked for %d times, want several", n)
 	}
 	p.noImage("probe")

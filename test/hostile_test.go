@@ -1,0 +1,229 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// onlyHere is in every file of this machine that a tree's links point to. A
+// build must neither read nor change them.
+const onlyHere = "only-on-this-machine-4711"
+
+// bait makes a directory of this machine, of files that a build would like to
+// read or write. Its path does not exist in any tree.
+func bait(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/var/lib", "strata-test-")
+	if err != nil {
+		t.Skipf("needs to write to /var/lib: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	for _, name := range []string{
+		"resolv.conf", "etc/passwd", "etc/group", "etc/resolv.conf", "etc/hosts", "etc/apt/sources.list", "sbin/policy-rc.d", "data/file",
+		"log/dpkg.log", "log/other.log", "boot/vmlinuz-9.9.9", "boot/initrd.img-9.9.9", "modules/9.9.9/modules.dep", "run/file", "tmp/file", "machine-id",
+		"ssh/ssh_host_rsa_key",
+	} {
+		writeFile(t, filepath.Join(dir, name), onlyHere+"\n")
+	}
+	writeFile(t, dir+"/etc/passwd", "root:x:0:0::/:/bin/sh\nonlyhere:x:4711:4711:"+onlyHere+":/:/bin/sh\n")
+	return dir
+}
+
+// survey describes everything below a directory, to compare it later.
+func baitState(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		st, err := d.Info()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "%s %v %v %d", path, st.Mode(), st.ModTime().UnixNano(), st.Size())
+		if st.Mode().IsRegular() {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, " %q", content)
+		}
+		b.WriteByte('\n')
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// A tree full of links that point to this machine's files leads no step, no
+// export and no shell to them.
+func TestHostileTree(t *testing.T) {
+	need(t, "ansible-playbook", "mksquashfs")
+	host := bait(t)
+	cases := []struct {
+		name   string
+		make   string // in the layer
+		steps  string // of its child
+		status string // of the child; "" if both will do
+		says   string
+	}{
+		{"resolv", "rm -f /etc/resolv.conf; ln -s @/resolv.conf /etc/resolv.conf", `run: ["cat /etc/resolv.conf > /seen", "rm -f /etc/hosts; ln -s @/etc/hosts /etc/hosts"]`, "built", ""},
+		{"dangling", "rm -f /etc/resolv.conf; ln -s ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf", `run: ["cat /etc/resolv.conf > /seen"]`, "built", ""},
+		{"etc", "mv /etc /etc.away; ln -s @/etc /etc", `files: [{content: x, dest: /etc/hosts}]`, "", ""},
+		{"etc-tmp", "mv /etc /etc.away; ln -s /tmp/x /etc", `files: [{content: x, dest: /etc/hosts}]`, "", ""},
+		{"sbin", "mv /usr/sbin /usr/sbin.away; ln -s @/sbin /usr/sbin", `run: ["true"]`, "", ""},
+		{"data", "ln -s @/data /data", `files: [{content: x, dest: /data/file}, {src: tree, dest: /data}]`, "", ""},
+		{"file", "ln -s @/data/file /file", `files: [{content: mine, dest: /file}]`, "built", ""},
+		{"passwd", "mv /etc/passwd /etc/passwd.away; ln -s @/etc/passwd /etc/passwd", `files: [{content: x, dest: /x, owner: onlyhere}]`, "failed", "/etc/passwd"},
+		{"log", "rm -rf /var/log; ln -s @/log /var/log", `run: ["ls /var/log/ >&2 || true", "mkdir -p @/log; echo x > /var/log/other.log"]`, "built", ""},
+		{"log-file", "ln -s @/log/other.log /var/log/other.log; ln -s @/machine-id /etc/machine-id.new; mv -f /etc/machine-id.new /etc/machine-id", `run: ["true"]`, "built", ""},
+		{"ssh", "mkdir -p /etc; ln -sfn @/ssh /etc/ssh", `run: ["true"]`, "built", ""},
+		{"run", "ln -s @/run /run.new; rmdir /run/* 2>/dev/null || true; mkdir /x", `run: ["true"]`, "built", ""},
+		{"modules", "mkdir -p /usr/lib; rm -rf /usr/lib/modules; ln -s @/modules /usr/lib/modules", `run: [{command: "uname -r", kernel: image}]`, "failed", "no kernel"},
+		{"apt", "rm -rf /etc/apt/sources.list.d /etc/apt/apt.conf.d; ln -s @/etc/apt /etc/apt/sources.list.d; ln -s @/etc/apt /etc/apt/apt.conf.d", `packages: [hello]`, "", ""},
+		{"playbook", "mkdir -p /root; rm -rf /root/.ansible; ln -s @/data /root/.ansible", `ansible: {playbooks: [site.yml]}`, "built", ""},
+	}
+	layers := ""
+	for _, c := range cases {
+		layers += fmt.Sprintf("  %s:\n    parent: base\n    run: [%q]\n  %s-child:\n    parent: %s\n    %s\n",
+			c.name, strings.ReplaceAll(c.make, "@", host), c.name, c.name, strings.ReplaceAll(c.steps, "@", host))
+	}
+	p := newProject(t, layers, `
+images:
+  boot: {node: boot, artifacts: [kernel]}
+`+"  links: {node: resolv-child, artifacts: [dir, tar, squashfs]}\n", files{"site.yml": playbook, "tree/file": "x"}).ownStore()
+	p.write("strata.yaml", strings.Replace(readFile(t, p.dir+"/strata.yaml"), "images:\n",
+		fmt.Sprintf("  boot: {parent: base, run: [\"rm -rf /boot /usr/lib/modules; ln -s %s/boot /boot; ln -s %s/modules /usr/lib/modules\"]}\nimages:\n", host, host), 1))
+	before := baitState(t, host)
+	nodes := []string{"build", "--keep-going"}
+	for _, c := range cases {
+		nodes = append(nodes, c.name+"-child")
+	}
+	r := p.strata(append(nodes, "--output", "json")...)
+	var b built
+	if err := json.Unmarshal([]byte(r.out), &b); err != nil {
+		t.Fatalf("%v\n%s", err, end(r.all()))
+	}
+	status := map[string]string{}
+	reason := map[string]string{}
+	for _, n := range b.Nodes {
+		status[n.ID], reason[n.ID] = n.Status, n.Reason
+	}
+	for _, c := range cases {
+		if status[c.name] != "built" {
+			t.Errorf("%s: %s %s", c.name, status[c.name], reason[c.name])
+		}
+		got := status[c.name+"-child"]
+		if c.status != "" && got != c.status || c.status == "" && got != "built" && got != "failed" {
+			t.Errorf("%s-child: %s, want %s: %s", c.name, got, c.status, reason[c.name+"-child"])
+		}
+		if !strings.Contains(reason[c.name+"-child"], c.says) {
+			t.Errorf("%s-child: the reason does not say %q: %s", c.name, c.says, reason[c.name+"-child"])
+		}
+		t.Logf("%s-child: %s %s", c.name, got, reason[c.name+"-child"])
+	}
+	p.fails(2, []string{"there is no kernel in node boot"}, "build", "boot")
+	p.checkLinks(host)
+	for _, c := range cases {
+		_ = p.strata("shell", c.name, "--", "/bin/sh", "-c", "echo changed > /data/file; cat /etc/resolv.conf /etc/passwd; true")
+	}
+	if after := baitState(t, host); after != before {
+		t.Errorf("a build changed this machine's files: before\n%s\nafter\n%s", before, after)
+	}
+	found := run(t, exec.Command("grep", "-rlF", onlyHere, p.store))
+	if found.code != 1 {
+		t.Errorf("a build read this machine's files; they are in:\n%s%s", found.out, found.err)
+	}
+	p.swept()
+}
+
+// checkLinks checks that names could be resolved in steps, and that layers have
+// their own resolv.conf afterwards.
+func (p *project) checkLinks(host string) {
+	p.t.Helper()
+	here := readFile(p.t, "/etc/resolv.conf")
+	for _, node := range []string{"resolv-child", "dangling-child"} {
+		if got := p.shell(node, "cat /seen"); got != here {
+			p.t.Errorf("%s: resolv.conf in a step is %q, this machine's %q", node, got, here)
+		}
+	}
+	b := p.build("links")
+	tar := must(p.t, exec.Command("tar", "-tvf", b.Images[0].Artifacts["tar"]))
+	if want := "etc/resolv.conf -> " + host + "/resolv.conf"; !strings.Contains(tar, want) {
+		p.t.Errorf("the layer has lost its link: want %s", want)
+	}
+	if link, err := os.Readlink(b.Images[0].Artifacts["dir"] + "/etc/resolv.conf"); err != nil || link != host+"/resolv.conf" {
+		p.t.Errorf("the exported directory has lost its link: %q, %v", link, err)
+	}
+	for _, stray := range []string{"policy-rc.d", "99strata-build", ".strata-original", "run/strata"} {
+		if strings.Contains(tar, stray) {
+			p.t.Errorf("%s is left in the image", stray)
+		}
+	}
+}
+
+// A tree whose /run, /tmp, /dev or /proc is a link is refused in words.
+func TestSystemDirectoryIsALink(t *testing.T) {
+	host := bait(t)
+	// A step cannot put a link in their place, as they are mounted; a layer of
+	// another tool can. This one is made in the store behind Strata's back.
+	for _, name := range []string{"run", "tmp", "var/tmp", "dev", "proc", "sys"} {
+		t.Run(name, func(t *testing.T) {
+			p := newProject(t, "  plain: {parent: base, run: [\"mkdir /mark\"]}\n  child: {parent: plain, run: [\"touch /child\"]}\n", "", nil).ownStore()
+			p.build("plain")
+			marks, err := filepath.Glob(p.store + "/overlay/*/diff/mark")
+			if err != nil || len(marks) != 1 {
+				t.Fatalf("find the layer: %v %v", marks, err)
+			}
+			link := filepath.Join(filepath.Dir(marks[0]), name)
+			must(t, exec.Command("mkdir", "-p", filepath.Dir(link)))
+			must(t, exec.Command("ln", "-s", host+"/run", link))
+			before := baitState(t, host)
+			p.fails(1, []string{"/" + name + " of the tree is not a directory", "hint: "}, "build", "child")
+			if after := baitState(t, host); after != before {
+				t.Errorf("this machine's files were changed: before\n%s\nafter\n%s", before, after)
+			}
+			p.swept()
+		})
+	}
+}
+
+// uname -r is the machine's kernel, or the image's where a step asks for it.
+func TestUname(t *testing.T) {
+	p := newProject(t, `
+  uname:
+    parent: base
+    run:
+      - "mkdir -p /usr/lib/modules/6.1.9-old /usr/lib/modules/6.1.10-new"
+      - {command: "uname -r > /image; sh -c 'uname -sr' > /child", kernel: image}
+      - "uname -r > /host"
+`, "", nil)
+	p.build("uname")
+	got := p.shell("uname", "cat /image /child /host")
+	host := strings.TrimSpace(readFile(t, "/proc/sys/kernel/osrelease"))
+	if want := "6.1.10-new\nLinux 6.1.10-new\n" + host + "\n"; got != want {
+		t.Errorf("uname says %q, want %q", got, want)
+	}
+}
+
+// network: none leaves a step nothing but itself.
+func TestNoNetwork(t *testing.T) {
+	p := newProject(t, `
+  alone:
+    parent: tools
+    run: [{command: "cat /proc/net/dev > /devices; python3 -c 'import socket; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); s.listen(); socket.create_connection(s.getsockname())'", network: none}]
+`, "", nil)
+	p.build("alone")
+	if got := p.shell("alone", "tail -n +3 /devices | cut -d: -f1"); strings.TrimSpace(got) != "lo" {
+		t.Errorf("a step without network has devices %q", got)
+	}
+}
