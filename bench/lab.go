@@ -28,9 +28,6 @@ type lab struct {
 	peer    *buildah     // nil until it is needed
 }
 
-// installed are the packages that measuring takes, beyond what Strata needs.
-var installed = []string{"buildah", "skopeo", "mmdebstrap", "ansible", "docker-registry", "squashfs-tools", "erofs-utils", "strace", "qemu-utils"}
-
 func newLab(ctx context.Context, dir string, n int) (*lab, error) {
 	if dir == "" || n < 1 {
 		return nil, errors.New("start it with bench/run")

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"syscall"
@@ -60,8 +61,20 @@ func run(args []string) error {
 	dir := flags.String("dir", "", "where to keep everything (bench/run sets it)")
 	list := flags.Bool("list", false, "list the subjects")
 	write := flags.Bool("write", false, "write docs/benchmarks.md even if not everything was measured in this run")
+	profile := flags.String("cpuprofile", "", "write a CPU profile of this process, in which commit is measured, to `file`")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	if *list {
 		for _, s := range subjects() {

@@ -21,7 +21,7 @@ import (
 
 // workshop is the place that the scripts of one run share: a store, so that the
 // first layer is bootstrapped once, and a storage.conf that points to it for
-// Strata and Podman alike. Package downloads go to the user's own cache.
+// Strata and Podman alike. Package downloads stay in the user's cache.
 type workshop struct {
 	dir   string
 	cache string // XDG_CACHE_HOME
@@ -99,6 +99,7 @@ func newWorkshop(t *testing.T) *workshop {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache = filepath.Join(cache, "strata-test") // package test uses it, too
 	ours, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)

@@ -179,6 +179,10 @@ func findInit(t Tree) (string, error) {
 // tool runs a program of this machine for ctx. SOURCE_DATE_EPOCH and the like
 // of the caller's environment do not reach it.
 func tool(ctx context.Context, c sandbox.Cmd, env ...string) error {
-	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC"}, env...)
+	c.Env = toolEnvironment(env...)
 	return sandbox.Host(ctx, c)
+}
+
+func toolEnvironment(env ...string) []string {
+	return append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC"}, env...)
 }

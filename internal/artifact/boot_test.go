@@ -230,7 +230,7 @@ func TestBoot(t *testing.T) {
 			{Name: "this hangs", Run: "sleep 1000", Timeout: 2},
 		}}
 	dir := t.TempDir()
-	m, err := Export(context.Background(), Tree{tree}, image, dir, Options{})
+	m, err := Export(context.Background(), Tree{Dir: tree}, image, dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,11 +50,16 @@ func (x *exporter) erofs(ctx context.Context, a layer.Artifact) (*File, error) {
 		args = append(args, compressor, "-C"+strconv.Itoa(erofsCluster))
 		settings["cluster_size"] = strconv.Itoa(erofsCluster)
 	}
-	args = append(args, filepath.Join(x.dir, name), filepath.Clean(x.tree.Dir)+"/.")
+	// It resolves the path, and would pack this machine behind a /proc/PID/root.
+	from, run := filepath.Clean(x.tree.Dir)+"/.", sandbox.Host
+	if x.tree.Mounted != nil {
+		from, run = x.tree.MountedAt, x.tree.Mounted
+	}
+	args = append(args, filepath.Join(x.dir, name), from)
 	// Unlike -T, this keeps the files' times: it only holds back those that are
 	// later, of which the root directory's own may be one.
 	epoch := "SOURCE_DATE_EPOCH=" + strconv.FormatInt(s.Newest, 10)
-	if err := tool(ctx, sandbox.Cmd{Args: args}, epoch); err != nil {
+	if err := run(ctx, sandbox.Cmd{Args: args, Env: toolEnvironment(epoch)}); err != nil {
 		return nil, err
 	}
 	return x.describe(name, a, settings)

@@ -121,7 +121,7 @@ func awkwardTree(t *testing.T, reverse bool) string {
 func export(t *testing.T, tree string, opts Options, artifacts ...layer.Artifact) (string, *Manifest) {
 	t.Helper()
 	dir := t.TempDir()
-	m, err := Export(context.Background(), Tree{tree}, layer.Image{Name: "test", Node: "base", Artifacts: artifacts}, dir, opts)
+	m, err := Export(context.Background(), Tree{Dir: tree}, layer.Image{Name: "test", Node: "base", Artifacts: artifacts}, dir, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestACLWithoutTmpfiles(t *testing.T) {
 	put(t, tree, "srv/data", "x")
 	run(t, "setfacl", "-m", "u:1000:rw", filepath.Join(tree, "srv/data"))
 	image := layer.Image{Name: "test", Artifacts: []layer.Artifact{{Type: layer.Squashfs}}}
-	_, err := Export(context.Background(), Tree{tree}, image, t.TempDir(), Options{})
+	_, err := Export(context.Background(), Tree{Dir: tree}, image, t.TempDir(), Options{})
 	var f *fault.Error
 	if !errors.As(err, &f) || !strings.Contains(f.Message, "/srv/data has a POSIX ACL") || !strings.Contains(f.Hint, "erofs") {
 		t.Errorf("error: %v", err)
@@ -326,13 +326,13 @@ func TestSettingsThatDoNotExist(t *testing.T) {
 		{layer.Artifact{Type: "iso"}, `unknown artifact "iso"`},
 	} {
 		image := layer.Image{Name: "test", Artifacts: []layer.Artifact{c.artifact}}
-		_, err := Export(context.Background(), Tree{t.TempDir()}, image, t.TempDir(), Options{})
+		_, err := Export(context.Background(), Tree{Dir: t.TempDir()}, image, t.TempDir(), Options{})
 		if err == nil || !strings.Contains(err.Error(), c.want) || fault.KindOf(err) != fault.Input {
 			t.Errorf("%+v: %v", c.artifact, err)
 		}
 	}
 	twice := layer.Image{Artifacts: []layer.Artifact{{Type: layer.Tar}, {Type: layer.Tar}}}
-	if _, err := Export(context.Background(), Tree{t.TempDir()}, twice, t.TempDir(), Options{}); err == nil {
+	if _, err := Export(context.Background(), Tree{Dir: t.TempDir()}, twice, t.TempDir(), Options{}); err == nil {
 		t.Error("one artifact twice was accepted")
 	}
 }
@@ -357,7 +357,7 @@ func TestManifest(t *testing.T) {
 	image.Artifacts = []layer.Artifact{{Type: layer.Kernel}, {Type: layer.Initrd}, {Type: layer.OCI}}
 	image.Cmdline = "console=ttyS0 a<b"
 	dir := t.TempDir()
-	m, err := Export(context.Background(), Tree{tree}, image, dir, Options{
+	m, err := Export(context.Background(), Tree{Dir: tree}, image, dir, Options{
 		Key: "aa", Digest: "sha256:bb", Layers: []layer.Digest{"sha256:cc"},
 		Origin: []Origin{{"slurm-compute", "aa", "sha256:bb"}},
 		OCI: func(_ context.Context, dir string) error {

@@ -150,7 +150,7 @@ func TestFindPair(t *testing.T) {
 	dir := goodTree(t)
 	symlink(t, "vmlinuz-"+version, dir, "boot/vmlinuz")
 	put(t, dir, "boot/vmlinuz-0-rescue-123", "x")
-	p, err := findPair(Tree{dir}, squashfsImage)
+	p, err := findPair(Tree{Dir: dir}, squashfsImage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,13 +165,13 @@ func TestNewestKernel(t *testing.T) {
 	put(t, dir, "lib/modules/"+newer+"/vmlinuz", bzImage(newer))
 	put(t, dir, "lib/modules/"+newer+"/modules.builtin", "kernel/fs/squashfs/squashfs.ko\nkernel/fs/overlayfs/overlay.ko\n")
 	put(t, dir, "boot/initramfs-"+newer+".img", string(archive(t, "lib/modules/"+newer+"/x.ko", "sbin/livenetroot")))
-	p, err := findPair(Tree{dir}, squashfsImage)
+	p, err := findPair(Tree{Dir: dir}, squashfsImage)
 	if err != nil || p.Version != newer || p.Fetch != dracutLive {
 		t.Errorf("%+v, %v", p, err)
 	}
 	named := squashfsImage
 	named.Kernel = version
-	if p, err = findPair(Tree{dir}, named); err != nil || p.Version != version {
+	if p, err = findPair(Tree{Dir: dir}, named); err != nil || p.Version != version {
 		t.Errorf("named kernel: %+v, %v", p, err)
 	}
 }
@@ -222,7 +222,7 @@ func TestPairFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir, image := goodTree(t), squashfsImage
 			c.change(dir, &image)
-			_, err := findPair(Tree{dir}, image)
+			_, err := findPair(Tree{Dir: dir}, image)
 			var f *fault.Error
 			if !errors.As(err, &f) {
 				t.Fatalf("error: %v", err)

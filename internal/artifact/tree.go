@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 
 	securejoin "github.com/cyphar/filepath-securejoin"
 	"golang.org/x/sys/unix"
+
+	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
 // Tree is the finished tree of a node, mounted read-only and with nothing else
@@ -17,8 +20,13 @@ import (
 // resolved as if Dir were the root, so no link leads out of it.
 type Tree struct {
 	// Dir is where the tree is; usually /proc/PID/root of a sandbox, a path that
-	// other programs of this machine can use too.
+	// other programs of this machine can use too, unless they resolve it: then
+	// it is this machine's own "/".
 	Dir string
+	// Mounted runs a program for which the tree is mounted at MountedAt, a plain
+	// path. Nil: Dir is one.
+	Mounted   func(ctx context.Context, c sandbox.Cmd) error
+	MountedAt string
 }
 
 // Stat returns what is at path, links followed inside the tree.

@@ -87,7 +87,11 @@ func (b *Builder) export(ctx context.Context, im layer.Image, of *store.Image, d
 		return nil, err
 	}
 	defer view.Stop()
-	m, err := artifact.Export(ctx, artifact.Tree{Dir: view.Root()}, im, out, opts)
+	tree, err := b.tree(of, view, filepath.Join(staging, "mounted"))
+	if err != nil {
+		return nil, err
+	}
+	m, err := artifact.Export(ctx, tree, im, out, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +99,16 @@ func (b *Builder) export(ctx context.Context, im layer.Image, of *store.Image, d
 		return nil, err
 	}
 	return m, os.Rename(out, dir)
+}
+
+// tree is a view as artifacts are made of it.
+func (b *Builder) tree(of *store.Image, view *sandbox.Sandbox, scratch string) (artifact.Tree, error) {
+	dirs, err := b.Store.Dirs(of)
+	spec := sandbox.Spec{Lower: dirs, Scratch: scratch}
+	return artifact.Tree{
+		Dir: view.Root(), MountedAt: sandbox.MountedAt(spec),
+		Mounted: func(ctx context.Context, c sandbox.Cmd) error { return sandbox.HostMounted(ctx, spec, c) },
+	}, err
 }
 
 // View mounts an image's tree, read-only and alone. Stop must be called.

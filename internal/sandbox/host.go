@@ -63,6 +63,10 @@ type Process struct {
 
 // StartHost starts a program of this machine; Wait must be called.
 func StartHost(ctx context.Context, c Cmd) (*Process, error) {
+	return startHost(ctx, c, func(*exec.Cmd) {})
+}
+
+func startHost(ctx context.Context, c Cmd, adjust func(*exec.Cmd)) (*Process, error) {
 	if len(c.Args) == 0 {
 		return nil, errors.New("start program: no arguments")
 	}
@@ -75,6 +79,7 @@ func StartHost(ctx context.Context, c Cmd) (*Process, error) {
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	adjust(cmd)
 	if err := cmd.Start(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
 			return nil, fault.New(fault.Machine, "%s is not installed on this machine", c.Args[0]).

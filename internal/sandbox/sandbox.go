@@ -74,6 +74,8 @@ func Init() {
 		launchMain()
 	case userName:
 		userMain()
+	case mountedName:
+		mountedMain()
 	}
 }
 

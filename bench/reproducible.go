@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// digests are what a build gave: digests by what they are of.
+type digests map[string]string
+
+// reproducible builds the example from nothing: as root with one job, as root
+// with four, and as an ordinary user with two; in three places, at three times.
+func reproducible(l *lab) (Findings, error) {
+	var found Findings
+	builds := []struct {
+		title string
+		do    func() (digests, error)
+	}{
+		{"root, --jobs 1", func() (digests, error) { return buildFromNothing(l, "reproducible-1", 1) }},
+		{"root, --jobs 4", func() (digests, error) { return buildFromNothing(l, "another/place/reproducible-2", 4) }},
+		{"an ordinary user, --jobs 2", func() (digests, error) { return buildRootless(l) }},
+	}
+	table := Table{Title: "Reproducible: digests that differ from the first build's", Head: []string{"build", "digests", "different"}}
+	var first digests
+	passed := true
+	for _, b := range builds {
+		got, err := b.do()
+		if err != nil {
+			return found, fmt.Errorf("%s: %w", b.title, err)
+		}
+		if first == nil {
+			first = got
+		}
+		var different []string
+		for _, name := range slices.Sorted(maps.Keys(first)) {
+			if got[name] != first[name] {
+				different = append(different, name)
+			}
+		}
+		if len(got) != len(first) {
+			different = append(different, fmt.Sprintf("%d digests instead of %d", len(got), len(first)))
+		}
+		passed = passed && len(different) == 0
+		text := strings.Join(different, ", ")
+		if text == "" {
+			text = "none"
+		}
+		table.Rows = append(table.Rows, []string{b.title, strconv.Itoa(len(got)), text})
+	}
+	comment := fmt.Sprintf("%d of %d digests equal in all three", len(first), len(first))
+	if !passed {
+		comment = "digests differ, see below"
+	}
+	found.Rows = []Row{{Work: "the example from empty stores, three times: root `--jobs 1`, root `--jobs 4` elsewhere, rootless `--jobs 2`", Comment: comment, Target: Target{Kind: "equal"}, Passed: passed}}
+	found.Tables = []Table{table}
+	found.Notes = append(found.Notes, "Reproducible: compared are the manifest digests of all nodes, and sha256 and size of every file of the two images.")
+	return found, nil
+}
+
+func buildFromNothing(l *lab, name string, jobs int) (digests, error) {
+	dir := l.path(name)
+	defer removeStore(dir)
+	if err := removeStore(dir); err != nil {
+		return nil, err
+	}
+	if _, err := l.project(filepath.Join(name, "project")); err != nil {
+		return nil, err
+	}
+	res, err := l.buildWith(command{Name: "reproducible"}, filepath.Join(dir, "store"), filepath.Join(name, "project"), "--jobs", strconv.Itoa(jobs))
+	if err != nil {
+		return nil, err
+	}
+	return digestsOf(res)
+}
+
+// buildRootless builds as another user, who gets a copy of everything.
+func buildRootless(l *lab) (digests, error) {
+	who, err := ordinaryUser(l)
+	if err != nil {
+		return nil, err
+	}
+	uid, err1 := strconv.Atoi(who.Uid)
+	gid, err2 := strconv.Atoi(who.Gid)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	top, err := os.MkdirTemp("", "strata-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(top)
+	if err := os.Chmod(top, 0o755); err != nil {
+		return nil, err
+	}
+	home, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.CopyFS(filepath.Join(top, "project"), os.DirFS(filepath.Join(l.repo, "examples", "cluster"))); err != nil {
+		return nil, err
+	}
+	for _, d := range []string{"archives", "lists"} {
+		if err := os.CopyFS(filepath.Join(top, "cache", "strata", "apt", d), os.DirFS(filepath.Join(home, "strata", "apt", d))); err != nil {
+			return nil, err
+		}
+	}
+	binary, err := os.ReadFile(l.path("strata"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(top, "strata"), binary, 0o755)
+	}
+	if err == nil {
+		err = os.Mkdir(filepath.Join(top, "run"), 0o700)
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = filepath.WalkDir(top, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, uid, gid)
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, out, err := l.output(command{
+		Name: "rootless", Dir: top, As: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)},
+		Env:  []string{"HOME=" + top, "USER=" + who.Username, "LOGNAME=" + who.Username, "XDG_CACHE_HOME=" + filepath.Join(top, "cache"), "XDG_RUNTIME_DIR=" + filepath.Join(top, "run")},
+		Args: []string{filepath.Join(top, "strata"), "-C", "project", "--store", filepath.Join(top, "store"), "--output", "json", "build", "--jobs", "2"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var res built
+	if err := json.Unmarshal(out, &res); err != nil {
+		return nil, fmt.Errorf("read what strata build says: %w", err)
+	}
+	return digestsOf(&res)
+}
+
+// ordinaryUser is one with subordinate ids. Where there is none, it is made,
+// and stays for the next time.
+func ordinaryUser(l *lab) (*user.User, error) {
+	content, err := os.ReadFile("/etc/subuid")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	for line := range strings.Lines(string(content)) {
+		name, _, _ := strings.Cut(line, ":")
+		if u, err := user.Lookup(name); err == nil && u.Uid != "0" {
+			return u, nil
+		}
+	}
+	const name = "strata-bench"
+	if out, err := exec.CommandContext(l.ctx, "useradd", "--create-home", name).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("make a user: %w: %s", err, out)
+	}
+	return user.Lookup(name)
+}
+
+// digestsOf reads what a build gave, artifacts by their manifest.
+func digestsOf(b *built) (digests, error) {
+	all := digests{}
+	for _, n := range b.Nodes {
+		all["node "+n.ID] = n.Digest
+	}
+	for _, im := range b.Images {
+		content, err := os.ReadFile(im.Artifacts["manifest"])
+		if err != nil {
+			return nil, err
+		}
+		var m struct {
+			Files []struct {
+				Name, SHA256 string
+				Size         int64
+			}
+		}
+		if err := json.Unmarshal(content, &m); err != nil {
+			return nil, err
+		}
+		for _, f := range m.Files {
+			if f.SHA256 == "" {
+				return nil, fmt.Errorf("the manifest of %s has no sha256 of %s", im.Name, f.Name)
+			}
+			all["image "+im.Name+" "+f.Name] = fmt.Sprintf("%s %d", f.SHA256, f.Size)
+		}
+	}
+	return all, nil
+}
