@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -25,6 +23,7 @@ type load struct {
 // write writes it below dir: data that does not compress, 200 files in a directory.
 func (d load) write(dir string, seed uint64) error {
 	random := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), byte(seed >> 24)})
+	content := make([]byte, d.size)
 	for i := range d.files {
 		sub := filepath.Join(dir, fmt.Sprintf("d%03d", i/200))
 		if i%200 == 0 {
@@ -32,20 +31,8 @@ func (d load) write(dir string, seed uint64) error {
 				return err
 			}
 		}
-		f, err := os.Create(filepath.Join(sub, fmt.Sprintf("f%05d", i)))
-		if err != nil {
-			return err
-		}
-		w := bufio.NewWriterSize(f, 1<<20)
-		if _, err := io.CopyN(w, random, int64(d.size)); err != nil {
-			f.Close()
-			return err
-		}
-		if err := w.Flush(); err != nil {
-			f.Close()
-			return err
-		}
-		if err := f.Close(); err != nil {
+		_, _ = random.Read(content) // has no errors
+		if err := os.WriteFile(filepath.Join(sub, fmt.Sprintf("f%05d", i)), content, 0o644); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -93,11 +94,7 @@ type project struct {
 
 // load reads the configuration.
 func (a *app) load() (*project, error) {
-	path := filepath.Join(a.dir, a.file)
-	if filepath.IsAbs(a.file) {
-		path = a.file
-	}
-	path, err := filepath.Abs(path)
+	path, err := filepath.Abs(a.path(a.file))
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +108,30 @@ func (a *app) load() (*project, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.Registry != "" && !a.quiet {
+		fmt.Fprintf(a.err, "strata: note: %s names a registry, which this version does not use yet\n", a.file)
+	}
 	return &project{Project: p, files: files, dir: dir}, nil
+}
+
+// path is where a file that the user names is: -C counts as the directory that
+// strata was started in.
+func (a *app) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(a.dir, name)
+}
+
+// invocation repeats the flags that say which project and store, for hints.
+func (a *app) invocation() string {
+	words := []string{"strata"}
+	for _, f := range []struct{ flag, value, usual string }{{"-C", a.dir, "."}, {"-f", a.file, "strata.yaml"}, {"--store", a.storeAt, ""}} {
+		if f.value != f.usual {
+			words = append(words, f.flag, f.value)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // enter gets the rights that a store needs. Where this process lacks them it
@@ -132,7 +152,11 @@ func (a *app) open() (*store.Store, error) {
 	if err := a.enter(); err != nil {
 		return nil, err
 	}
-	return store.Open(a.storeRoot())
+	root, err := a.storeRoot()
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(root)
 }
 
 // builder opens everything that building needs. The store must be closed.
@@ -149,7 +173,8 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 	if err != nil {
 		return nil, fault.New(fault.Machine, "%w", err).WithHint("set XDG_CACHE_HOME to a directory that can be written")
 	}
-	return &build.Builder{Project: p.Project, Files: p.files, Dir: p.dir, Store: st, Cache: cache, Version: programVersion()}, nil
+	return &build.Builder{Project: p.Project, Files: p.files, Dir: p.dir, Store: st, Cache: cache,
+		Version: programVersion(), Invocation: a.invocation()}, nil
 }
 
 func cacheDir() (string, error) {

@@ -50,6 +50,11 @@ func runBoot(ctx context.Context, a *app, name string, opts bootOptions) error {
 		return err
 	}
 	defer b.Store.Close()
+	done, err := b.Prepare()
+	if err != nil {
+		return err
+	}
+	defer done()
 	im, res, err := buildImage(ctx, a, b, p, name)
 	if err != nil {
 		return err
@@ -70,7 +75,7 @@ func runBoot(ctx context.Context, a *app, name string, opts bootOptions) error {
 		return err
 	}
 	if opts.report != "" {
-		if writeErr := os.WriteFile(opts.report, report.JUnit(), 0o644); writeErr != nil {
+		if writeErr := os.WriteFile(a.path(opts.report), report.JUnit(), 0o644); writeErr != nil {
 			err = errors.Join(err, fault.New(fault.Failed, "write report: %w", writeErr))
 		}
 	}

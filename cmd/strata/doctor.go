@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -27,7 +26,10 @@ func runDoctor(cmd *cobra.Command, a *app) error {
 	if done && err == nil {
 		return exited(status)
 	}
-	opts := doctor.Options{Namespace: err, Store: a.storeRoot(), ProbeKVM: artifact.ProbeKVM}
+	opts := doctor.Options{Namespace: err, ProbeKVM: artifact.ProbeKVM}
+	if opts.Store, err = a.storeRoot(); err != nil {
+		return err
+	}
 	if opts.Store == "" {
 		if opts.Store, err = store.DefaultRoot(); err != nil {
 			return err
@@ -51,13 +53,9 @@ func runDoctor(cmd *cobra.Command, a *app) error {
 }
 
 // storeRoot is the directory that --store names, absolute, or "".
-func (a *app) storeRoot() string {
-	if a.storeAt == "" || filepath.IsAbs(a.storeAt) {
-		return a.storeAt
+func (a *app) storeRoot() (string, error) {
+	if a.storeAt == "" {
+		return "", nil
 	}
-	dir, err := os.Getwd()
-	if err != nil || filepath.IsAbs(a.dir) {
-		dir = ""
-	}
-	return filepath.Join(dir, a.dir, a.storeAt)
+	return filepath.Abs(a.path(a.storeAt))
 }

@@ -37,11 +37,6 @@ func buildImage(ctx context.Context, a *app, b *build.Builder, p *project, name 
 	if !ok {
 		return im, build.ImageResult{}, unknownImage(p, name)
 	}
-	done, err := b.Prepare()
-	if err != nil {
-		return im, build.ImageResult{}, err
-	}
-	defer done()
 	made, err := makePlan(b, []layer.NodeID{im.Node}, false)
 	if err != nil {
 		return im, build.ImageResult{}, err
@@ -75,10 +70,7 @@ func runExport(ctx context.Context, a *app, name, dir string, force bool) error 
 	if err != nil {
 		return err
 	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(a.dir, dir)
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
+	if dir, err = filepath.Abs(a.path(dir)); err != nil {
 		return err
 	}
 	if err := replaceable(dir, force); err != nil {
@@ -89,6 +81,11 @@ func runExport(ctx context.Context, a *app, name, dir string, force bool) error 
 		return err
 	}
 	defer b.Store.Close()
+	done, err := b.Prepare()
+	if err != nil {
+		return err
+	}
+	defer done()
 	_, res, err := buildImage(ctx, a, b, p, name)
 	if err != nil {
 		return err

@@ -44,7 +44,11 @@ func printFreed(a *app, f *store.Freed, dryRun bool) {
 	}
 	if !a.quiet {
 		for _, item := range f.Items {
-			fmt.Fprintf(a.out, "%s %s %s (%s)\n", verb, item.Kind, item.Name, size(item.Size))
+			fmt.Fprintf(a.out, "%s %s %s", verb, item.Kind, item.Name)
+			if item.Size > 0 { // an image is its layers
+				fmt.Fprintf(a.out, " (%s)", size(item.Size))
+			}
+			fmt.Fprintln(a.out)
 		}
 	}
 	fmt.Fprintf(a.out, "%s %s, %s\n", verb, count(len(f.Items), "thing"), size(f.Size))

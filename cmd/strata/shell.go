@@ -41,6 +41,11 @@ func runShell(ctx context.Context, a *app, name string, command []string, failed
 		return err
 	}
 	defer b.Store.Close()
+	done, err := b.Prepare()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if len(command) == 0 {
 		command = []string{"/bin/sh", "-c", "exec bash -l 2>/dev/null || exec sh -l"}
 	}
@@ -73,7 +78,7 @@ func chooseTree(b *build.Builder, p *project, name string, failed bool) (build.T
 		return build.Tree{}, err
 	}
 	n, _ := p.Node(want[0])
-	f, err := b.Store.Failed(n.ID)
+	f, err := b.Store.Failed(p.Cluster.Name, n.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return build.Tree{}, fault.New(fault.Input, "the last build of %s did not fail", n.ID).WithHint("without --failed, shell opens the built node")
 	}

@@ -13,6 +13,9 @@ const aclFile = tmpfilesDir + "/strata-acl.conf"
 
 // tmpfilesACL renders ACLs as tmpfiles.d(5) lines that set exactly them. A
 // line of an earlier such file is kept where it is about another path.
+//
+// A root is booted as an overlay, which sets no ACL on a file that is still in
+// the squashfs alone: before each, an attribute brings the file up.
 func tmpfilesACL(sets []aclSet, earlier string) (string, error) {
 	var b strings.Builder
 	b.WriteString("# POSIX ACLs of this image, which squashfs cannot store. Written by Strata.\n")
@@ -28,16 +31,34 @@ func tmpfilesACL(sets []aclSet, earlier string) (string, error) {
 		}
 		path := tmpfilesPath(set.Path)
 		done[path] = true
+		b.WriteString(bringUp(path))
 		fmt.Fprintf(&b, "a %s - - - - %s\n", path, strings.Join(append(access, inherited...), ","))
 	}
 	for line := range strings.Lines(earlier) {
 		rest, ok := strings.CutPrefix(line, "a ")
 		path, _, found := strings.Cut(rest, " - - - - ")
 		if ok && found && !done[path] {
-			b.WriteString(strings.TrimRight(line, "\n") + "\n")
+			b.WriteString(bringUp(path) + strings.TrimRight(line, "\n") + "\n")
 		}
 	}
 	return b.String(), nil
+}
+
+// bringUp is a line that sets an attribute on the file of a quoted path. For
+// one path systemd-tmpfiles sets ACLs before attributes, so this names the file
+// by a glob of its own: "/srv" as "/sr[v]". The root, which needs no line, and
+// a path without a plain character get none.
+func bringUp(path string) string {
+	plain := func(c byte) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+	}
+	for i := len(path) - 1; i > 0; i-- {
+		// Not in an escape such as \x0a.
+		if plain(path[i]) && !strings.Contains(path[max(0, i-3):i], `\`) {
+			return fmt.Sprintf("t %s[%c]%s - - - - trusted.strata.acl=1\n", path[:i], path[i], path[i+1:])
+		}
+	}
+	return ""
 }
 
 // tmpfilesPath quotes a path for a tmpfiles.d line that accepts globs: percent

@@ -19,11 +19,11 @@ done
 t=$(systemctl get-default)
 echo "state $s"
 echo "target $t $(systemctl is-active "$t")"
-systemctl list-units --failed --plain --no-legend --no-pager | while read -r unit rest; do echo "failed $unit"; done`
+systemctl list-units --all --state=failed,auto-restart --plain --no-legend --no-pager | while read -r unit rest; do echo "failed $unit"; done`
 
 // unitLogs shows the failed units with the end of their logs.
-const unitLogs = `systemctl --failed --no-pager --plain
-for u in $(systemctl list-units --failed --plain --no-legend --no-pager | cut -d" " -f1); do
+const unitLogs = `systemctl list-units --all --state=failed,auto-restart --plain --no-legend --no-pager
+for u in $(systemctl list-units --all --state=failed,auto-restart --plain --no-legend --no-pager | cut -d" " -f1); do
 	echo; echo "$u:"; journalctl -b -u "$u" -n 10 --no-pager -o cat
 done`
 

@@ -22,9 +22,12 @@ type Builder struct {
 	Dir     string // where they are on this machine, absolute
 	Store   *store.Store
 	Cache   *apt.Cache
-	Version string      // of Strata, for the record
-	Watch   func(Event) // may be nil; called by one goroutine at a time
-	mu      sync.Mutex
+	Version string // of Strata, for the record
+	// Invocation is how the user calls Strata for this project and store, for
+	// hints: "strata -C site".
+	Invocation string
+	Watch      func(Event) // may be nil; called by one goroutine at a time
+	mu         sync.Mutex
 }
 
 // engine changes when the same definition, built anew, comes out otherwise: it

@@ -44,12 +44,13 @@ func (b *Builder) image(ctx context.Context, im layer.Image, of *store.Image, or
 	if err != nil {
 		return ImageResult{}, err
 	}
-	unlock, err := b.Store.LockArtifacts(ctx, im.Name)
+	cluster := b.Project.Cluster.Name
+	unlock, err := b.Store.LockArtifacts(ctx, cluster, im.Name)
 	if err != nil {
 		return ImageResult{}, err
 	}
 	defer unlock()
-	dir := filepath.Join(b.Store.ArtifactDir(), im.Name, sum)
+	dir := filepath.Join(b.Store.ArtifactDir(cluster, im.Name), sum)
 	if m, err := artifact.ReadManifest(dir); err == nil {
 		return imageResult(im, dir, m), nil
 	}
@@ -76,7 +77,7 @@ func artifactKey(im layer.Image, opts artifact.Options) (string, error) {
 
 // export writes the artifacts beside their place and renames them when whole.
 func (b *Builder) export(ctx context.Context, im layer.Image, of *store.Image, dir string, opts artifact.Options) (*artifact.Manifest, error) {
-	staging := b.Store.ArtifactStaging(im.Name)
+	staging := b.Store.ArtifactStaging(b.Project.Cluster.Name, im.Name)
 	out, scratch := filepath.Join(staging, "out"), filepath.Join(staging, "scratch")
 	defer os.RemoveAll(staging)
 	if err := errors.Join(os.MkdirAll(out, 0o755), os.MkdirAll(scratch, 0o700), os.MkdirAll(filepath.Dir(dir), 0o755)); err != nil {

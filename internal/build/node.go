@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/strata-hpc/strata/internal/apt"
@@ -43,7 +45,10 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 	if nb.secrets, err = b.secretValues(n); err != nil {
 		return nil, err
 	}
-	nb.logPath = b.Store.LogPath(n.ID)
+	nb.logPath = b.Store.LogPath(b.Project.Cluster.Name, n.ID)
+	if err := os.MkdirAll(filepath.Dir(nb.logPath), 0o700); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
 	nb.log, err = newLog(nb.logPath, nb.secrets, func(line string) {
 		b.event(Event{Kind: Line, Node: n.ID, Line: line})
 	})
@@ -93,16 +98,16 @@ func (nb *nodeBuild) fill(ctx context.Context, st store.Staging, parent *store.I
 	}
 	title, err := nb.apply(ctx, st, repositories, total)
 	if err == nil {
-		nb.Store.ForgetFailed(nb.node.ID)
+		nb.Store.ForgetFailed(nb.Project.Cluster.Name, nb.node.ID)
 		return nil
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if keepErr := nb.Store.KeepFailed(st, store.FailedTree{Node: nb.node.ID, Parent: parent.Top(), Step: title}); keepErr != nil {
-		err = errors.Join(err, keepErr)
-	}
-	return nb.explain(title, err)
+	kept := nb.Store.KeepFailed(st, store.FailedTree{
+		Cluster: nb.Project.Cluster.Name, Node: nb.node.ID, Parent: parent.Top(), Step: title,
+	})
+	return nb.explain(title, err, kept == nil)
 }
 
 // apply does the source and every step, and names the one that failed.
@@ -125,6 +130,9 @@ func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories [
 	}
 	if len(nb.node.Steps) == 0 {
 		return "", nil
+	}
+	if err := nb.refresh(ctx, repositories); err != nil {
+		return "package lists", err
 	}
 	w, finish, err := nb.openTree(ctx, st, repositories)
 	if err != nil {
@@ -162,9 +170,6 @@ func (nb *nodeBuild) bootstrap(ctx context.Context, st store.Staging, repositori
 // openTree starts the sandbox for the steps. Finish ends it, and leaves the
 // tree as the layer is to have it.
 func (nb *nodeBuild) openTree(ctx context.Context, st store.Staging, repositories []apt.Repository) (w *step.Work, finish func(context.Context) error, err error) {
-	if err := nb.refresh(ctx, repositories); err != nil {
-		return nil, nil, err
-	}
 	var downloads *apt.Scratch
 	if len(repositories) > 0 {
 		if downloads, err = nb.Cache.Scratch(); err != nil {
@@ -224,18 +229,29 @@ func environment(env map[string]string) []string {
 }
 
 // explain makes a step's error one that an administrator can act on.
-func (nb *nodeBuild) explain(title string, err error) error {
-	err = withSpace(err, nb.log.end())
+func (nb *nodeBuild) explain(title string, err error, kept bool) error {
 	f := fault.New(fault.Failed, "node %s: %s: %w", nb.node.ID, title, err)
-	hint := fmt.Sprintf("whole log: %s; open the tree as it was: strata shell --failed %s", nb.logPath, nb.node.ID)
+	var hints []string
 	for _, cause := range fault.All(err) {
 		if cause.Hint != "" {
-			hint = cause.Hint + "; " + hint
+			hints = append(hints, cause.Hint)
 			break
 		}
 	}
-	if nb.node.Pos.File != "" {
-		f = f.At(nb.node.Pos.File, nb.node.Pos.Line, nb.node.Pos.Col)
+	if len(hints) == 0 && diskFull(err, nb.log.end()) {
+		f = fault.New(fault.Failed, "node %s: %s: the disk is full: %w", nb.node.ID, title, err)
+		hints = append(hints, "free some space ('strata gc' removes what no image needs), then build again")
 	}
-	return f.WithHint("%s", hint).WithDetail(nb.log.end())
+	hints = append(hints, "whole log: "+nb.logPath)
+	if kept {
+		hints = append(hints, fmt.Sprintf("open the tree as it was: %s shell --failed %s", nb.Invocation, nb.node.ID))
+	}
+	return f.At(nb.node.Pos.File, nb.node.Pos.Line, nb.node.Pos.Col).
+		WithHint("%s", strings.Join(hints, "; ")).WithDetail(nb.log.end())
+}
+
+// diskFull says whether an error, or what a program said, means that.
+func diskFull(err error, said string) bool {
+	text := syscall.ENOSPC.Error()
+	return errors.Is(err, syscall.ENOSPC) || strings.Contains(strings.ToLower(err.Error()+said), text)
 }

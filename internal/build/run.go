@@ -136,7 +136,11 @@ func (r *run) collect(queue *plan.Queue, d done) {
 	}
 	r.errs = append(r.errs, d.err)
 	for _, id := range queue.Fail(d.id) {
-		r.end(NodeResult{ID: id, Status: Failed, Reason: fmt.Sprintf("%s failed", d.id)}, nil)
+		why := fmt.Sprintf("%s failed", d.id)
+		if fault.KindOf(d.err) == fault.Interrupted {
+			why = "stopped"
+		}
+		r.end(NodeResult{ID: id, Status: Failed, Reason: why}, nil)
 	}
 }
 
@@ -165,8 +169,11 @@ func (r *run) node(ctx context.Context, d plan.Decision, parent *store.Image) do
 		return out
 	}
 	out.result.Digest = im.Digest
-	if status == Kept {
+	switch status {
+	case Kept:
 		out.result.Reason = fmt.Sprintf("%s came out the same", d.Node.Parent)
+	case Cached:
+		out.result.Reason = "another build made it"
 	}
 	return out
 }
@@ -180,7 +187,7 @@ func reason(err error) string {
 
 func (r *run) get(ctx context.Context, d plan.Decision, key layer.Key, parent *store.Image, inputs []plan.Input) (*store.Image, Status, error) {
 	id, cluster := d.Node.ID, r.Project.Cluster.Name
-	unlock, err := r.Store.LockNode(ctx, id, func() { r.event(Event{Kind: NodeWaiting, Node: id}) })
+	unlock, err := r.Store.LockNode(ctx, cluster, id, func() { r.event(Event{Kind: NodeWaiting, Node: id}) })
 	if err != nil {
 		return nil, Failed, err
 	}

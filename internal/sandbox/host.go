@@ -35,8 +35,9 @@ type ExitError struct {
 
 func (e *ExitError) Error() string {
 	msg := fmt.Sprintf("%s ended with exit status %d", e.Program, e.Status)
-	if e.Output != "" {
-		msg += ": " + e.Output
+	lines := strings.Split(e.Output, "\n")
+	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
+		msg += ": " + last
 	}
 	return msg
 }

@@ -43,13 +43,14 @@ func mountTree(spec Spec) error {
 	return unix.Chdir("/")
 }
 
-// mountLayers mounts the layers' directories as one tree at root.
+// mountLayers mounts the layers' directories as one tree at root. Devices in it
+// can be made and kept but not opened: they are for the cluster node.
 func mountLayers(spec Spec, root string) error {
 	switch {
 	case len(spec.Lower) == 0:
-		return bind(spec.Upper, root, 0)
+		return bind(spec.Upper, root, unix.MS_NODEV)
 	case len(spec.Lower) == 1 && spec.Upper == "":
-		return bind(spec.Lower[0], root, unix.MS_RDONLY)
+		return bind(spec.Lower[0], root, unix.MS_RDONLY|unix.MS_NODEV)
 	}
 	work := ""
 	if spec.Upper != "" {
@@ -87,10 +88,10 @@ func mountOverlay(target string, lower []string, upper, work string) error {
 	if err := unix.Chdir(base); err != nil {
 		return fmt.Errorf("mount overlay: %w", err)
 	}
-	err := unix.Mount("overlay", target, "overlay", 0, strings.Join(options, ","))
+	err := unix.Mount("overlay", target, "overlay", unix.MS_NODEV, strings.Join(options, ","))
 	if errors.Is(err, unix.EINVAL) {
 		// Kernels before 5.10 know no volatile.
-		err = unix.Mount("overlay", target, "overlay", 0, strings.Join(remove(options, "volatile"), ","))
+		err = unix.Mount("overlay", target, "overlay", unix.MS_NODEV, strings.Join(remove(options, "volatile"), ","))
 	}
 	if err != nil {
 		return fault.New(fault.Machine, "mount overlay on %s: %w", target, err).
@@ -226,7 +227,7 @@ func scratchDir(scratch, name, target string) error {
 	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
 		return err
 	}
-	return bind(dir, target, 0)
+	return bind(dir, target, unix.MS_NODEV)
 }
 
 func mountProc(target string) error {

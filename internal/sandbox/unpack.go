@@ -47,6 +47,10 @@ func unpack(r io.Reader, root string) error {
 			return fmt.Errorf("read archive: %w", err)
 		}
 		if err := u.entry(hdr, stream); err != nil {
+			var where *os.PathError // which the message says already
+			if errors.As(err, &where) {
+				err = where.Err
+			}
 			return fmt.Errorf("write /%s: %w", strings.TrimPrefix(filepath.Clean(hdr.Name), "/"), err)
 		}
 	}

@@ -65,13 +65,25 @@ func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
 		})
 		var exit *sandbox.ExitError
 		if errors.As(err, &exit) {
-			return fmt.Errorf("ansible-playbook %s: exit status %d", playbook, exit.Status)
+			return w.explainPlaybook(playbook, exit.Status)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// explainPlaybook says that a playbook failed; Ansible's own words are in the log.
+func (w *Work) explainPlaybook(playbook string, status int) error {
+	f := fault.New(fault.Failed, "ansible-playbook %s: exit status %d", playbook, status)
+	for _, python := range []string{"/usr/bin/python3", "/usr/libexec/platform-python"} {
+		if file, err := sandbox.OpenIn(w.Box.Root(), python); err == nil {
+			file.Close()
+			return f
+		}
+	}
+	return f.WithHint("the tree has no Python, which Ansible's modules need: install package python3 in this layer or below")
 }
 
 // ansibleFiles writes the plugin and the generated inventory, and returns the

@@ -3,17 +3,13 @@ package store
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/opencontainers/go-digest"
-	"github.com/vbatts/tar-split/tar/asm"
-	tsstorage "github.com/vbatts/tar-split/tar/storage"
 	"go.podman.io/storage"
 	drivers "go.podman.io/storage/drivers"
 	"go.podman.io/storage/pkg/archive"
@@ -166,31 +162,15 @@ func describe(dir string) (drivers.DriverWithDifferOutput, error) {
 	}
 	os.Remove(record.Name())
 	buffered := bufio.NewWriterSize(record, 1<<20)
-	pr, pw := io.Pipe()
-	split, err := asm.NewInputTarStream(pr, tsstorage.NewJSONPacker(buffered), tsstorage.NewDiscardFilePutter())
-	if err != nil {
-		return out, err
-	}
-	written := make(chan error, 1)
+	split := newSplitter(buffered)
 	ids := owners{uids: map[uint32]bool{}, gids: map[uint32]bool{}}
-	go func() {
-		w := bufio.NewWriterSize(pw, 1<<20)
-		err := tarball.Write(w, dir, tarball.Options{Root: true, Overlay: true, Entry: ids.note})
-		if err == nil {
-			err = w.Flush()
-		}
-		pw.CloseWithError(err)
-		written <- err
-	}()
-	hash := sha256.New()
-	size, err := io.CopyBuffer(hash, struct{ io.Reader }{split}, make([]byte, 1<<20))
-	pr.CloseWithError(err)
-	if err = errors.Join(<-written, err, buffered.Flush()); err != nil {
+	err = tarball.Write(split, dir, tarball.Options{Root: true, Overlay: true, Entry: ids.note, Stored: split.stored})
+	if err = errors.Join(err, split.Close(), buffered.Flush()); err != nil {
 		record.Close()
 		return out, fmt.Errorf("digest layer: %w", err)
 	}
-	out.UncompressedDigest = digest.NewDigest(digest.SHA256, hash)
-	out.Size, out.TarSplit, out.Metadata = size, record, madeHere
+	out.UncompressedDigest = digest.NewDigest(digest.SHA256, split.sum)
+	out.Size, out.TarSplit, out.Metadata = split.size, record, madeHere
 	out.UIDs, out.GIDs = ids.lists()
 	mode := os.FileMode(0o755)
 	out.RootDirMode = &mode

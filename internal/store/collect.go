@@ -58,14 +58,16 @@ func (s *Store) Use() (done func(), err error) {
 // layers of its that nothing uses, artifacts of images that are gone, and
 // failed trees. With dryRun it only tells.
 func (s *Store) Collect(dryRun bool) (*Freed, error) {
-	unlock, free, err := s.tryLock("collect")
-	if err != nil {
-		return nil, err
+	if !dryRun {
+		unlock, free, err := s.tryLock("collect")
+		if err != nil {
+			return nil, err
+		}
+		if !free {
+			return nil, fault.New(fault.Failed, "another command is using the store").WithHint("wait until builds, boots and shells have ended")
+		}
+		defer unlock()
 	}
-	if !free {
-		return nil, fault.New(fault.Failed, "a build is using the store").WithHint("wait until it has ended")
-	}
-	defer unlock()
 	freed := &Freed{Items: []FreedItem{}}
 	images, err := s.Images()
 	if err != nil {
@@ -169,7 +171,7 @@ func (s *Store) unusedLayers(gone []*Image) ([]storage.Layer, error) {
 // collectArtifacts keeps, for each image, the newest artifacts of a build that
 // stays.
 func (s *Store) collectArtifacts(needed map[layer.Digest]bool, freed *Freed, dryRun bool) error {
-	manifests, err := filepath.Glob(filepath.Join(s.ArtifactDir(), "*", "*", "manifest.json"))
+	manifests, err := filepath.Glob(filepath.Join(s.artifacts(), "*", "*", "*", "manifest.json"))
 	if err != nil {
 		return err
 	}
@@ -196,7 +198,7 @@ func (s *Store) collectArtifacts(needed map[layer.Digest]bool, freed *Freed, dry
 		if t, ok := when[path]; ok && t.Equal(newest[image]) {
 			continue
 		}
-		if err := s.removeDir("artifacts", filepath.Base(image)+"/"+filepath.Base(dir), dir, freed, dryRun); err != nil {
+		if err := s.removeDir("artifacts", s.relative(s.artifacts(), dir), dir, freed, dryRun); err != nil {
 			return err
 		}
 	}
@@ -204,16 +206,24 @@ func (s *Store) collectArtifacts(needed map[layer.Digest]bool, freed *Freed, dry
 }
 
 func (s *Store) collectFailed(freed *Freed, dryRun bool) error {
-	entries, err := os.ReadDir(s.failedDir())
+	dirs, err := filepath.Glob(filepath.Join(s.failedDir(), "*", "*"))
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if err := s.removeDir("failed tree", e.Name(), filepath.Join(s.failedDir(), e.Name()), freed, dryRun); err != nil {
+	for _, dir := range dirs {
+		if err := s.removeDir("failed tree", s.relative(s.failedDir(), dir), dir, freed, dryRun); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *Store) relative(base, dir string) string {
+	name, err := filepath.Rel(base, dir)
+	if err != nil {
+		return dir
+	}
+	return name
 }
 
 func (s *Store) removeDir(kind, name, dir string, freed *Freed, dryRun bool) error {

@@ -12,23 +12,24 @@ import (
 
 // FailedTree is the tree of a node whose build failed, as it was then.
 type FailedTree struct {
-	Node   layer.NodeID `json:"node"`
-	Parent string       `json:"parent"` // id of the layer below
-	Step   string       `json:"step"`   // the one that failed
-	Upper  string       `json:"-"`      // what the build had written
-	Lower  []string     `json:"-"`      // directories of the layers below, topmost first
+	Cluster string       `json:"cluster"`
+	Node    layer.NodeID `json:"node"`
+	Parent  string       `json:"parent"` // id of the layer below
+	Step    string       `json:"step"`   // the one that failed
+	Upper   string       `json:"-"`      // what the build had written
+	Lower   []string     `json:"-"`      // directories of the layers below, topmost first
 }
 
 // KeepFailed moves a staging directory's content aside, in place of the node's
 // earlier failed tree.
 func (s *Store) KeepFailed(st Staging, f FailedTree) error {
-	s.ForgetFailed(f.Node)
-	dir := filepath.Join(s.failedDir(), string(f.Node))
+	s.ForgetFailed(f.Cluster, f.Node)
+	dir := filepath.Join(s.failedDir(), of(f.Cluster, string(f.Node)))
 	about, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
-	err = os.Mkdir(dir, 0o700)
+	err = os.MkdirAll(dir, 0o700)
 	if err == nil {
 		err = os.Rename(st.Upper, filepath.Join(dir, "tree"))
 	}
@@ -36,20 +37,21 @@ func (s *Store) KeepFailed(st Staging, f FailedTree) error {
 		err = os.WriteFile(filepath.Join(dir, "about.json"), about, 0o600)
 	}
 	if err != nil {
+		s.ForgetFailed(f.Cluster, f.Node)
 		return fmt.Errorf("keep the failed tree of %s: %w", f.Node, err)
 	}
 	return nil
 }
 
 // ForgetFailed removes a node's failed tree, if there is one.
-func (s *Store) ForgetFailed(node layer.NodeID) {
-	_ = os.RemoveAll(filepath.Join(s.failedDir(), string(node)))
+func (s *Store) ForgetFailed(cluster string, node layer.NodeID) {
+	_ = os.RemoveAll(filepath.Join(s.failedDir(), of(cluster, string(node))))
 }
 
 // Failed returns the tree of a node's last build if that failed, or ErrNotFound.
-func (s *Store) Failed(node layer.NodeID) (FailedTree, error) {
+func (s *Store) Failed(cluster string, node layer.NodeID) (FailedTree, error) {
 	var f FailedTree
-	dir := filepath.Join(s.failedDir(), string(node))
+	dir := filepath.Join(s.failedDir(), of(cluster, string(node)))
 	about, err := os.ReadFile(filepath.Join(dir, "about.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		return f, ErrNotFound
@@ -65,9 +67,4 @@ func (s *Store) Failed(node layer.NodeID) (FailedTree, error) {
 		return f, fmt.Errorf("find the failed tree of %s: %w", node, err)
 	}
 	return f, nil
-}
-
-// LogPath is where the log of a node's last build is.
-func (s *Store) LogPath(node layer.NodeID) string {
-	return filepath.Join(s.dir, "logs", string(node)+".log")
 }

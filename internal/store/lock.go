@@ -72,42 +72,48 @@ func (s *Store) sharedLock(name string) (*os.File, error) {
 
 // LockNode keeps other builds of a node away until unlock is called; waiting is
 // called once if there is one.
-func (s *Store) LockNode(ctx context.Context, node layer.NodeID, waiting func()) (unlock func(), err error) {
-	return s.lockWithin(ctx, "node-"+string(node), waiting)
+func (s *Store) LockNode(ctx context.Context, cluster string, node layer.NodeID, waiting func()) (unlock func(), err error) {
+	return s.lockWithin(ctx, "node-"+lockName(cluster, string(node)), waiting)
 }
 
+// lockName is a file name for something of a cluster; names hold no "@".
+func lockName(cluster, name string) string { return strings.ToLower(cluster) + "@" + name }
+
 // LockArtifacts keeps others from making an image's artifacts.
-func (s *Store) LockArtifacts(ctx context.Context, image string) (unlock func(), err error) {
-	return s.lockWithin(ctx, "artifacts-"+image, nil)
+func (s *Store) LockArtifacts(ctx context.Context, cluster, image string) (unlock func(), err error) {
+	return s.lockWithin(ctx, artifactLock+lockName(cluster, image), nil)
 }
 
 // ArtifactStaging is where an image's artifacts are made, by whoever holds
 // their lock.
-func (s *Store) ArtifactStaging(image string) string {
-	return filepath.Join(s.ArtifactDir(), stagingPrefix+image)
+func (s *Store) ArtifactStaging(cluster, image string) string {
+	return filepath.Join(s.artifacts(), stagingPrefix+lockName(cluster, image))
 }
 
-const stagingPrefix = ".staging-"
+const (
+	stagingPrefix = ".staging-"
+	artifactLock  = "artifacts-"
+)
 
 // pruneArtifacts removes the staging directories that nobody works in.
 func (s *Store) pruneArtifacts() error {
-	entries, err := os.ReadDir(s.ArtifactDir())
+	entries, err := os.ReadDir(s.artifacts())
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		image, ok := strings.CutPrefix(e.Name(), stagingPrefix)
+		name, ok := strings.CutPrefix(e.Name(), stagingPrefix)
 		if !ok {
 			continue
 		}
-		unlock, free, err := s.tryLock("artifacts-" + image)
+		unlock, free, err := s.tryLock(artifactLock + name)
 		if err != nil {
 			return err
 		}
 		if !free {
 			continue
 		}
-		err = os.RemoveAll(filepath.Join(s.ArtifactDir(), e.Name()))
+		err = os.RemoveAll(filepath.Join(s.artifacts(), e.Name()))
 		unlock()
 		if err != nil {
 			return err

@@ -43,13 +43,17 @@ func Open(root string) (*Store, error) {
 		return nil, fault.New(fault.Machine, "the store at %s uses the %s driver; Strata builds with overlay", opts.GraphRoot, opts.GraphDriverName).
 			WithHint("set driver = \"overlay\" in storage.conf before the store's first use, or use --store DIR")
 	}
+	if _, err := os.Stat(filepath.Join(opts.GraphRoot, "vfs-images")); err == nil {
+		return nil, fault.New(fault.Machine, "the store at %s was made with the vfs driver; Strata builds with overlay", opts.GraphRoot).
+			WithHint("set driver = \"overlay\" in storage.conf and 'podman system reset', or use --store DIR")
+	}
 	st, err := storage.GetStore(opts)
 	if err != nil {
 		return nil, fault.New(fault.Machine, "open store %s: %w", opts.GraphRoot, err).
 			WithHint("'strata doctor' says what this machine lacks; --store DIR takes another directory")
 	}
 	s := &Store{st: st, dir: filepath.Join(st.GraphRoot(), "strata")}
-	for _, dir := range []string{s.dir, s.locks(), s.ArtifactDir(), s.failedDir(), filepath.Join(s.dir, "logs")} {
+	for _, dir := range []string{s.dir, s.locks(), s.artifacts(), s.failedDir(), s.logs()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
@@ -94,8 +98,24 @@ func (s *Store) Root() string { return s.st.GraphRoot() }
 // RunRoot returns the directory of the store's run-time state.
 func (s *Store) RunRoot() string { return s.st.RunRoot() }
 
-// ArtifactDir is where finished artifacts are kept.
-func (s *Store) ArtifactDir() string { return filepath.Join(s.dir, "artifacts") }
+// ArtifactDir is where finished artifacts of an image are kept, each set in a
+// directory of its own.
+func (s *Store) ArtifactDir(cluster, image string) string {
+	return filepath.Join(s.artifacts(), of(cluster, image))
+}
+
+// LogPath is where the log of a node's last build is.
+func (s *Store) LogPath(cluster string, node layer.NodeID) string {
+	return filepath.Join(s.logs(), of(cluster, string(node))+".log")
+}
+
+// of names something of a cluster below a directory: several projects share a
+// store.
+func of(cluster, name string) string { return filepath.Join(strings.ToLower(cluster), name) }
+
+func (s *Store) artifacts() string { return filepath.Join(s.dir, "artifacts") }
+
+func (s *Store) logs() string { return filepath.Join(s.dir, "logs") }
 
 func (s *Store) locks() string { return filepath.Join(s.dir, "locks") }
 

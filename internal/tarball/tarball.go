@@ -36,6 +36,9 @@ type Options struct {
 	Skip func(path string) bool
 	// Entry may change a header before it is written; st is what it was made of.
 	Entry func(hdr *tar.Header, st *unix.Stat_t) error
+	// Stored is told of every header that has just been written: what follows
+	// are hdr.Size bytes of content.
+	Stored func(hdr *tar.Header) error
 }
 
 // Write writes the tree at root to w, with the end-of-archive mark. The tree
@@ -107,8 +110,8 @@ func (t *writer) entry(e *Entry) error {
 			return err
 		}
 	}
-	if err := t.tw.WriteHeader(hdr); err != nil {
-		return fmt.Errorf("store %s: %w", e.Path, err)
+	if err := t.write(hdr); err != nil {
+		return err
 	}
 	switch {
 	case hdr.Typeflag == tar.TypeReg && hdr.Size > 0:
@@ -123,8 +126,16 @@ func (t *writer) entry(e *Entry) error {
 // mark writes an empty file that says what a layer takes away.
 func (t *writer) mark(name string) error {
 	hdr := &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: name, ModTime: time.Unix(0, 0)}
-	if err := t.tw.WriteHeader(hdr); err != nil {
-		return fmt.Errorf("store %s: %w", name, err)
+	return t.write(hdr)
+}
+
+func (t *writer) write(hdr *tar.Header) error {
+	err := t.tw.WriteHeader(hdr)
+	if err == nil && t.opts.Stored != nil {
+		err = t.opts.Stored(hdr)
+	}
+	if err != nil {
+		return fmt.Errorf("store %s: %w", hdr.Name, err)
 	}
 	return nil
 }
