@@ -26,6 +26,7 @@ bench: ## measure Strata beside its peers, and write docs/benchmarks.md
 	bench/run
 
 lint: ## check the code without running it
+	go vet ./...
 	scripts/lint
 
 fmt: ## format the code

@@ -150,7 +150,7 @@ func (p *project) checkImages(want map[string]map[string]string) {
 			p.t.Errorf("the store has an image of %s with digest %s, which no undisturbed build made", name, digest)
 		}
 	}
-	dirs, err := filepath.Glob(p.store + "/strata/artifacts/work/*")
+	dirs, err := filepath.Glob(p.store + "/strata/artifacts/test/work/*")
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -219,7 +219,7 @@ func (p *project) noImage(node string) {
 	if digest, ok := p.images()["test/"+node]; ok {
 		p.t.Errorf("there is an image of %s: %s", node, digest)
 	}
-	if dirs, _ := filepath.Glob(p.store + "/strata/artifacts/" + node + "/*"); len(dirs) > 0 {
+	if dirs, _ := filepath.Glob(p.store + "/strata/artifacts/test/" + node + "/*"); len(dirs) > 0 {
 		p.t.Errorf("there are artifacts of %s: %v", node, dirs)
 	}
 }

@@ -214,7 +214,9 @@ func TestSquashfsKeepsEverything(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantSnippet := "# POSIX ACLs of this image, which squashfs cannot store. Written by Strata.\n" +
+			"t \"/acl/di[r]\" - - - - trusted.strata.acl=1\n" +
 			"a \"/acl/dir\" - - - - u::rwx,g::r-x,g:50:r-x,m::r-x,o::---,default:u::rwx,default:g::r-x,default:g:50:r-x,default:m::r-x,default:o::---\n" +
+			"t \"/acl/file nam[e]\" - - - - trusted.strata.acl=1\n" +
 			"a \"/acl/file name\" - - - - u::rw-,u:1000:rw-,g::r--,g:50:r--,m::rw-,o::r--\n"
 		if string(snippet) != wantSnippet {
 			t.Errorf("snippet:\n%s", snippet)
@@ -302,7 +304,7 @@ func TestEarlierACLsStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(got, "\n")
-	want := []string{`a "/odd \"50%%\" [[]a][\\\\][*]" - - - - u::rwx`, `a "/old" - - - - u::rw-`, ""}
+	want := []string{`t "/odd \"50%%\" [[][a]][\\\\][*]" - - - - trusted.strata.acl=1`, `a "/odd \"50%%\" [[]a][\\\\][*]" - - - - u::rwx`, `t "/ol[d]" - - - - trusted.strata.acl=1`, `a "/old" - - - - u::rw-`, ""}
 	if !reflect.DeepEqual(lines[1:], want) {
 		t.Errorf("%q", lines[1:])
 	}

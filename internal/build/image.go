@@ -29,7 +29,7 @@ type ImageResult struct {
 }
 
 // artifactSalt changes when the same tree gives other artifacts.
-const artifactSalt = "strata artifacts 1"
+const artifactSalt = "strata artifacts 2"
 
 // image makes an image's artifacts unless the store has them.
 func (b *Builder) image(ctx context.Context, im layer.Image, of *store.Image, origin []artifact.Origin) (ImageResult, error) {

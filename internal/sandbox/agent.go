@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // agent is the init of a sandbox.
@@ -66,7 +68,8 @@ func (a *agent) prepare() error {
 	}
 	if a.spec.Hostname != "" {
 		if err := unix.Sethostname([]byte(a.spec.Hostname)); err != nil {
-			return fmt.Errorf("set host name: %w", err)
+			return fault.New(fault.Machine, "set host name: %w", err).
+				WithHint("a container's seccomp profile forbids it: run the container with --security-opt seccomp=unconfined")
 		}
 	}
 	var err error

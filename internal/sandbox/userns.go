@@ -62,7 +62,17 @@ func runInUserNamespace() (int, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{r}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	if os.Geteuid() == 0 {
+		// Mapped before it is executed, it keeps its rights also where a
+		// container's no_new_privs keeps root from getting them back.
+		cmd.SysProcAttr.UidMappings, cmd.SysProcAttr.GidMappings = sysMap(uids), sysMap(gids)
+		cmd.SysProcAttr.GidMappingsEnableSetgroups = true
+	}
 	if err := cmd.Start(); err != nil {
+		if os.Geteuid() == 0 && errors.Is(err, unix.EPERM) {
+			return 0, fault.New(fault.Machine, "make a user namespace: %w", err).
+				WithHint("the container must keep CAP_SETUID, CAP_SETGID and CAP_SETFCAP and allow user namespaces")
+		}
 		return 0, noNamespaces(err)
 	}
 	r.Close()
@@ -187,20 +197,25 @@ func subordinate(path, name string, self int) ([]idRange, error) {
 	return ranges, nil
 }
 
-// mapIDs writes a process's id maps, by newuidmap and newgidmap where this
-// process may not do it itself.
+// sysMap is a map of ids in the form of package syscall.
+func sysMap(ranges []idRange) []syscall.SysProcIDMap {
+	var list []syscall.SysProcIDMap
+	for _, r := range ranges {
+		list = append(list, syscall.SysProcIDMap{ContainerID: r.inside, HostID: r.outside, Size: r.count})
+	}
+	return list
+}
+
+// mapIDs writes an ordinary user's id maps of a process, by newuidmap and
+// newgidmap. Root's are written when the process is started.
 func mapIDs(pid int, uids, gids []idRange) error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
 	for _, m := range []struct {
-		tool, file string
-		ranges     []idRange
-	}{{"newuidmap", "uid_map", uids}, {"newgidmap", "gid_map", gids}} {
-		if os.Geteuid() == 0 {
-			if err := writeMap(fmt.Sprintf("/proc/%d/%s", pid, m.file), m.ranges); err != nil {
-				return fault.New(fault.Machine, "map ids of a user namespace: %w", err).
-					WithHint("the container must keep CAP_SETUID and CAP_SETGID and allow user namespaces")
-			}
-			continue
-		}
+		tool   string
+		ranges []idRange
+	}{{"newuidmap", uids}, {"newgidmap", gids}} {
 		args := []string{m.tool, strconv.Itoa(pid)}
 		for _, r := range m.ranges {
 			args = append(args, strconv.Itoa(r.inside), strconv.Itoa(r.outside), strconv.Itoa(r.count))
@@ -210,14 +225,6 @@ func mapIDs(pid int, uids, gids []idRange) error {
 		}
 	}
 	return nil
-}
-
-func writeMap(path string, ranges []idRange) error {
-	var b strings.Builder
-	for _, r := range ranges {
-		fmt.Fprintf(&b, "%d %d %d\n", r.inside, r.outside, r.count)
-	}
-	return os.WriteFile(path, []byte(b.String()), 0)
 }
 
 // noNamespaces explains why namespaces cannot be had.

@@ -113,6 +113,7 @@ func (w *Work) ansibleFiles(s layer.Playbooks) (inventory string, env []string, 
 		"ANSIBLE_NOCOLOR":             "1",
 		"ANSIBLE_FORCE_COLOR":         "0",
 		"ANSIBLE_PYTHON_INTERPRETER":  "auto_silent",
+		"LC_ALL":                      "C.UTF-8", // the caller's may not be installed, and sorts otherwise
 		"PYTHONUNBUFFERED":            "1",
 		"PYTHONDONTWRITEBYTECODE":     "1",
 		"STRATA_ENVIRONMENT":          mustJSON(sandbox.Environ(w.Environment)),
