@@ -33,7 +33,7 @@ fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')
 
 docs: ## write docs/configuration.md and docs/strata.schema.json anew from the types
-	go test ./internal/recipe -run 'TestDocuments|TestReference|TestSchema' -update
+	go test ./internal/recipe -run TestDocs -update
 
 clean: ## remove what was built here; the package cache and the store stay
 	rm -rf strata build

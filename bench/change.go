@@ -10,29 +10,42 @@ import (
 )
 
 // variable is one that only the example's last layer uses.
-const (
-	variableFile = "inventory/group_vars/cluster/slurm.yml"
-	variable     = `max_time: "1-00:00:00"`
-)
+const variable = `max_time: "1-00:00:00"`
 
-// setVariable gives the variable a value that it never had.
-func setVariable(dir string) error {
-	path := filepath.Join(dir, variableFile)
-	original, err := os.ReadFile(path + ".orig")
-	if errors.Is(err, os.ErrNotExist) {
-		if original, err = os.ReadFile(path); err == nil {
-			err = os.WriteFile(path+".orig", original, 0o644)
+// setVariable gives the variable a value that it never had. It is given the
+// place where it was before, if that is known.
+func setVariable(dir string, at *string) error {
+	if *at == "" {
+		if err := findVariable(dir, at); err != nil {
+			return err
 		}
 	}
+	original, err := os.ReadFile(*at + ".orig")
 	if err != nil {
 		return err
 	}
 	value := fmt.Sprintf(`max_time: "%d-00:00:00"`, time.Now().UnixMilli()%1e9)
-	changed := strings.Replace(string(original), variable, value, 1)
-	if changed == string(original) {
-		return fmt.Errorf("%s has no %s", variableFile, variable)
+	return os.WriteFile(*at, []byte(strings.Replace(string(original), variable, value, 1)), 0o644)
+}
+
+// findVariable finds the file that sets the variable, and keeps it as it was.
+func findVariable(dir string, at *string) error {
+	err := filepath.WalkDir(filepath.Join(dir, "inventory"), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err == nil && strings.Contains(string(content), variable) {
+			*at = path
+			// Ansible and Strata read no file of an inventory that ends in .orig.
+			err = os.WriteFile(path+".orig", content, 0o644)
+		}
+		return err
+	})
+	if err == nil && *at == "" {
+		err = fmt.Errorf("the example's inventory does not set %s", variable)
 	}
-	return os.WriteFile(path, []byte(changed), 0o644)
+	return err
 }
 
 // change compares what it takes from a changed variable to a new squashfs.
@@ -50,9 +63,10 @@ func change(l *lab) (Findings, error) {
 		return found, err
 	}
 	var ours, theirs phases
+	at := "" // the file of the variable
 	series, err := alternate(l,
-		func(int) (float64, error) { return changeOurs(l, dir, &ours) },
-		func(int) (float64, error) { return way.run(&theirs) },
+		func(int) (float64, error) { return changeOurs(l, dir, &at, &ours) },
+		func(int) (float64, error) { return way.run(&at, &theirs) },
 	)
 	if err != nil {
 		return found, err
@@ -68,8 +82,8 @@ func change(l *lab) (Findings, error) {
 	return found, nil
 }
 
-func changeOurs(l *lab, dir string, parts *phases) (float64, error) {
-	if err := setVariable(dir); err != nil {
+func changeOurs(l *lab, dir string, at *string, parts *phases) (float64, error) {
+	if err := setVariable(dir, at); err != nil {
 		return 0, err
 	}
 	res, err := l.build("change", "compute")

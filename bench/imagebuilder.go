@@ -64,8 +64,8 @@ func (w *imageBuilderWay) copyApt() error {
 }
 
 // run does it once, from a changed variable on.
-func (w *imageBuilderWay) run(parts *phases) (float64, error) {
-	if err := setVariable(w.dir); err != nil {
+func (w *imageBuilderWay) run(at *string, parts *phases) (float64, error) {
+	if err := setVariable(w.dir, at); err != nil {
 		return 0, err
 	}
 	const name, image = "bench-slurm", "localhost/slurm-compute"

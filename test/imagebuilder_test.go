@@ -121,7 +121,7 @@ func TestPublishingFails(t *testing.T) {
 // It lets the host's package-manager configuration and plugins into the image.
 func TestHostPackageManagerStaysOut(t *testing.T) {
 	layers := "  clean: {parent: base, packages: [hello]}\n"
-	want := newProject(t, layers, "", nil).ownStore().build("clean")
+	want := newProject(t, layers, "", nil).build("clean")
 	p := newProject(t, layers, "", nil).ownStore()
 	sentinel := filepath.Join(p.top, "ran")
 	p.privately(fmt.Sprintf(`mkdir -p /etc/apt/apt.conf.d /etc/dpkg/dpkg.cfg.d /etc/apt/preferences.d

@@ -54,7 +54,6 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	status := m.Run()
-	removeStore(l.store())
 	os.RemoveAll(l.dir)
 	os.Exit(status)
 }
@@ -89,7 +88,10 @@ func newLab() *lab {
 
 func (l *lab) store() string { return filepath.Join(l.dir, "store") }
 
-// build builds what is common into the shared store.
+// template is a store of a node and those below it only, for tests to copy.
+func (l *lab) template(node string) string { return filepath.Join(l.dir, "store-"+node) }
+
+// build builds what is common: into the templates, and the shared store.
 func (l *lab) build() error {
 	dir := filepath.Join(l.dir, "common")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -98,10 +100,30 @@ func (l *lab) build() error {
 	if err := os.WriteFile(filepath.Join(dir, "strata.yaml"), []byte(common), 0o644); err != nil {
 		return err
 	}
-	cmd := exec.Command(l.binary, "-C", dir, "--store", l.store(), "build", "base", "tools")
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+l.cache)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the common base: %w\n%s", err, out)
+	from := ""
+	for _, node := range []string{"base", "tools"} {
+		to := l.template(node)
+		if err := copyStore(from, to); err != nil {
+			return err
+		}
+		cmd := exec.Command(l.binary, "-C", dir, "--store", to, "build", node)
+		cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+l.cache)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build the common %s: %w\n%s", node, err, out)
+		}
+		from = to
+	}
+	return copyStore(from, l.store())
+}
+
+// copyStore copies a store; from "" there is nothing to copy.
+func copyStore(from, to string) error {
+	if from == "" {
+		return nil
+	}
+	out, err := exec.Command("cp", "-a", "--reflink=auto", from, to).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("copy store: %w\n%s", err, out)
 	}
 	return nil
 }
@@ -155,24 +177,25 @@ func emptyProject(t *testing.T, store, config string, content files) *project {
 	return p
 }
 
-// ownStore gives the project a copy of the shared store.
+// ownStore gives the project a store of its own, which has what is common.
 func (p *project) ownStore() *project {
 	p.t.Helper()
-	own := filepath.Join(p.top, "store")
-	must(p.t, exec.Command("cp", "-a", "--reflink=auto", p.store, own))
-	p.t.Cleanup(func() { removeStore(own) })
-	p.store = own
+	l, node := theLab(), "base"
+	if strings.Contains(strings.TrimPrefix(readFile(p.t, p.dir+"/strata.yaml"), common), "parent: tools") {
+		node = "tools"
+	}
+	p.freshStore()
+	if err := copyStore(l.template(node), p.store); err != nil {
+		p.t.Fatal(err)
+	}
 	return p
 }
 
 // freshStore gives the project an empty store.
 func (p *project) freshStore() *project {
 	p.store = filepath.Join(p.top, "store")
-	p.t.Cleanup(func() { removeStore(p.store) })
 	return p
 }
-
-func removeStore(dir string) { os.RemoveAll(dir) }
 
 func (p *project) write(name, text string) {
 	p.t.Helper()

@@ -13,8 +13,8 @@ import (
 
 const otherUser = "strata-test"
 
-// ordinaryUser is a user with subordinate ids, made if need be, and a home.
-func ordinaryUser(t *testing.T) (id, home string) {
+// ordinaryUser is the id of a user with subordinate ids, made if need be.
+func ordinaryUser(t *testing.T) string {
 	t.Helper()
 	needRoot(t)
 	need(t, "useradd", "usermod", "userdel", "newuidmap", "newgidmap", "setpriv")
@@ -32,13 +32,13 @@ func ordinaryUser(t *testing.T) (id, home string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u.Uid, home
+	return u.Uid
 }
 
 // asUser lets a project be built by an ordinary user, with a home of its own.
 func (p *project) asUser(t *testing.T) {
 	t.Helper()
-	id, _ := ordinaryUser(t)
+	id := ordinaryUser(t)
 	home := filepath.Join(p.top, "home")
 	cache := filepath.Join(home, "cache")
 	writeFile(t, home+"/.config/containers/storage.conf", "[storage]\ndriver = \"overlay\"\n")
@@ -59,8 +59,7 @@ func (p *project) asUser(t *testing.T) {
 // them to that user.
 func TestRootless(t *testing.T) {
 	need(t, "ansible-playbook", "mksquashfs")
-	root := newProject(t, wholeLayers, "", wholeFiles()).ownStore()
-	want := root.build()
+	want := newProject(t, wholeLayers, "", wholeFiles()).build()
 	p := newProject(t, wholeLayers, "", wholeFiles())
 	p.asUser(t)
 	p.store = filepath.Join(p.top, "home/.local/share/containers/storage") // where Podman has that user's
@@ -106,7 +105,7 @@ func TestRootlessWithoutSubordinateIDs(t *testing.T) {
 func TestRootWithoutAdmin(t *testing.T) {
 	need(t, "setpriv")
 	layers := "  plain: {parent: base, run: [\"id > /id\"], packages: [hello]}\n"
-	want := newProject(t, layers, "", nil).ownStore().build("plain")
+	want := newProject(t, layers, "", nil).build("plain")
 	p := newProject(t, layers, "", nil).freshStore()
 	p.via = []string{"setpriv", "--bounding-set=-sys_admin,-mknod,-net_admin,-sys_ptrace", "--inh-caps=-sys_admin,-mknod,-net_admin,-sys_ptrace"}
 	sameBuild(t, want, p.build("plain"))

@@ -20,7 +20,7 @@ func TestFailingSteps(t *testing.T) {
 		says  []string
 	}{
 		{"command", `run: ["echo before it; echo why it failed >&2; exit 7"]`, nil, 1,
-			[]string{"why it failed", "exit status 7", "whole log: ", "strata shell --failed bad"}},
+			[]string{"why it failed", "exit status 7", "whole log: ", "shell --failed bad"}},
 		{"missing program", `run: ["no-such-program"]`, nil, 1, []string{"no-such-program", "not found", "exit status 127"}},
 		{"script that is missing", `run: [{script: no-such.sh}]`, nil, 2, []string{"strata.yaml:", "no-such.sh", "hint: "}},
 		{"script without interpreter", `run: [{script: a.sh}]`, files{"a.sh": "#!/no/such/interpreter\n"}, 1, []string{"a.sh", "exit status 127"}},
@@ -51,7 +51,7 @@ func TestShellFailed(t *testing.T) {
 	p := newProject(t, `
   broken: {parent: base, run: ["echo as it was > /etc/evidence; exit 1"]}
 `, "", nil)
-	p.fails(1, []string{"strata shell --failed broken"}, "build", "broken")
+	p.fails(1, []string{"shell --failed broken"}, "build", "broken")
 	got := must(t, p.command("shell", "--failed", "broken", "--", "cat", "/etc/evidence"))
 	if got != "as it was\n" {
 		t.Errorf("the failed tree has %q", got)

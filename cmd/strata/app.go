@@ -45,6 +45,8 @@ func newCommand(a *app) *cobra.Command {
 		Short: "Build the images that clusters boot, in layers, from git",
 		Long: "Strata builds operating-system images for clusters in layers, rebuilds only what a\n" +
 			"change really affects, says why, and proves the result by booting it.",
+		Args:          args(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {

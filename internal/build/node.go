@@ -106,8 +106,17 @@ func (nb *nodeBuild) fill(ctx context.Context, st store.Staging, parent *store.I
 	}
 	kept := nb.Store.KeepFailed(st, store.FailedTree{
 		Cluster: nb.Project.Cluster.Name, Node: nb.node.ID, Parent: parent.Top(), Step: title,
-	})
+	}, func(from, to string) error { return move(ctx, from, to) })
 	return nb.explain(title, err, kept == nil)
+}
+
+// move renames a directory, or copies it where that cannot be.
+func move(ctx context.Context, from, to string) error {
+	err := os.Rename(from, to)
+	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	return sandbox.Host(ctx, sandbox.Cmd{Args: []string{"mv", "--no-target-directory", "--", from, to}})
 }
 
 // apply does the source and every step, and names the one that failed.

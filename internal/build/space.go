@@ -1,6 +1,7 @@
 package build
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/fault"
@@ -11,7 +12,11 @@ import (
 func withSpace(err error, log string) error {
 	// Errors of the agent and of programs reach us as text.
 	text := strings.ToLower(err.Error() + "\n" + log)
-	if !strings.Contains(text, "no space left on device") {
+	full := slices.ContainsFunc([]string{
+		"no space left on device",
+		"failed to write to output filesystem", // mksquashfs, which does not always tell the cause
+	}, func(sign string) bool { return strings.Contains(text, sign) })
+	if !full {
 		return err
 	}
 	for _, f := range fault.All(err) {

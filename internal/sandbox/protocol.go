@@ -59,16 +59,7 @@ func (r *reply) err() error {
 	return fault.New(fault.Failed, "%s", r.Error).WithHint("%s", r.Hint)
 }
 
-// call sends a request with descriptors and waits for the answer.
-func call(path string, req request, files ...*os.File) (reply, error) {
-	conn, err := dial(path)
-	if err != nil {
-		return reply{}, err
-	}
-	defer conn.Close()
-	return exchange(conn, req, files...)
-}
-
+// dial connects to an agent.
 func dial(path string) (*net.UnixConn, error) {
 	var conn *net.UnixConn
 	err := shortly(path, func(short string) (err error) {

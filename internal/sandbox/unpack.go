@@ -219,7 +219,7 @@ func (u *unpacker) id(hdr *tar.Header, record, database string, number int) (int
 	if u.users[database] == nil {
 		content, err := os.ReadFile(filepath.Join(u.root, "etc", database))
 		if err != nil {
-			return 0, fmt.Errorf("look up %s: %w", name, err)
+			return 0, fmt.Errorf("look up %s in /etc/%s of the image: %w", name, database, errors.Unwrap(err))
 		}
 		u.users[database] = parseIDs(string(content))
 	}

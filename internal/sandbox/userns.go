@@ -34,10 +34,15 @@ func InUserNamespace() bool {
 // already, and otherwise runs this very program again in a user namespace with
 // the user's subordinate ids, and returns that run's exit status and true.
 func Rootless() (status int, done bool, err error) {
+	again := os.Getenv(inUserns) != ""
+	if again {
+		os.Unsetenv(inUserns)
+		endWithParent()
+	}
 	if HasAdmin() {
 		return 0, false, nil
 	}
-	if os.Getenv(inUserns) != "" {
+	if again {
 		return 0, false, fault.New(fault.Machine, "a user namespace gave no right to mount").
 			WithHint("is the kernel or a security module restricting user namespaces? 'strata doctor' tells more")
 	}
@@ -81,13 +86,16 @@ func runInUserNamespace() (int, error) {
 		_ = cmd.Wait()
 		return 0, err
 	}
-	w.Close() // go
+	defer w.Close() // tells of this process's end
+	if _, err := w.Write([]byte("go")); err != nil {
+		return 0, fmt.Errorf("start in the user namespace: %w", err)
+	}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	go func() {
 		for s := range signals {
 			// From a terminal it gets SIGINT itself, and would take a second one for impatience.
-			if s != syscall.SIGINT {
+			if s != syscall.SIGINT || !inForeground() {
 				_ = cmd.Process.Signal(s)
 			}
 		}
@@ -103,8 +111,9 @@ func runInUserNamespace() (int, error) {
 
 // userMain waits for its ids, then becomes the program proper: root in there.
 func userMain() {
-	_, _ = os.NewFile(3, "go").Read(make([]byte, 1))
-	unix.CloseOnExec(3)
+	if n, _ := os.NewFile(lifelineFD, "go").Read(make([]byte, 2)); n == 0 {
+		os.Exit(1) // the parent has given up
+	}
 	// The death signal is lost where credentials change: ask for it again.
 	if err := unix.Setresgid(0, 0, 0); err != nil {
 		fatal("become root of the user namespace", err)
@@ -117,6 +126,32 @@ func userMain() {
 	}
 	err := syscall.Exec(Executable, os.Args[1:], os.Environ())
 	fatal("start in the user namespace", err)
+}
+
+// lifelineFD is the descriptor on which the run in the user namespace hears of
+// its parent's end. A death signal would be lost when it gets its rights.
+const lifelineFD = 3
+
+// endWithParent ends this process, and with it all sandboxes, when the one that
+// started it ends.
+func endWithParent() {
+	unix.CloseOnExec(lifelineFD)
+	go func() {
+		_, _ = os.NewFile(lifelineFD, "lifeline").Read(make([]byte, 1))
+		_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+	}()
+}
+
+// inForeground says whether the terminal, if there is one, sends its signals to
+// this process's group.
+func inForeground() bool {
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	defer tty.Close()
+	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
 }
 
 func fatal(verb string, err error) {

@@ -21,8 +21,9 @@ type FailedTree struct {
 }
 
 // KeepFailed moves a staging directory's content aside, in place of the node's
-// earlier failed tree.
-func (s *Store) KeepFailed(st Staging, f FailedTree) error {
+// earlier failed tree. Move renames a directory, or copies it where the two
+// places are on different mounts: Podman mounts a part of the store on itself.
+func (s *Store) KeepFailed(st Staging, f FailedTree, move func(from, to string) error) error {
 	s.ForgetFailed(f.Cluster, f.Node)
 	dir := filepath.Join(s.failedDir(), of(f.Cluster, string(f.Node)))
 	about, err := json.Marshal(f)
@@ -31,7 +32,7 @@ func (s *Store) KeepFailed(st Staging, f FailedTree) error {
 	}
 	err = os.MkdirAll(dir, 0o700)
 	if err == nil {
-		err = os.Rename(st.Upper, filepath.Join(dir, "tree"))
+		err = move(st.Upper, filepath.Join(dir, "tree"))
 	}
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "about.json"), about, 0o600)

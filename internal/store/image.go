@@ -123,8 +123,9 @@ func descriptor(mediaType string, d digest.Digest, size int64) v1.Descriptor {
 
 // imageConfig describes the content. It names no key, no time and no machine.
 func imageConfig(c Commit) v1.Image {
+	made := Epoch
 	config := v1.Image{
-		Created:  &Epoch,
+		Created:  &made,
 		Platform: v1.Platform{Architecture: c.Arch, OS: "linux"},
 		Config:   v1.ImageConfig{Env: c.Env, Labels: c.Labels, Cmd: []string{"/bin/sh"}},
 		RootFS:   v1.RootFS{Type: "layers"},
@@ -134,7 +135,7 @@ func imageConfig(c Commit) v1.Image {
 		config.History = slices.Clone(c.Parent.Config.History)
 	}
 	config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, digest.Digest(c.Layer.DiffID))
-	config.History = append(config.History, v1.History{Created: &Epoch, CreatedBy: "strata layer " + c.Record.Layer})
+	config.History = append(config.History, v1.History{Created: &made, CreatedBy: "strata layer " + c.Record.Layer})
 	return config
 }
 
