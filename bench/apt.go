@@ -19,12 +19,8 @@ type cached struct {
 }
 
 // aptCache finds it.
-func aptCache() (cached, error) {
-	home, err := os.UserCacheDir()
-	if err != nil {
-		return cached{}, err
-	}
-	dir := filepath.Join(home, "strata", "apt")
+func (l *lab) aptCache() (cached, error) {
+	dir := l.path("cache", "strata", "apt")
 	all, err := filepath.Glob(filepath.Join(dir, "lists", "*.etc", "strata.sources"))
 	if err != nil {
 		return cached{}, err

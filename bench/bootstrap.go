@@ -79,7 +79,7 @@ func bootstrapped(l *lab) ([]string, error) {
 
 // giveToMmdebstrap puts the packages and lists where mmdebstrap can link them.
 func giveToMmdebstrap(l *lab, packages []string) (string, error) {
-	cache, err := aptCache()
+	cache, err := l.aptCache()
 	if err != nil {
 		return "", err
 	}

@@ -38,7 +38,7 @@ func (b *buildah) remote(name string) string { return "docker://" + b.registry +
 
 // copyApt gives the peer the packages that our cache has, and its lists.
 func (w *imageBuilderWay) copyApt() error {
-	cache, err := aptCache()
+	cache, err := w.l.aptCache()
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (w *imageBuilderWay) run(at *string, parts *phases) (float64, error) {
 		{"buildah from (pull)", program("from", "--tls-verify=false", "--name", name, w.b.remote("compute"))},
 		{"packages (buildah run)", program(install...)},
 		{"ansible-playbook", func() (float64, error) {
-			return w.b.ansible(w.dir, name, "slurm.yml", []string{"cluster", "HSN", "Compute"})
+			return w.b.ansible(w.dir, name, "slurm.yml", []string{"cluster", "HSN", "Compute", "Slurm"})
 		}},
 		{"buildah mount", program("mount", name)},
 		{"mksquashfs", func() (float64, error) {

@@ -107,7 +107,8 @@ func (l *lab) output(c command) (float64, []byte, error) {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(l.ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Dir, &out, log
-	cmd.Env = append(os.Environ(), c.Env...)
+	// Strata's package cache is the lab's own: the peers are given what is in it.
+	cmd.Env = append(append(os.Environ(), "XDG_CACHE_HOME="+l.path("cache")), c.Env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second
 	if c.As != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/store"
@@ -16,7 +15,7 @@ const packRecipe = `layers:
   bench-tree:
     parent: compute
     packages:
-      install: [g++, gfortran, gdb, git, cmake, openmpi-bin, libopenmpi-dev, libhdf5-dev, python3-scipy, golang-go]
+      install: [g++, gfortran, gdb, git, openmpi-bin, libopenmpi-dev, python3-numpy]
       no_recommends: true
 images:
   bench-squashfs: {node: bench-tree, artifacts: [squashfs]}
@@ -100,14 +99,14 @@ func pack(l *lab) (Findings, error) {
 		}
 		series, err := alternate(l,
 			func(int) (float64, error) {
-				if err := os.RemoveAll(filepath.Join(l.store(), "strata", "artifacts", image)); err != nil {
+				if err := os.RemoveAll(res.Images[0].Directory); err != nil {
 					return 0, err
 				}
-				res, err := l.build("pack", image)
+				again, err := l.build("pack", image)
 				if err != nil {
 					return 0, err
 				}
-				return res.seconds, nil
+				return again.seconds, nil
 			},
 			func(int) (float64, error) {
 				if err := os.RemoveAll(out); err != nil {

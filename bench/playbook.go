@@ -113,7 +113,7 @@ func playbook(l *lab) (Findings, error) {
 		{Work: work, PeerIs: "`ansible-playbook` inside the root, `ansible_connection=local`", Unit: "s", Ours: series[0], Peer: series[1], Target: Target{Kind: "within", Value: 1.2}},
 	}
 	found.Tables = []Table{parts.Table("Playbook of 60 tasks: where our time goes", "part")}
-	found.Notes = append(found.Notes, "Playbook: 18 files, 6 directories, 14 templates, 10 lineinfile, 4 packages that are present, 8 commands, and facts. Ours is the whole `strata build` of the layer, commit included. The peers are `ansible-playbook` alone, in a container that was made before and is not committed.")
+	found.Notes = append(found.Notes, "Playbook: 18 files, 6 directories, 14 templates, 10 lineinfile, 4 packages that are present, 8 commands, and facts. Ours is the whole `strata build` of the layer, commit included. All three run with the site's whole inventory. The peers are `ansible-playbook` alone, in a container that was made before and is not committed.")
 	return found, nil
 }
 
@@ -151,8 +151,11 @@ mount --bind "$2" "$1/mnt"
 for d in proc sys dev; do mount --rbind /$d "$1/$d"; done
 mount -t tmpfs tmpfs "$1/run"
 cd /
-exec chroot "$1" sh -c 'cd /mnt && exec ansible-playbook -i localhost, -c local bench-tasks.yml'`
+exec chroot "$1" sh -c 'cd /mnt && exec ansible-playbook --limit bench-local -i inventory -i bench-local.json bench-tasks.yml'`
 	if err := writeTasks(dir, "all"); err != nil {
+		return 0, err
+	}
+	if err := writeInventory(filepath.Join(dir, "bench-local.json"), "bench-local", "local", []string{"cluster"}); err != nil {
 		return 0, err
 	}
 	return l.run(command{Name: "ansible-local", Args: []string{"unshare", "--mount", "sh", "-c", script, "sh", c.dir, dir},
@@ -169,29 +172,34 @@ func tasksBuildah(l *lab, b *buildah, dir string) (float64, error) {
 	if err := writeTasks(dir, "all"); err != nil {
 		return 0, err
 	}
-	return b.ansible(dir, c.name, "bench-tasks.yml", nil)
+	return b.ansible(dir, c.name, "bench-tasks.yml", []string{"cluster"})
 }
 
 // ansible runs a playbook in a container through the connection plugin.
 func (b *buildah) ansible(dir, container, playbook string, groups []string) (float64, error) {
-	host := map[string]any{"hosts": map[string]any{container: nil}}
-	children := map[string]any{"strata_image": map[string]any{"hosts": host["hosts"], "vars": map[string]any{"strata_image": true}}}
-	for _, g := range groups {
-		children[g] = host
-	}
-	inventory, err := json.Marshal(map[string]any{"all": map[string]any{
-		"hosts":    map[string]any{container: map[string]any{"ansible_connection": "containers.podman.buildah"}},
-		"children": children,
-	}})
-	if err != nil {
-		return 0, err
-	}
-	path := b.l.path("tmp", "inventory.json")
-	if err := os.WriteFile(path, inventory, 0o644); err != nil {
+	inventory := b.l.path("tmp", "inventory.json")
+	if err := writeInventory(inventory, container, "containers.podman.buildah", groups); err != nil {
 		return 0, err
 	}
 	return b.l.run(command{
 		Name: "ansible-buildah", Dir: dir, Env: append([]string{"ANSIBLE_CONFIG=" + filepath.Join(dir, "ansible.cfg"), "ANSIBLE_NOCOLOR=1"}, b.env...),
-		Args: []string{"ansible-playbook", "--limit", container, "-i", filepath.Join(dir, "inventory"), "-i", path, playbook},
+		Args: []string{"ansible-playbook", "--limit", container, "-i", filepath.Join(dir, "inventory"), "-i", inventory, playbook},
 	})
+}
+
+// writeInventory adds a host to groups of the site's inventory, as Strata does.
+func writeInventory(path, host, connection string, groups []string) error {
+	member := map[string]any{"hosts": map[string]any{host: nil}}
+	children := map[string]any{"strata_image": map[string]any{"hosts": member["hosts"], "vars": map[string]any{"strata_image": true}}}
+	for _, g := range groups {
+		children[g] = member
+	}
+	content, err := json.Marshal(map[string]any{"all": map[string]any{
+		"hosts":    map[string]any{host: map[string]any{"ansible_connection": connection}},
+		"children": children,
+	}})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o644)
 }

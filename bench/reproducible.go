@@ -102,15 +102,11 @@ func buildRootless(l *lab) (digests, error) {
 	if err := os.Chmod(top, 0o755); err != nil {
 		return nil, err
 	}
-	home, err := os.UserCacheDir()
-	if err != nil {
-		return nil, err
-	}
 	if err := os.CopyFS(filepath.Join(top, "project"), os.DirFS(filepath.Join(l.repo, "examples", "cluster"))); err != nil {
 		return nil, err
 	}
 	for _, d := range []string{"archives", "lists"} {
-		if err := os.CopyFS(filepath.Join(top, "cache", "strata", "apt", d), os.DirFS(filepath.Join(home, "strata", "apt", d))); err != nil {
+		if err := os.CopyFS(filepath.Join(top, "cache", "strata", "apt", d), os.DirFS(l.path("cache", "strata", "apt", d))); err != nil {
 			return nil, err
 		}
 	}

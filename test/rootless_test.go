@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -49,6 +50,12 @@ func (p *project) asUser(t *testing.T) {
 	p.env = append(p.env, "HOME="+home, "USER="+otherUser, "LOGNAME="+otherUser, "XDG_CACHE_HOME="+cache, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "XDG_RUNTIME_DIR=")
 	t.Cleanup(func() {
 		n, _ := strconv.Atoi(id)
+		// Podman leaves a process behind that holds the user's namespaces.
+		for _, pid := range pids() {
+			if st, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil && int(st.Sys().(*syscall.Stat_t).Uid) == n {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
 		for _, dir := range []string{fmt.Sprintf("/tmp/containers-user-%d", n), fmt.Sprintf("/tmp/storage-run-%d", n), fmt.Sprintf("/tmp/podman-run-%d", n), fmt.Sprintf("/run/user/%d/containers", n)} {
 			os.RemoveAll(dir)
 		}

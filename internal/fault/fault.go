@@ -103,7 +103,8 @@ func KindOf(err error) Kind {
 }
 
 // All returns the faults in err's tree in order; where a fault wraps another,
-// only the outer one.
+// only the outer one. An error that is joined with others and is no fault
+// counts as one of kind Failed, so that none gets lost.
 func All(err error) []*Error {
 	switch e := err.(type) {
 	case nil:
@@ -113,7 +114,11 @@ func All(err error) []*Error {
 	case interface{ Unwrap() []error }:
 		var all []*Error
 		for _, sub := range e.Unwrap() {
-			all = append(all, All(sub)...)
+			faults := All(sub)
+			if len(faults) == 0 && sub != nil {
+				faults = []*Error{New(Failed, "%w", sub)}
+			}
+			all = append(all, faults...)
 		}
 		return all
 	}

@@ -9,9 +9,11 @@ package tarball
 
 import (
 	"archive/tar"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -47,13 +49,49 @@ type Options struct {
 // are written as zeros. A socket is an error, for tar has no type for it.
 func Write(w io.Writer, root string, opts Options) error {
 	t := &writer{tw: tar.NewWriter(w), opts: opts, first: map[inode]string{}, buf: make([]byte, 1<<20)}
-	if err := Walk(root, opts.Skip, t.entry); err != nil {
-		return fmt.Errorf("write tar: %w", err)
+	err := t.tree(root)
+	if err == nil {
+		err = t.tw.Close()
 	}
-	if err := t.tw.Close(); err != nil {
+	if err != nil {
 		return fmt.Errorf("write tar: %w", err)
 	}
 	return nil
+}
+
+// tree writes all entries. A goroutine looks at files and reads small ones
+// while those before them are written: with many files, each takes about as long.
+func (t *writer) tree(root string) error {
+	items, stop, walked := make(chan item, 32), make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(items)
+		walked <- Walk(root, t.opts.Skip, func(e *Entry) error {
+			it, err := t.look(e)
+			if err != nil {
+				return err
+			}
+			select {
+			case items <- it:
+				return nil
+			case <-stop:
+				it.close()
+				return errStopped
+			}
+		})
+	}()
+	var err error
+	for it := range items {
+		if err == nil {
+			if err = t.store(it); err != nil {
+				close(stop)
+			}
+		}
+		it.close()
+	}
+	if walkErr := <-walked; err == nil {
+		err = walkErr
+	}
+	return err
 }
 
 // Marks of the OCI image specification: a file of this name stands for a name
@@ -85,46 +123,83 @@ type inode struct{ dev, ino uint64 }
 type writer struct {
 	tw    *tar.Writer
 	opts  Options
-	marks bool             // the directory that is being written is opaque
 	first map[inode]string // the name under which a file with several names was stored
 	buf   []byte
 }
 
-func (t *writer) entry(e *Entry) error {
+// item is an entry that was looked at.
+type item struct {
+	hdr  *tar.Header // nil where there is only a mark
+	st   unix.Stat_t
+	mark string   // name of a mark that follows; "" for none
+	data []byte   // content, or
+	file *os.File // where a large one comes from
+}
+
+// small is up to which size a file is read ahead.
+const small = 64 << 10
+
+var errStopped = errors.New("stopped")
+
+func (it item) close() {
+	if it.file != nil {
+		it.file.Close()
+	}
+}
+
+// look runs in the walker's goroutine, which alone uses t.first.
+func (t *writer) look(e *Entry) (item, error) {
 	if e.Path == "." && !t.opts.Root {
-		return nil
+		return item{}, nil
 	}
 	st, err := e.Stat()
 	if err != nil {
-		return err
+		return item{}, err
 	}
 	if t.opts.Overlay && IsWhiteout(&st) {
-		return t.mark(path.Join(path.Dir(e.Path), whiteout+path.Base(e.Path)))
+		return item{mark: path.Join(path.Dir(e.Path), whiteout+path.Base(e.Path))}, nil
 	}
-	hdr, err := t.header(e, &st)
-	if err != nil {
-		return err
+	it := item{st: st}
+	opaqueDir := false
+	if it.hdr, opaqueDir, err = t.header(e, &st); err != nil {
+		return item{}, err
 	}
-	if t.opts.Entry != nil {
-		if err := t.opts.Entry(hdr, &st); err != nil {
+	if opaqueDir && it.hdr.Typeflag == tar.TypeDir {
+		it.mark = path.Join(e.Path, opaque)
+	}
+	if it.hdr.Typeflag != tar.TypeReg || it.hdr.Size == 0 {
+		return it, nil
+	}
+	if it.hdr.Size > small {
+		it.file, err = e.Open()
+	} else {
+		it.data, err = e.ReadFile(it.hdr.Size)
+	}
+	return it, err
+}
+
+func (t *writer) store(it item) error {
+	if it.hdr != nil {
+		if t.opts.Entry != nil {
+			if err := t.opts.Entry(it.hdr, &it.st); err != nil {
+				return err
+			}
+		}
+		if err := t.write(it.hdr); err != nil {
+			return err
+		}
+		if err := t.content(it); err != nil {
 			return err
 		}
 	}
-	if err := t.write(hdr); err != nil {
-		return err
+	if it.mark == "" {
+		return nil
 	}
-	switch {
-	case hdr.Typeflag == tar.TypeReg && hdr.Size > 0:
-		return t.content(e, hdr.Size)
-	case hdr.Typeflag == tar.TypeDir && t.marks:
-		t.marks = false
-		return t.mark(path.Join(e.Path, opaque))
-	}
-	return nil
+	return t.writeMark(it.mark)
 }
 
-// mark writes an empty file that says what a layer takes away.
-func (t *writer) mark(name string) error {
+// writeMark writes an empty file that says what a layer takes away.
+func (t *writer) writeMark(name string) error {
 	hdr := &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: name, ModTime: time.Unix(0, 0)}
 	return t.write(hdr)
 }
@@ -140,9 +215,10 @@ func (t *writer) write(hdr *tar.Header) error {
 	return nil
 }
 
-// header describes an entry. All but a hard link carry their attributes.
-func (t *writer) header(e *Entry, st *unix.Stat_t) (*tar.Header, error) {
-	hdr := &tar.Header{
+// header describes an entry, and says whether it is marked opaque. All but a
+// hard link carry their attributes.
+func (t *writer) header(e *Entry, st *unix.Stat_t) (hdr *tar.Header, marked bool, err error) {
+	hdr = &tar.Header{
 		Format:  tar.FormatPAX,
 		Name:    e.Path,
 		Mode:    int64(st.Mode & 0o7777),
@@ -151,22 +227,22 @@ func (t *writer) header(e *Entry, st *unix.Stat_t) (*tar.Header, error) {
 		ModTime: time.Unix(st.Mtim.Sec, 0),
 	}
 	if err := t.setType(hdr, e, st); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if hdr.Typeflag == tar.TypeLink {
-		return hdr, nil
+		return hdr, false, nil
 	}
 	names, err := e.XattrNames()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, name := range names {
 		value, err := e.Xattr(name)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if slices.Contains(OpaqueXattrs, name) {
-			t.marks = t.opts.Overlay && string(value) == "y"
+			marked = t.opts.Overlay && string(value) == "y"
 		}
 		if !OfTheTree(name) {
 			continue
@@ -176,7 +252,7 @@ func (t *writer) header(e *Entry, st *unix.Stat_t) (*tar.Header, error) {
 		}
 		hdr.PAXRecords[xattrRecord+name] = string(value)
 	}
-	return hdr, nil
+	return hdr, marked, nil
 }
 
 func (t *writer) setType(hdr *tar.Header, e *Entry, st *unix.Stat_t) error {
@@ -212,20 +288,24 @@ func (t *writer) setType(hdr *tar.Header, e *Entry, st *unix.Stat_t) error {
 	return err
 }
 
-// content copies exactly size bytes: a file that shrank is an error.
-func (t *writer) content(e *Entry, size int64) error {
-	f, err := e.Open()
-	if err != nil {
-		return err
+// content writes exactly as many bytes as the header says.
+func (t *writer) content(it item) error {
+	if it.file == nil {
+		if len(it.data) == 0 {
+			return nil
+		}
+		if _, err := t.tw.Write(it.data); err != nil {
+			return fmt.Errorf("store %s: %w", it.hdr.Name, err)
+		}
+		return nil
 	}
-	defer f.Close()
 	// Hide tar.Writer's and os.File's own copy loops, which would not use buf.
-	n, err := io.CopyBuffer(struct{ io.Writer }{t.tw}, struct{ io.Reader }{io.LimitReader(f, size)}, t.buf)
-	if err == nil && n < size {
+	n, err := io.CopyBuffer(struct{ io.Writer }{t.tw}, struct{ io.Reader }{io.LimitReader(it.file, it.hdr.Size)}, t.buf)
+	if err == nil && n < it.hdr.Size {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return fmt.Errorf("store %s: %w", e.Path, err)
+		return fmt.Errorf("store %s: %w", it.hdr.Name, err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -113,10 +114,47 @@ func (e *Entry) Open() (*os.File, error) {
 	return f, nil
 }
 
-func (e *Entry) open(flags int) (*os.File, error) {
+// ReadFile reads the first size bytes of a regular file. For small files it
+// takes half as long as Open, reading and closing.
+func (e *Entry) ReadFile(size int64) ([]byte, error) {
+	fd, err := e.openFd(unix.O_NONBLOCK)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, fmt.Errorf("open %s: no longer a regular file", e.Path)
+	}
+	buf := make([]byte, size)
+	for n := 0; n < len(buf); {
+		m, err := unix.Read(fd, buf[n:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err == nil && m == 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", e.Path, err)
+		}
+		n += m
+	}
+	return buf, nil
+}
+
+func (e *Entry) openFd(flags int) (int, error) {
 	fd, err := unix.Openat(e.dir, e.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|flags, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", e.Path, err)
+		return 0, fmt.Errorf("open %s: %w", e.Path, err)
+	}
+	return fd, nil
+}
+
+func (e *Entry) open(flags int) (*os.File, error) {
+	fd, err := e.openFd(flags)
+	if err != nil {
+		return nil, err
 	}
 	// Where a file system's directories do not tell types, os.File.ReadDir stats
 	// by this name.
