@@ -30,6 +30,7 @@ func (c *children) begin() error {
 	go func() {
 		// Capabilities belong to threads: only what this one starts loses them.
 		runtime.LockOSThread()
+		forgetSyncs()
 		limited <- limitCapabilities()
 		for fork := range c.forks {
 			fork()
