@@ -92,6 +92,12 @@ func readChecksums(path string, sums map[string]string) error {
 	return lines.Err()
 }
 
+// Matches says whether there is a regular file with a SHA-256, in hex.
+func Matches(path, sum string) bool {
+	ok, err := matches(path, sum)
+	return ok && err == nil
+}
+
 // matches says whether a regular file has a SHA-256. It follows no link.
 func matches(path, sum string) (bool, error) {
 	if sum == "" {

@@ -82,7 +82,9 @@ func (g *guest) Ready(ctx context.Context) error {
 	}
 	script := strings.NewReplacer("MARK", g.mark, "DIR", g.dir, "BYTES", strconv.Itoa(guestOutput)).Replace(loop)
 	start := "stty raw -echo 2>/dev/null; exec sh -c \"$(echo " + base64.StdEncoding.EncodeToString([]byte(script)) + " | base64 -d)\"\n"
-	if err := g.ask(ctx, start, g.mark+"=", 0); err != nil {
+	// Should the terminal be reset while it is on its way, it is sent again; the
+	// loop passes over what it does not know.
+	if err := g.ask(ctx, start, g.mark+"=", 20*time.Second); err != nil {
 		return fmt.Errorf("start in the guest's shell: %w", err)
 	}
 	return nil

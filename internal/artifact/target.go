@@ -10,11 +10,11 @@ import (
 )
 
 // waitForTarget waits until systemd has nothing more to start and tells what
-// came of it. Early systemctl may find no systemd to ask, and before version
-// 240 it does not wait.
+// came of it. It asks again and again: early systemctl may find no systemd to
+// ask, and its --wait has been seen to miss the end and wait for ever.
 const waitForTarget = `while :; do
-	s=$(systemctl is-system-running --wait 2>/dev/null)
-	case $s in initializing|starting|offline|unknown|"") sleep 1;; *) break;; esac
+	s=$(systemctl is-system-running 2>/dev/null)
+	case $s in initializing|starting|offline|unknown|"") sleep 2;; *) break;; esac
 done
 t=$(systemctl get-default)
 echo "state $s"
@@ -38,6 +38,7 @@ func (b *boot) reachTarget(ctx context.Context, g *guest, start time.Time) error
 	if err := g.Ready(waiting); err != nil {
 		return causeOf(waiting, err)
 	}
+	b.say("the guest's shell answers")
 	r, err := g.Run(waiting, waitForTarget, limit)
 	if err != nil {
 		return causeOf(waiting, err)

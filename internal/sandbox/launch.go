@@ -50,6 +50,7 @@ func launch(req request) (int, error) {
 			return 126, err
 		}
 	}
+	forgetSyncs()
 	if err := limitCapabilities(); err != nil {
 		return 126, err
 	}

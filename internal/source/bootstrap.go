@@ -57,7 +57,7 @@ func (b Bootstrap) apt(ctx context.Context, config string, args ...string) error
 }
 
 // printed is a line of apt-get --print-uris: 'address' file size checksum.
-var printed = regexp.MustCompile(`(?m)^'[^']*' (\S+\.deb) \d+`)
+var printed = regexp.MustCompile(`(?m)^'[^']*' (\S+\.deb) (\d+)(?: SHA256:([0-9a-f]{64}))?`)
 
 // usrIsMerged says that /usr is merged, as it is here from the start; without
 // it, Debian 12 installs the program that does it, and Perl's modules.
@@ -90,11 +90,17 @@ func (b Bootstrap) download(ctx context.Context) ([]string, error) {
 		if err := quiet.apt(ctx, config, append([]string{"--print-uris", "-o", "Dir::Cache::archives=" + nothing + "/"}, install...)...); err != nil {
 			return err
 		}
+		complete := true
 		for _, m := range printed.FindAllStringSubmatch(list.String(), -1) {
-			packages = append(packages, filepath.Join(b.Cache.Archives(), m[1]))
+			path := filepath.Join(b.Cache.Archives(), m[1])
+			packages = append(packages, path)
+			complete = complete && apt.Matches(path, m[3])
 		}
 		if len(packages) == 0 {
 			return errors.New("the repositories have no essential packages")
+		}
+		if complete {
+			return nil // apt would find nothing to do
 		}
 		return b.apt(ctx, config, append([]string{"--download-only"}, install...)...)
 	})
@@ -104,7 +110,7 @@ func (b Bootstrap) download(ctx context.Context) ([]string, error) {
 // layDown unpacks the packages' files, so that the tree can run its own dpkg.
 func (b Bootstrap) layDown(ctx context.Context, packages []string) error {
 	scratch := filepath.Join(b.Scratch, "lay-down")
-	if err := os.Mkdir(scratch, 0o700); err != nil {
+	if err := errors.Join(os.Mkdir(scratch, 0o700), os.Mkdir(b.plain(), 0o755)); err != nil {
 		return err
 	}
 	box, err := sandbox.Start(ctx, sandbox.Spec{Upper: b.Upper, Scratch: scratch, Bare: true})
@@ -132,7 +138,7 @@ func (b Bootstrap) layDown(ctx context.Context, packages []string) error {
 	for _, path := range packages {
 		pr, pw := io.Pipe()
 		group.Go(func() error {
-			err := sandbox.Host(gctx, sandbox.Cmd{Args: []string{"dpkg-deb", "--fsys-tarfile", path}, Stdout: pw})
+			err := b.unpackOne(gctx, path, pw)
 			pw.CloseWithError(err)
 			return err
 		})
@@ -145,6 +151,20 @@ func (b Bootstrap) layDown(ctx context.Context, packages []string) error {
 	close(streams)
 	return group.Wait()
 }
+
+// unpackOne writes a package's files as a tar stream to w, and the package with
+// these files to the directory of plain ones.
+func (b Bootstrap) unpackOne(ctx context.Context, path string, w io.Writer) error {
+	plain, err := repack(path, filepath.Join(b.plain(), filepath.Base(path)))
+	if err != nil {
+		return err
+	}
+	err = sandbox.Host(ctx, sandbox.Cmd{Args: []string{"dpkg-deb", "--fsys-tarfile", path}, Stdout: io.MultiWriter(w, plain)})
+	return errors.Join(err, plain.Close())
+}
+
+// plain is the directory of packages whose files are not compressed.
+func (b Bootstrap) plain() string { return filepath.Join(b.Scratch, "plain") }
 
 // skeleton is what must be there before the first package: the links of a
 // merged /usr, and what dpkg takes for granted.
@@ -179,7 +199,7 @@ func (b Bootstrap) install(ctx context.Context, packages []string) error {
 	const archives = "/run/strata/archives"
 	box, err := sandbox.Start(ctx, sandbox.Spec{
 		Upper: b.Upper, Scratch: scratch,
-		Mounts: []sandbox.Mount{{Source: b.Cache.Archives(), Target: archives, ReadOnly: true}},
+		Mounts: []sandbox.Mount{{Source: b.plain(), Target: archives, ReadOnly: true}},
 	})
 	if err != nil {
 		return err
