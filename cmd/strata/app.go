@@ -179,6 +179,20 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 		Version: programVersion(), Invocation: a.invocation()}, nil
 }
 
+// prepare opens everything that building needs, cleans up after builds that were
+// killed, and keeps gc away until done is called.
+func (a *app) prepare(p *project) (b *build.Builder, done func(), err error) {
+	if b, err = a.builder(p); err != nil {
+		return nil, nil, err
+	}
+	release, err := b.Prepare()
+	if err != nil {
+		b.Store.Close()
+		return nil, nil, err
+	}
+	return b, func() { release(); b.Store.Close() }, nil
+}
+
 func cacheDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {

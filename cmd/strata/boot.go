@@ -45,12 +45,7 @@ func runBoot(ctx context.Context, a *app, name string, opts bootOptions) error {
 	if err != nil {
 		return err
 	}
-	b, err := a.builder(p)
-	if err != nil {
-		return err
-	}
-	defer b.Store.Close()
-	done, err := b.Prepare()
+	b, done, err := a.prepare(p)
 	if err != nil {
 		return err
 	}

@@ -76,12 +76,7 @@ func runExport(ctx context.Context, a *app, name, dir string, force bool) error 
 	if err := replaceable(dir, force); err != nil {
 		return err
 	}
-	b, err := a.builder(p)
-	if err != nil {
-		return err
-	}
-	defer b.Store.Close()
-	done, err := b.Prepare()
+	b, done, err := a.prepare(p)
 	if err != nil {
 		return err
 	}

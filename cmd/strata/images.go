@@ -1,9 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -126,6 +126,16 @@ func findNode(st *store.Store, p *project, name string) (layer.Node, *store.Imag
 	return n, im, err
 }
 
+// look loads the configuration and opens the store.
+func (a *app) look() (*project, *store.Store, error) {
+	p, err := a.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := a.open()
+	return p, st, err
+}
+
 func newInspectCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "inspect NODE|IMAGE", Short: "Show everything that is known about a built node", Args: args(cobra.ExactArgs(1)),
@@ -135,11 +145,7 @@ func newInspectCommand(a *app) *cobra.Command {
 }
 
 func runInspect(a *app, name string) error {
-	p, err := a.load()
-	if err != nil {
-		return err
-	}
-	st, err := a.open()
+	p, st, err := a.look()
 	if err != nil {
 		return err
 	}
@@ -163,8 +169,7 @@ func runInspect(a *app, name string) error {
 		Groups  []string        `json:"groups"`
 		Config  any             `json:"config"`
 		Record  store.Record    `json:"record"`
-		Current json.RawMessage `json:"-"`
-	}{n.ID, n.Parent, record.Key, im.Digest, im.ID, im.Names, im.Layers, n.Groups, im.Config.Config, record, nil}
+	}{n.ID, n.Parent, record.Key, im.Digest, im.ID, im.Names, im.Layers, n.Groups, im.Config.Config, record}
 	if a.json() {
 		return a.printJSON(about)
 	}
@@ -187,8 +192,8 @@ func runInspect(a *app, name string) error {
 	for _, d := range im.Layers {
 		fmt.Fprintf(w, "layer\t%s\n", d)
 	}
-	for k, v := range im.Config.Config.Labels {
-		fmt.Fprintf(w, "label\t%s=%s\n", k, v)
+	for _, label := range slices.Sorted(maps.Keys(im.Config.Config.Labels)) {
+		fmt.Fprintf(w, "label\t%s=%s\n", label, im.Config.Config.Labels[label])
 	}
 	return w.Flush()
 }
@@ -202,11 +207,7 @@ func newHistoryCommand(a *app) *cobra.Command {
 }
 
 func runHistory(a *app, name string) error {
-	p, err := a.load()
-	if err != nil {
-		return err
-	}
-	st, err := a.open()
+	p, st, err := a.look()
 	if err != nil {
 		return err
 	}

@@ -36,12 +36,7 @@ func runShell(ctx context.Context, a *app, name string, command []string, failed
 	if err != nil {
 		return err
 	}
-	b, err := a.builder(p)
-	if err != nil {
-		return err
-	}
-	defer b.Store.Close()
-	done, err := b.Prepare()
+	b, done, err := a.prepare(p)
 	if err != nil {
 		return err
 	}
