@@ -159,16 +159,16 @@ func runInspect(a *app, name string) error {
 		return err
 	}
 	about := struct {
-		Node    layer.NodeID    `json:"node"`
-		Parent  layer.NodeID    `json:"parent,omitempty"`
-		Key     layer.Key       `json:"key"`
-		Digest  layer.Digest    `json:"digest"`
-		ID      string          `json:"id"`
-		Names   []string        `json:"names"`
-		Layers  []layer.Digest  `json:"layers"`
-		Groups  []string        `json:"groups"`
-		Config  any             `json:"config"`
-		Record  store.Record    `json:"record"`
+		Node   layer.NodeID   `json:"node"`
+		Parent layer.NodeID   `json:"parent,omitempty"`
+		Key    layer.Key      `json:"key"`
+		Digest layer.Digest   `json:"digest"`
+		ID     string         `json:"id"`
+		Names  []string       `json:"names"`
+		Layers []layer.Digest `json:"layers"`
+		Groups []string       `json:"groups"`
+		Config any            `json:"config"`
+		Record store.Record   `json:"record"`
 	}{n.ID, n.Parent, record.Key, im.Digest, im.ID, im.Names, im.Layers, n.Groups, im.Config.Config, record}
 	if a.json() {
 		return a.printJSON(about)
