@@ -53,7 +53,7 @@ func bootstrap(l *lab) (Findings, error) {
 func bootstrapStore(l *lab) string { return l.path("store-bootstrap") }
 
 func bootstrapOurs(l *lab) (float64, error) {
-	if err := removeStore(bootstrapStore(l)); err != nil {
+	if err := os.RemoveAll(bootstrapStore(l)); err != nil {
 		return 0, err
 	}
 	res, err := l.buildWith(command{Name: "bootstrap"}, bootstrapStore(l), "bootstrap", "debian")
@@ -135,6 +135,3 @@ func mmdebstrap(l *lab, given string) (float64, error) {
 	}
 	return seconds, nil
 }
-
-// removeStore removes a container store that nothing uses.
-func removeStore(dir string) error { return os.RemoveAll(dir) }

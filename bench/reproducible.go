@@ -13,6 +13,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/store"
 )
 
 // digests are what a build gave: digests by what they are of.
@@ -28,17 +31,23 @@ func reproducible(l *lab) (Findings, error) {
 	}
 	builds := []struct {
 		title string
-		do    func() (digests, error)
+		do    func(stores *[]string) (digests, error)
 	}{
-		{"root, --jobs 1", func() (digests, error) { return buildFromNothing(l, "reproducible-1", 1) }},
-		{"root, --jobs 4", func() (digests, error) { return buildFromNothing(l, "another/place/reproducible-2", 4) }},
-		{"an ordinary user, --jobs 2", func() (digests, error) { return buildRootless(l) }},
+		{"root, --jobs 1", func(s *[]string) (digests, error) { return buildFromNothing(l, s, "reproducible-1", 1) }},
+		{"root, --jobs 4", func(s *[]string) (digests, error) { return buildFromNothing(l, s, "another/place/reproducible-2", 4) }},
+		{"an ordinary user, --jobs 2", func(s *[]string) (digests, error) { return buildRootless(l, s) }},
 	}
 	table := Table{Title: "Reproducible: digests that differ from the first build's", Head: []string{"build", "digests", "different"}}
 	var first digests
 	passed := true
+	var stores []string
+	defer func() {
+		for _, dir := range stores {
+			os.RemoveAll(dir)
+		}
+	}()
 	for _, b := range builds {
-		got, err := b.do()
+		got, err := b.do(&stores)
 		if err != nil {
 			return found, fmt.Errorf("%s: %w", b.title, err)
 		}
@@ -47,8 +56,12 @@ func reproducible(l *lab) (Findings, error) {
 		}
 		var different []string
 		for _, name := range slices.Sorted(maps.Keys(first)) {
-			if got[name] != first[name] {
-				different = append(different, name)
+			if got[name] == first[name] {
+				continue
+			}
+			different = append(different, name)
+			if node, ok := strings.CutPrefix(name, "node "); ok {
+				found.Notes = append(found.Notes, explainDifference(l, node, stores[0], stores[len(stores)-1]))
 			}
 		}
 		if len(got) != len(first) {
@@ -71,10 +84,39 @@ func reproducible(l *lab) (Findings, error) {
 	return found, nil
 }
 
-func buildFromNothing(l *lab, name string, jobs int) (digests, error) {
+// explainDifference lists what is not the same in the top layers of a node. A
+// rootless store has other owners on disk, so these are not compared.
+func explainDifference(l *lab, node string, stores ...string) string {
+	var dirs []string
+	for _, dir := range stores {
+		st, err := store.Open(filepath.Join(dir, "store"))
+		if err != nil {
+			return err.Error()
+		}
+		defer st.Close()
+		im, err := st.Latest("clusterA", layer.NodeID(node))
+		if err != nil {
+			return err.Error()
+		}
+		all, err := st.Dirs(im)
+		if err != nil {
+			return err.Error()
+		}
+		dirs = append(dirs, all[0])
+	}
+	const script = `list() { cd "$1"; find . -printf '%P %y %m %T@ %l\n' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum; }
+list "$1" > "$3.1"; list "$2" > "$3.2"; diff "$3.1" "$3.2" | head -n 40 || true`
+	_, out, err := l.output(command{Name: "difference", Args: []string{"sh", "-c", script, "sh", dirs[0], dirs[1], l.path("tmp", "listing")}})
+	if err != nil {
+		return err.Error()
+	}
+	return "Not the same in " + node + ": " + strings.Join(strings.Split(strings.TrimSpace(string(out)), "\n"), "; ")
+}
+
+func buildFromNothing(l *lab, stores *[]string, name string, jobs int) (digests, error) {
 	dir := l.path(name)
-	defer removeStore(dir)
-	if err := removeStore(dir); err != nil {
+	*stores = append(*stores, dir)
+	if err := os.RemoveAll(dir); err != nil {
 		return nil, err
 	}
 	if err := os.CopyFS(filepath.Join(dir, "project"), os.DirFS(l.path("reproducible"))); err != nil {
@@ -88,7 +130,7 @@ func buildFromNothing(l *lab, name string, jobs int) (digests, error) {
 }
 
 // buildRootless builds as another user, who gets a copy of everything.
-func buildRootless(l *lab) (digests, error) {
+func buildRootless(l *lab, stores *[]string) (digests, error) {
 	who, err := ordinaryUser(l)
 	if err != nil {
 		return nil, err
@@ -102,7 +144,7 @@ func buildRootless(l *lab) (digests, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(top)
+	*stores = append(*stores, top)
 	if err := os.Chmod(top, 0o755); err != nil {
 		return nil, err
 	}
