@@ -87,6 +87,8 @@ type command struct {
 	Dir  string
 	Env  []string // in addition to our own
 	As   *syscall.Credential
+	// CPU receives the seconds of CPU time that it and all that it waited for took.
+	CPU *float64
 	// Started is called with the process's id once it runs.
 	Started func(pid int)
 }
@@ -123,6 +125,9 @@ func (l *lab) output(c command) (float64, []byte, error) {
 	}
 	err = cmd.Wait()
 	seconds := time.Since(start).Seconds()
+	if c.CPU != nil {
+		*c.CPU = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+	}
 	if _, writeErr := log.Write(out.Bytes()); writeErr != nil {
 		return 0, nil, writeErr
 	}

@@ -34,7 +34,8 @@ type subject struct {
 func subjects() []subject {
 	return []subject{
 		{"commit", "commit a layer of 500 MB, and one of 20,000 files", commit},
-		{"playbook", "a playbook of 60 tasks", playbook},
+		{"playbook", "a playbook of 60 tasks, beside Ansible inside the root", playbook},
+		{"plugin", "the same, beside the buildah connection plugin (minutes each time)", plugin},
 		{"unchanged", "build the example with nothing changed", unchanged},
 		{"change", "change one variable of the last layer, to a new squashfs", change},
 		{"bootstrap", "bootstrap Debian from cached packages", bootstrap},
