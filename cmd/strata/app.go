@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,8 +51,9 @@ func newCommand(a *app) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if a.output != "text" && a.output != "json" {
-				return fault.New(fault.Input, "--output is text or json, not %q", a.output)
+			known := append([]string{"text", "json"}, strings.Fields(cmd.Annotations[outputs])...)
+			if !slices.Contains(known, a.output) {
+				return fault.New(fault.Input, "--output of %s is %s, not %q", cmd.CommandPath(), strings.Join(known, ", "), a.output)
 			}
 			return nil
 		},
@@ -60,14 +62,15 @@ func newCommand(a *app) *cobra.Command {
 	flags.StringVarP(&a.dir, "directory", "C", ".", "work in this `directory`, as if started there")
 	flags.StringVarP(&a.file, "file", "f", "strata.yaml", "the configuration `file`; its directory is the project")
 	flags.StringVar(&a.storeAt, "store", "", "keep layers and images in this `directory` instead of the user's container store")
-	flags.StringVar(&a.output, "output", "text", "`format` of results: text, or json for programs")
+	flags.StringVar(&a.output, "output", "text", "`format` of results: text, json for programs; plan and graph also dot, mermaid, svg, html")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only results and failures")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print more")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.New(fault.Input, "%w", err).WithHint("see %s --help", cmd.CommandPath())
 	})
 	cmd.AddCommand(
-		newValidateCommand(a), newSchemaCommand(a), newBuildCommand(a), newShellCommand(a), newImagesCommand(a),
+		newValidateCommand(a), newSchemaCommand(a), newPlanCommand(a), newWhyCommand(a), newGraphCommand(a), newImportCommand(a),
+		newBuildCommand(a), newShellCommand(a), newImagesCommand(a),
 		newInspectCommand(a), newHistoryCommand(a), newExportCommand(a), newBootCommand(a), newGCCommand(a),
 		newDoctorCommand(a), newVersionCommand(a),
 	)

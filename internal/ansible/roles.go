@@ -1,45 +1,143 @@
 package ansible
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/strata-hpc/strata/internal/ansible/jinja"
+	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
-// findRoles reaches the roles that were named.
-func (w *walk) findRoles() {
-	for len(w.wanted) > 0 {
-		at := w.wanted[0]
-		w.wanted = w.wanted[1:]
-		w.role(at, nil)
-	}
+// role is a role that is reached.
+type role struct {
+	callers map[string]bool // directories of the roles that use it
+	used    map[string]bool // the files that were asked for: "tasks/main"
+	open    bool            // its dependencies are being followed
 }
 
-// role reaches the roles that a name may mean; stack holds the roles that
-// depend on it, the outermost first.
-func (w *walk) role(at ref, stack []string) {
-	if computes(at.name) {
-		could := w.pattern(at.name)
-		for _, dir := range w.rolesDirs(stack) {
-			for _, name := range w.subdirectories(dir) {
-				if could.MatchString(name) && w.looksLikeRole(path.Join(dir, name)) {
-					w.reach(path.Join(dir, name), name, at, stack)
+// roleUse is how a role is used.
+type roleUse struct {
+	tasks, vars, defaults, handlers jinja.Shape // names of files, main if nil
+}
+
+// roleEntry follows an element of a play's roles or of a role's dependencies: a
+// name, or a mapping with it.
+func (w *walk) roleEntry(v value.Value, o owner, stack []string) {
+	name := v
+	use := roleUse{}
+	if v.Kind == value.Map {
+		for _, key := range []string{"role", "name", "src"} {
+			if name = v.At(key); name.Kind != value.Null {
+				break
+			}
+		}
+		use = useOf(v)
+		for _, p := range v.Pairs { // parameters may be written beside the keywords
+			w.locals[p.Key.Text] = append(w.locals[p.Key.Text], local{value: p.Value, owner: o})
+		}
+		for _, p := range v.At("vars").Pairs {
+			w.locals[p.Key.Text] = append(w.locals[p.Key.Text], local{value: p.Value, owner: o})
+		}
+	}
+	w.want(request{kind: wantRole, shape: shapeOf(name), owner: o, line: name.Line, must: true, role: use, stack: stack})
+}
+
+func useOf(v value.Value) roleUse {
+	shape := func(key string) jinja.Shape {
+		if from := v.At(key); from.Kind != value.Null {
+			return shapeOf(from)
+		}
+		return nil
+	}
+	return roleUse{shape("tasks_from"), shape("vars_from"), shape("defaults_from"), shape("handlers_from")}
+}
+
+// findRoles reaches the roles that a name may mean.
+func (w *walk) findRoles(r *request, name string) bool {
+	name = strings.TrimPrefix(name, projectText)
+	if strings.Contains(name, unknownText) {
+		for _, dir := range w.rolesDirs(r) {
+			for _, found := range w.files.Names(dir) {
+				if matches(name, found) && w.looksLikeRole(path.Join(dir, found)) {
+					w.enterRole(path.Join(dir, found), r)
 				}
 			}
 		}
-		return
+		return true
+	}
+	if strings.HasPrefix(name, "/") || strings.HasPrefix(name, "~") {
+		return true // the machine's, if anything
+	}
+	if fqcn(name) {
+		if w.collectionRole(name, r) {
+			return true
+		}
 	}
 	found := false
-	for _, name := range w.search(at.name, stack) {
-		found = true
-		w.reach(name, at.name, at, stack)
+	for _, dir := range w.rolePlaces(r) {
+		role := path.Join(dir, name)
+		if role == "." || role == ".." || strings.HasPrefix(role, "../") || w.files.Kind(role) != tree.Directory {
+			continue
+		}
+		w.enterRole(role, r)
+		return true
 	}
-	if found || at.optional || fqcn(at.name) || w.inCollection() {
-		return
+	for _, short := range slices.Sorted(maps.Keys(w.plugins.collections)) {
+		found = w.collectionRole(short+"."+name, r) || found
 	}
-	places := slices.DeleteFunc(w.rolesDirs(stack), func(dir string) bool { return w.kind(dir) != directory })
-	f := w.fault(at, "the role %q is not in the project", at.name)
+	return found || fqcn(name)
+}
+
+// rolePlaces are the directories that a role is looked for in, in order: the
+// first that has it is taken.
+func (w *walk) rolePlaces(r *request) []string {
+	var places []string
+	for _, dir := range w.dirs {
+		places = append(places, path.Join(dir, "roles"))
+	}
+	places = append(places, w.q.RolesPath...)
+	if len(w.q.RolesPath) == 0 {
+		places = append(places, w.cfg.roles...)
+	}
+	if r.owner.role != "" {
+		places = append(places, path.Dir(r.owner.role))
+	}
+	for _, role := range slices.Backward(r.stack) {
+		places = append(places, path.Dir(role))
+	}
+	places = append(places, w.dirs...)
+	return append(places, ".")
+}
+
+// rolesDirs lists every directory that a role with a computed name may be in.
+func (w *walk) rolesDirs(r *request) []string {
+	dirs := append(w.rolePlaces(r), w.cfg.roles...)
+	for role := range w.roles {
+		dirs = append(dirs, path.Dir(role))
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
+// looksLikeRole reports whether a directory has one of a role's own in it.
+func (w *walk) looksLikeRole(dir string) bool {
+	for _, sub := range []string{"tasks", "handlers", "defaults", "vars", "meta", "files", "templates", "library"} {
+		if w.files.Kind(path.Join(dir, sub)) == tree.Directory {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *walk) missingRole(name string, at place) {
+	places := slices.DeleteFunc(w.rolesDirs(&request{}), func(dir string) bool { return w.files.Kind(dir) != tree.Directory })
+	f := w.Project.fault(at, "the role %q is not in the project", name)
 	switch {
+	case w.required(name):
+		f.WithHint("requirements.yml names it: get it with ansible-galaxy install -r requirements.yml -p roles, and keep it in the project")
 	case len(w.cfg.outside) > 0:
 		f.WithHint("looked in %s; %s of %s lies outside of the project's directory, where changes cannot be seen: put the role below it",
 			strings.Join(places, ", "), strings.Join(w.cfg.outside, ", "), w.cfg.file)
@@ -48,177 +146,203 @@ func (w *walk) role(at ref, stack []string) {
 	default:
 		f.WithHint("put roles in roles/ beside the playbook, or name their directory with roles_path")
 	}
-	w.faults = append(w.faults, f)
+	w.fail(f)
 }
 
-// rolesDirs lists every directory that a role may be found in.
-func (w *walk) rolesDirs(stack []string) []string {
-	var dirs []string
-	for _, dir := range w.dirs {
-		dirs = append(dirs, path.Join(dir, "roles"))
-	}
-	dirs = append(append(dirs, w.q.RolesPath...), w.cfg.roles...)
-	for _, role := range stack {
-		dirs = append(dirs, path.Dir(role))
-	}
-	for role := range w.roles {
-		dirs = append(dirs, path.Dir(role))
-	}
-	dirs = append(dirs, w.dirs...)
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
-}
-
-// search finds the directory of a role as each playbook sees it: the first of
-// roles/ beside it, the roles paths, the directory of the role that depends on
-// it, the playbook's own directory.
-func (w *walk) search(name string, stack []string) []string {
-	var found []string
-	if name == "" || strings.HasPrefix(name, "/") || strings.HasPrefix(name, "~") {
-		return nil // the machine's, if anything
-	}
-	for _, dir := range w.dirs {
-		places := append([]string{path.Join(dir, "roles")}, w.q.RolesPath...)
-		places = append(places, w.cfg.roles...)
-		if len(stack) > 0 {
-			places = append(places, path.Dir(stack[len(stack)-1]))
+// required reports whether a requirements file of ansible-galaxy names a role.
+func (w *walk) required(role string) bool {
+	for _, file := range []string{"requirements.yml", "requirements.yaml", "roles/requirements.yml"} {
+		d := w.files.Document(file)
+		if w.files.Kind(file) != tree.File || d.Err != nil {
+			continue
 		}
-		for role := range w.roles { // a role that includes another finds it beside itself
-			if w.kind(path.Join(path.Dir(role), name)) == directory && !slices.Contains(places, path.Dir(role)) {
-				found = append(found, path.Join(path.Dir(role), name))
+		list := d.Value.List()
+		if d.Value.Kind == value.Map {
+			list = d.Value.At("roles").List()
+		}
+		for _, entry := range list {
+			if entry.At("name").Text == role || entry.At("src").Text == role {
+				return true
 			}
-		}
-		places = append(places, dir, ".")
-		for _, place := range places {
-			if role := path.Join(place, name); !strings.HasPrefix(role, "..") && role != "." && w.kind(role) == directory {
-				found = append(found, role)
-				break
-			}
-		}
-	}
-	slices.Sort(found)
-	return slices.Compact(found)
-}
-
-// looksLikeRole reports whether a directory has one of a role's own in it.
-func (p *Project) looksLikeRole(dir string) bool {
-	for _, sub := range []string{"tasks", "handlers", "defaults", "vars", "meta", "files", "templates", "library"} {
-		if p.kind(path.Join(dir, sub)) == directory {
-			return true
 		}
 	}
 	return false
 }
 
-// reach counts a role and what it depends on.
-func (w *walk) reach(dir, name string, at ref, stack []string) {
-	if i := slices.Index(stack, dir); i >= 0 {
+// enterRole follows a role.
+func (w *walk) enterRole(dir string, r *request) {
+	at := r.owner.at(r.line)
+	if i := slices.Index(r.stack, dir); i >= 0 {
 		circle := ""
-		for _, role := range stack[i:] {
+		for _, role := range r.stack[i:] {
 			circle += path.Base(role) + " -> "
 		}
-		w.faults = append(w.faults, w.fault(at, "the roles depend on each other in a circle: %s", circle+path.Base(dir)).
+		w.fail(w.Project.fault(w.whereIs(r), "the roles depend on each other in a circle: %s", circle+path.Base(dir)).
 			WithHint("take one of them out of the dependencies in meta/main.yml"))
 		return
 	}
-	if w.roles[dir] {
-		return
+	known := w.roles[dir]
+	if known == nil {
+		known = &role{callers: map[string]bool{}, used: map[string]bool{}}
+		w.roles[dir] = known
+		w.changes++
+		w.firstUse(dir, r.stack, at)
 	}
-	w.whole(dir, "role "+name)
-	m := w.meta(dir)
-	if m.err != nil {
-		w.faults = append(w.faults, m.err)
+	if caller := r.owner.role; caller != "" && caller != dir && !known.callers[caller] {
+		known.callers[caller] = true
+		w.changes++
 	}
-	w.short = append(w.short, m.collections...)
-	for _, d := range m.dependencies {
-		w.role(d, append(slices.Clip(stack), dir))
-	}
-	// Only now: on the way down a role in a circle must be met again.
-	w.roles[dir] = true
+	w.rolePart(dir, "defaults", r.role.defaults, r)
+	w.rolePart(dir, "vars", r.role.vars, r)
+	w.rolePart(dir, "tasks", r.role.tasks, r)
+	w.rolePart(dir, "handlers", r.role.handlers, r)
 }
 
-// roleOf returns the directory of the reached role that a file belongs to, or "".
-func (w *walk) roleOf(name string) string {
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if w.roles[dir] {
-			return dir
+// firstUse follows what belongs to a role however it is used.
+func (w *walk) firstUse(dir string, stack []string, at place) {
+	main := &request{owner: owner{role: dir}}
+	for _, sub := range []string{"defaults", "vars"} { // with another name given, these are read as well
+		w.rolePart(dir, sub, nil, main)
+	}
+	w.besideRole(dir)
+	for _, name := range []string{"argument_specs.yml", "argument_specs.yaml"} {
+		if file := path.Join(dir, "meta", name); w.files.Kind(file) == tree.File {
+			d := w.files.Document(file)
+			w.count(file, asNamed, d.Value.Digest(), "role "+path.Base(dir), at)
 		}
 	}
-	return ""
+	for _, name := range []string{"main.yml", "main.yaml", "main.json", "main"} {
+		file := path.Join(dir, "meta", name)
+		if w.files.Kind(file) != tree.File {
+			continue
+		}
+		w.meta(file, dir, append(slices.Clip(stack), dir), at)
+		return
+	}
+}
+
+// meta follows what a role says about itself.
+func (w *walk) meta(file, dir string, stack []string, at place) {
+	d := w.files.Document(file)
+	if d.Err != nil {
+		w.fail(w.unreadable(file, d.Err))
+		return
+	}
+	if d.Vaulted {
+		w.whole(file, "role "+path.Base(dir), at)
+		w.everything(file+" is encrypted", place{file: file, line: 1})
+		return
+	}
+	rest := value.Value{Kind: value.Map}
+	for _, p := range d.Value.Pairs {
+		if p.Key.Text != "galaxy_info" { // for people and for Galaxy
+			rest.Pairs = append(rest.Pairs, p)
+		}
+	}
+	w.count(file, asNamed, sorted(rest).Digest(), "role "+path.Base(dir), at)
+	o := owner{file: file, role: dir}
+	for _, c := range d.Value.At("collections").List() {
+		w.plugins.collection(c.Text)
+	}
+	for _, entry := range d.Value.At("dependencies").List() {
+		var r reads
+		r.entry(entry)
+		w.read(&r, o)
+		w.roleEntry(entry, o, stack)
+	}
+}
+
+// rolePart follows the files of one of a role's directories that a use names.
+func (w *walk) rolePart(dir, sub string, from jinja.Shape, r *request) {
+	names := []string{"main"}
+	if from != nil {
+		names = w.texts(from, r.owner)
+	}
+	for _, name := range names {
+		part := sub + "/" + name
+		if w.roles[dir].used[part] {
+			continue
+		}
+		if !strings.Contains(name, unknownText) {
+			w.roles[dir].used[part] = true
+		}
+		for _, file := range w.partFiles(path.Join(dir, sub), name) {
+			w.partFile(dir, sub, file, r.owner.at(r.line))
+		}
+	}
+}
+
+// partFiles are the files that a name in a role's directory may mean.
+func (w *walk) partFiles(dir, name string) []string {
+	if strings.Contains(name, unknownText) {
+		return slices.DeleteFunc(slices.Clone(w.below(dir)), func(file string) bool {
+			rest := strings.TrimPrefix(file, dir+"/")
+			return !matches(name, rest) && !matches(name, strings.TrimSuffix(rest, path.Ext(rest)))
+		})
+	}
+	var files []string
+	for _, ext := range []string{"", ".yml", ".yaml", ".json"} {
+		file := path.Join(dir, name+ext)
+		switch w.files.Kind(file) {
+		case tree.File:
+			files = append(files, file)
+		case tree.Directory:
+			files = append(files, w.below(file)...)
+		}
+	}
+	return files
+}
+
+func (w *walk) partFile(dir, sub, file string, at place) {
+	o := owner{file: file, role: dir}
+	switch sub {
+	case "tasks":
+		w.tasks(file, o, asTasks, at)
+	case "handlers":
+		w.tasks(file, o, asNamed, at)
+	default:
+		d := w.files.Document(file)
+		class := "role " + path.Base(dir) + " " + sub
+		switch {
+		case d.Vaulted:
+			w.sealed(file)
+		case d.Err != nil:
+			w.fail(w.unreadable(file, d.Err))
+		default:
+			w.define(d.Value.Pairs, definition{file: file, class: class, owner: o, weak: sub == "defaults"})
+		}
+	}
+}
+
+func (w *walk) roleNames() []string { return slices.Sorted(maps.Keys(w.roles)) }
+
+// callersOf are the roles that use a role, and those that use these.
+func (w *walk) callersOf(dir string) []string {
+	seen := map[string]bool{}
+	var up func(dir string)
+	up = func(dir string) {
+		known := w.roles[dir]
+		if known == nil {
+			return
+		}
+		for caller := range known.callers {
+			if !seen[caller] {
+				seen[caller] = true
+				up(caller)
+			}
+		}
+	}
+	up(dir)
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // fqcn reports whether a name is that of something in a collection: a.b.c.
 func fqcn(name string) bool {
-	if strings.Count(name, ".") < 2 || strings.Contains(name, "..") {
+	if strings.Count(name, ".") < 2 || strings.Contains(name, "..") || strings.Contains(name, "/") {
 		return false
 	}
 	wordy := func(c rune) bool {
 		return c == '.' || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 	}
 	return strings.IndexFunc(name, func(c rune) bool { return !wordy(c) }) < 0
-}
-
-// inCollection reports whether a short name may be found in a collection:
-// either one of the machine's, or one of the project's that counts anyway.
-func (w *walk) inCollection() bool { return len(w.short) > 0 }
-
-// collections counts the project's collections that something mentions, or that
-// Ansible turns old short names of modules into.
-func (w *walk) collections() {
-	for _, dir := range w.collectionDirs() {
-		for _, namespace := range w.subdirectories(dir) {
-			for _, name := range w.subdirectories(path.Join(dir, namespace)) {
-				full := namespace + "." + name
-				if why := w.usesCollection(namespace, full); why != "" {
-					w.whole(path.Join(dir, namespace, name), why)
-				}
-			}
-		}
-	}
-}
-
-func (w *walk) usesCollection(namespace, full string) string {
-	if redirected(namespace) {
-		return "collection " + full + ", which short names may mean"
-	}
-	for _, t := range w.looked {
-		if w.mentionedIn(t, full) {
-			return "collection " + full
-		}
-	}
-	return ""
-}
-
-// collectionDirs lists the directories ansible_collections of the project.
-func (w *walk) collectionDirs() []string {
-	var dirs []string
-	add := func(dir string) {
-		for _, d := range []string{path.Join(dir, "ansible_collections"), dir} {
-			if path.Base(d) == "ansible_collections" && w.kind(d) == directory && !slices.Contains(dirs, d) {
-				dirs = append(dirs, d)
-			}
-		}
-	}
-	for _, dir := range append(slices.Clone(w.q.Collections), w.cfg.collections...) {
-		add(dir)
-	}
-	for _, dir := range w.dirs {
-		add(path.Join(dir, "collections"))
-	}
-	return dirs
-}
-
-// redirected reports whether ansible-core's routing of short names
-// (config/ansible_builtin_runtime.yml, ansible-core 2.14) leads to collections
-// of a namespace.
-func redirected(namespace string) bool {
-	switch namespace {
-	case "amazon", "ansible", "arista", "awx", "azure", "check_point", "chocolatey", "cisco", "cloudscale_ch",
-		"community", "containers", "cyberark", "dellemc", "f5networks", "fortinet", "frr", "gluster", "google",
-		"hetzner", "ibm", "infinidat", "junipernetworks", "kubernetes", "mellanox", "netapp",
-		"netapp_eseries", "netbox", "ngine_io", "openstack", "openvswitch", "ovirt", "purestorage",
-		"servicenow", "splunk", "theforeman", "vmware", "vyos", "wti":
-		return true
-	}
-	return false
 }

@@ -1,337 +1,286 @@
 package ansible
 
 import (
-	"path"
+	"cmp"
+	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/strata-hpc/strata/internal/ansible/jinja"
+	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
-// tasks is what a playbook or a list of tasks names.
-type tasks struct {
-	err         error // the file is no YAML
-	list        bool  // the file is a list of mappings: plays or tasks
-	playbook    bool  // it has plays
-	roles       []ref // roles of plays and tasks
-	playbooks   []ref // imported playbooks
-	included    []ref // files of tasks
-	computed    []ref // names of files with an expression in them
-	collections []ref // collections that short names are looked up in
-	commands    []ref // commands that run on this machine, not in the image
-	seen        map[*yaml.Node]bool
-	file        string
+// taskList is a list of tasks, whoever runs it.
+type taskList struct {
+	digest string // of what it says; names of tasks do not count
+	named  string // the same with names, by which handlers are called
+	tasks  []task // blocks taken apart
+	reads  reads  // of all of them
+	valid  bool   // it is a list of mappings
 }
 
-// tasks reads a file as plays or tasks; its text must be readable.
-func (p *Project) tasks(name string) *tasks {
-	if t, ok := p.lists[name]; ok {
-		return t
-	}
-	t := &tasks{file: name, seen: map[*yaml.Node]bool{}}
-	p.lists[name] = t
-	top, err := parse(name, p.text(name).s)
-	if err != nil {
-		t.err = err
-		return t
-	}
-	if top == nil || top.Kind != yaml.SequenceNode {
-		return t
-	}
-	t.list = true
-	for _, n := range items(top) {
-		if n.Kind != yaml.MappingNode {
-			t.list = false
-			return t
-		}
-		if child(n, "hosts") != nil || t.imports(n) {
-			t.playbook = true
-			t.play(n)
-		} else {
-			t.task(n, context{})
-		}
-	}
-	return t
+// task is one task, or the keywords of a block or a play.
+type task struct {
+	module      string      // "" for a block; without the collection of Ansible's own modules
+	args        value.Value // a map, also where it was written in one line; a string for modules that take free text
+	free        value.Value // the free text
+	line        int
+	loop        *loop // nil without one
+	vars        []value.Pair
+	register    string
+	here        bool // it runs on the machine that builds
+	conditional bool
 }
 
-// imports reports whether n is an import_playbook, and notes it.
-func (t *tasks) imports(n *yaml.Node) bool {
-	for k, v := range pairs(n) {
-		if builtin(k.Value) == "import_playbook" {
-			t.playbooks = append(t.playbooks, t.ref(v, first(v.Value)))
-			return true
-		}
-	}
-	return false
-}
-
-func (t *tasks) play(n *yaml.Node) {
-	for k, v := range pairs(n) {
-		v = resolved(v)
-		switch k.Value {
-		case "roles":
-			for _, r := range items(v) {
-				t.roles = append(t.roles, t.roleEntry(r))
-			}
-		case "tasks", "pre_tasks", "post_tasks", "handlers":
-			t.taskList(v, context{})
-		case "vars_files":
-			t.paths(v)
-		case "collections":
-			t.looksIn(v)
-		}
-	}
-}
-
-// roleEntry reads one element of a play's roles or a role's dependencies: a
-// name, or a mapping with it.
-func (t *tasks) roleEntry(n *yaml.Node) ref {
-	if n.Kind == yaml.ScalarNode {
-		return t.ref(n, n.Value)
-	}
-	for _, key := range []string{"role", "name", "src"} {
-		if v := child(n, key); v != nil && v.Kind == yaml.ScalarNode {
-			return t.ref(v, v.Value)
-		}
-	}
-	return t.ref(n, "{{ }}") // not understood: any role
+// loop is what a task is repeated over.
+type loop struct {
+	variable string
+	items    value.Value
+	kind     string // "" for loop, else the lookup of with_…
 }
 
 // context is what a task has from the blocks around it.
 type context struct {
-	conditional bool // it may be skipped
-	here        bool // it runs on this machine
+	here        bool
+	conditional bool
+	loop        *loop
 }
 
-// taskList reads a list of tasks.
-func (t *tasks) taskList(n *yaml.Node, c context) {
-	if t.seen[n] {
-		return
-	}
-	t.seen[n] = true
-	for _, task := range items(n) {
-		t.task(task, c)
-	}
+// bare are the keywords whose values are expressions without braces.
+var bare = map[string]bool{"when": true, "changed_when": true, "failed_when": true, "until": true}
+
+// keywords of tasks and blocks that are no modules.
+var keywords = map[string]bool{
+	"action": true, "any_errors_fatal": true, "args": true, "async": true, "become": true, "become_exe": true,
+	"become_flags": true, "become_method": true, "become_user": true, "changed_when": true, "check_mode": true,
+	"collections": true, "connection": true, "debugger": true, "delay": true, "delegate_facts": true,
+	"delegate_to": true, "diff": true, "environment": true, "failed_when": true, "ignore_errors": true,
+	"ignore_unreachable": true, "listen": true, "local_action": true, "loop": true, "loop_control": true,
+	"module_defaults": true, "name": true, "no_log": true, "notify": true, "poll": true, "port": true,
+	"register": true, "remote_user": true, "retries": true, "run_once": true, "tags": true, "throttle": true,
+	"timeout": true, "until": true, "vars": true, "when": true,
 }
 
-func (t *tasks) task(n *yaml.Node, c context) {
-	c.conditional = c.conditional || child(n, "when") != nil
-	c.here = c.here || child(n, "delegate_to") != nil || child(n, "local_action") != nil
-	for k, v := range pairs(n) {
-		v = resolved(v)
-		switch key := k.Value; {
+// readTasks reads a list of tasks.
+func readTasks(v value.Value) *taskList {
+	l := &taskList{valid: v.Kind == value.List || v.Kind == value.Null}
+	for _, item := range v.Items {
+		l.valid = l.valid && item.Kind == value.Map
+		l.task(item, context{})
+	}
+	l.digest, l.named = normalTasks(v, false).Digest(), normalTasks(v, true).Digest()
+	return l
+}
+
+func (l *taskList) task(v value.Value, c context) {
+	t := task{line: v.Line}
+	where := v.At("delegate_to")
+	if connection := v.At("connection"); connection.Text == "local" {
+		where = value.Value{Kind: value.String, Text: "localhost"}
+	}
+	t.conditional = c.conditional || v.At("when").Kind != value.Null
+	t.here = c.here || where.Kind != value.Null || v.At("local_action").Kind != value.Null
+	t.loop = readLoop(v)
+	if t.loop == nil {
+		t.loop = c.loop
+	}
+	t.vars = v.At("vars").Pairs
+	t.register = v.At("register").Text
+	inner := context{t.here, t.conditional, t.loop}
+	for _, p := range v.Pairs {
+		switch key := p.Key.Text; {
 		case key == "block" || key == "rescue" || key == "always":
-			t.taskList(v, c)
-		case key == "collections":
-			t.looksIn(v)
-		case key == "action" || key == "local_action":
-			t.action(v, c)
-		case strings.HasPrefix(key, "with_"):
-			if readsFiles(strings.TrimPrefix(key, "with_")) {
-				t.paths(v)
+			for _, item := range p.Value.List() {
+				l.task(item, inner)
 			}
-		default:
-			t.module(builtin(key), v, c)
+			continue
+		case bare[key]:
+			l.reads.expression(p.Value)
+			continue
+		case key == "action" || key == "local_action":
+			t.action(p.Value)
+		case !keywords[key] && !strings.HasPrefix(key, "with_"):
+			t.call(key, p.Value)
+		case key == "register":
+			continue
+		case strings.HasPrefix(key, "with_") && p.Value.Kind == value.String && !computes(p.Value.Text):
+			l.reads.expression(p.Value) // a bare name
+		}
+		l.reads.value(p.Value)
+	}
+	if extra := v.At("args"); extra.Kind == value.Map {
+		t.args.Kind = value.Map
+		t.args.Pairs = append(slices.Clip(t.args.Pairs), extra.Pairs...)
+	}
+	switch t.module {
+	case "assert":
+		l.reads.expression(t.args.At("that"))
+	case "debug":
+		l.reads.expression(t.args.At("var"))
+	}
+	l.tasks = append(l.tasks, t)
+}
+
+func readLoop(v value.Value) *loop {
+	variable := "item"
+	if name := v.At("loop_control").At("loop_var"); name.Kind == value.String {
+		variable = name.Text
+	}
+	if items, ok := v.Get("loop"); ok {
+		return &loop{variable: variable, items: items}
+	}
+	for _, p := range v.Pairs {
+		if kind, ok := strings.CutPrefix(p.Key.Text, "with_"); ok {
+			return &loop{variable, p.Value, builtin(kind)}
 		}
 	}
+	return nil
 }
 
 // action reads the old way to write a task: "copy src=a dest=b", or a mapping
 // with the module's name in it.
-func (t *tasks) action(v *yaml.Node, c context) {
-	if name := child(v, "module"); name != nil {
-		t.module(builtin(name.Value), v, c)
+func (t *task) action(v value.Value) {
+	if v.Kind == value.Map {
+		t.call(v.At("module").Text, v)
 		return
 	}
-	name, args, _ := strings.Cut(strings.TrimSpace(v.Value), " ")
-	t.module(builtin(name), &yaml.Node{Kind: yaml.ScalarNode, Value: args, Line: v.Line, Column: v.Column}, c)
+	name, args, _ := strings.Cut(strings.TrimSpace(v.Text), " ")
+	t.call(name, value.Value{Kind: value.String, Text: args, Line: v.Line, Col: v.Col})
 }
 
-// module reads a module's arguments, which are a mapping or one line of text.
-func (t *tasks) module(name string, args *yaml.Node, c context) {
-	switch name {
-	case "include_role", "import_role":
-		r := t.roleEntry(args)
-		if args.Kind == yaml.ScalarNode {
-			r = t.ref(args, argument(args.Value, "name", "role"))
-		}
-		r.optional = name == "include_role" && c.conditional
-		t.roles = append(t.roles, r)
-		return
-	case "include_tasks", "import_tasks", "include":
-		at := args
-		if f := child(args, "file"); f != nil {
-			at = f
-		}
-		name := first(strings.TrimPrefix(at.Value, "file="))
-		if strings.Contains(at.Value, "{{") || name == "" {
-			t.path(at)
-		} else {
-			t.included = append(t.included, t.ref(at, name))
-		}
-		return
-	}
-	if c.here {
-		switch name {
-		case "command", "shell", "raw", "expect":
-			t.commands = append(t.commands, t.ref(args, name))
-		case "when", "name", "changed_when", "failed_when", "until", "loop", "vars", "environment", "tags", "register":
-		default:
-			t.paths(args)
-		}
-		return
-	}
-	t.files(name, args)
-}
-
-// files notes the files of the project among a module's arguments.
-func (t *tasks) files(module string, args *yaml.Node) {
-	if args.Kind == yaml.ScalarNode {
-		// Free form: only these modules take a file of the project there.
-		switch module {
-		case "script":
-			if all := words(args.Value); len(all) > 0 {
-				t.path(&yaml.Node{Value: all[0], Line: args.Line, Column: args.Column})
-			}
-		case "include_vars", "copy", "template", "unarchive", "assemble", "patch":
-			t.path(args)
-		}
-		return
-	}
-	for k, v := range pairs(args) {
-		switch k.Value {
-		case "src", "file", "dir", "files", "paths", "_raw_params", "source", "template":
-			t.paths(v)
-		case "cmd":
-			if module == "script" {
-				t.paths(v)
-			}
-		}
+func (t *task) call(module string, args value.Value) {
+	t.module = builtin(module)
+	t.args = args
+	if args.Kind == value.String {
+		t.free = args
+		t.args = arguments(args)
 	}
 }
 
-// paths notes every text below a node as path does.
-func (t *tasks) paths(n *yaml.Node) {
-	for s := range scalars(n) {
-		t.path(s)
-	}
-}
-
-// path notes a text that names a file, if an expression computes the name or
-// there are wildcards in it. Other names are found where they are written.
-func (t *tasks) path(n *yaml.Node) {
-	if strings.Contains(n.Value, "[") && !computes(n.Value) {
-		t.computed = append(t.computed, t.ref(n, "*")) // a wildcard, or a list as text
-	}
-	for _, word := range words(n.Value) {
-		if key, value, found := strings.Cut(word, "="); found && !computes(key) {
-			switch key {
-			case "dest", "path", "mode", "owner", "group", "creates", "removes", "validate", "remote_src", "backup", "force":
-				continue
-			}
-			word = value // src={{ a }}
-		}
-		if (computes(word) || strings.ContainsAny(word, "*?")) && !strings.HasPrefix(word, "/") {
-			t.computed = append(t.computed, t.ref(n, word))
-		}
-	}
-}
-
-// computes reports whether a text has an expression in it.
-func computes(s string) bool { return strings.Contains(s, "{{") || strings.Contains(s, "{%") }
-
-func (t *tasks) looksIn(n *yaml.Node) {
-	for _, c := range items(n) {
-		t.collections = append(t.collections, t.ref(c, c.Value))
-	}
-}
-
-func (t *tasks) ref(n *yaml.Node, name string) ref {
-	return ref{name: strings.TrimSpace(name), file: t.file, line: n.Line, col: n.Column}
-}
-
-// builtin takes the collection of Ansible's own modules off a name.
+// builtin takes the collection of Ansible's own plugins off a name.
 func builtin(name string) string {
-	for _, prefix := range []string{"ansible.builtin.", "ansible.legacy."} {
-		name = strings.TrimPrefix(name, prefix)
-	}
-	return name
+	name = strings.TrimPrefix(name, "ansible.builtin.")
+	return strings.TrimPrefix(name, "ansible.legacy.")
 }
 
-// first returns the first word of a text that has no expression in it, without
-// quotes; a text with one is returned whole.
-func first(s string) string {
-	if strings.Contains(s, "{{") {
-		return s
-	}
-	if f := strings.Fields(s); len(f) > 0 {
-		return strings.Trim(f[0], `"'`)
-	}
-	return ""
-}
-
-// argument returns the value of the first of the keys in "key=value …"; an
-// expression if it cannot tell.
-func argument(s string, keys ...string) string {
-	if strings.Contains(s, "{{") {
-		return "{{ }}"
-	}
-	for _, word := range strings.Fields(s) {
-		for _, key := range keys {
-			if v, ok := strings.CutPrefix(word, key+"="); ok {
-				return strings.Trim(v, `"'`)
-			}
+// arguments reads "src=a dest='b c'" as a map.
+func arguments(v value.Value) value.Value {
+	m := value.Value{Kind: value.Map, Line: v.Line, Col: v.Col}
+	for _, word := range words(v.Text) {
+		name, text, ok := strings.Cut(word, "=")
+		if !ok || name == "" || strings.ContainsAny(name, "{ '\"") {
+			continue
 		}
-	}
-	return "{{ }}"
-}
-
-// readsFiles reports whether a lookup plugin reads files of the project. One
-// that is not known is taken to.
-func readsFiles(lookup string) bool {
-	switch builtin(lookup) {
-	case "config", "dict", "env", "flattened", "indexed_items", "inventory_hostnames", "items", "list", "nested",
-		"random_choice", "sequence", "subelements", "together", "varnames", "vars", "cartesian", "password", "url":
-		return false
-	}
-	return true
-}
-
-// meta is what a role's meta/main.yml says.
-type meta struct {
-	file         string // "" if there is none
-	err          error
-	dependencies []ref
-	collections  []ref
-}
-
-func (p *Project) meta(role string) *meta {
-	if m, ok := p.metas[role]; ok {
-		return m
-	}
-	m := &meta{}
-	p.metas[role] = m
-	for _, base := range []string{"main.yml", "main.yaml", "main.json", "main"} {
-		if name := path.Join(role, "meta", base); p.kind(name) == file {
-			m.file = name
-			break
+		if n := len(text); n >= 2 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
+			text = text[1 : n-1]
 		}
-	}
-	t := p.text(m.file)
-	if m.file == "" || t == nil || t.vaulted {
-		return m
-	}
-	top, err := parse(m.file, t.s)
-	if err != nil || top == nil {
-		m.err = err
-		return m
-	}
-	scratch := &tasks{file: m.file}
-	for _, d := range items(child(top, "dependencies")) {
-		m.dependencies = append(m.dependencies, scratch.roleEntry(d))
-	}
-	if c := child(top, "collections"); c != nil {
-		scratch.looksIn(c)
-		m.collections = scratch.collections
+		at := func(s string) value.Value { return value.Value{Kind: value.String, Text: s, Line: v.Line, Col: v.Col} }
+		m.Pairs = append(m.Pairs, value.Pair{Key: at(name), Value: at(text)})
 	}
 	return m
+}
+
+// words splits a text at blanks that are neither in quotes nor in braces.
+func words(s string) []string {
+	var all []string
+	depth, start, quote := 0, -1, byte(0)
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if start < 0 && c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			start = i
+		}
+		switch {
+		case quote != 0:
+			if c == '\\' {
+				i++
+			} else if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '{' && i+1 < len(s) && (s[i+1] == '{' || s[i+1] == '%'):
+			depth++
+			i++
+		case (c == '}' || c == '%') && i+1 < len(s) && s[i+1] == '}' && depth > 0:
+			depth--
+			i++
+		case depth == 0 && start >= 0 && (c == ' ' || c == '\t' || c == '\n' || c == '\r'):
+			all = append(all, s[start:i])
+			start = -1
+		}
+	}
+	if start >= 0 {
+		all = append(all, s[start:])
+	}
+	return all
+}
+
+// normalTasks is a list of tasks with what decides nothing taken out: the order
+// of a task's keywords and of its module's arguments, and names.
+func normalTasks(v value.Value, names bool) value.Value {
+	if v.Kind != value.List {
+		return v
+	}
+	out := value.Value{Kind: value.List, Items: make([]value.Value, len(v.Items))}
+	for i, item := range v.Items {
+		out.Items[i] = normalTask(item, names)
+	}
+	return out
+}
+
+func normalTask(v value.Value, names bool) value.Value {
+	if v.Kind != value.Map {
+		return v
+	}
+	out := value.Value{Kind: value.Map}
+	for _, p := range v.Pairs {
+		switch key := p.Key.Text; {
+		case key == "name" && !names:
+			continue
+		case key == "block" || key == "rescue" || key == "always":
+			p.Value = normalTasks(p.Value, names)
+		case p.Value.Kind == value.Map && (!keywords[key] || key == "vars" || key == "args"):
+			p.Value = sorted(p.Value)
+		}
+		p.Key.Text = builtin(p.Key.Text)
+		out.Pairs = append(out.Pairs, p)
+	}
+	return sorted(out)
+}
+
+// onThisMachine is the list with every task run on the machine that builds.
+func (l *taskList) onThisMachine() *taskList {
+	here := *l
+	here.tasks = slices.Clone(l.tasks)
+	for i := range here.tasks {
+		here.tasks[i].here = true
+	}
+	return &here
+}
+
+// sorted is a map in the order of its keys.
+func sorted(v value.Value) value.Value {
+	v.Pairs = slices.Clone(v.Pairs)
+	slices.SortStableFunc(v.Pairs, func(a, b value.Pair) int { return cmp.Compare(a.Key.Text, b.Key.Text) })
+	return v
+}
+
+// shapeOf is the form of a value that names something.
+func shapeOf(v value.Value) jinja.Shape {
+	switch v.Kind {
+	case value.String:
+		if !computes(v.Text) {
+			return jinja.Literal(v.Text)
+		}
+		t, _ := jinja.Parse(v.Text, jinja.Syntax{})
+		return t.Shape
+	case value.List:
+		list := make(jinja.List, len(v.Items))
+		for i, item := range v.Items {
+			list[i] = shapeOf(item)
+		}
+		return list
+	case value.Map, value.Vault:
+		return jinja.Unknown{}
+	}
+	return jinja.Literal(v.Text)
 }

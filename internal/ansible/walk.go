@@ -1,372 +1,372 @@
 package ansible
 
 import (
-	"encoding/json"
 	"path"
 	"slices"
-	"strings"
 
+	"github.com/strata-hpc/strata/internal/ansible/inventory"
+	"github.com/strata-hpc/strata/internal/ansible/jinja"
+	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/ansible/value"
 	"github.com/strata-hpc/strata/internal/fault"
 )
 
-// walk finds what one query reaches. Whatever is counted is looked at, which
-// may count more, until nothing is left.
+// walk finds what one query reaches. It only ever adds: what is reached once
+// stays reached, so that it can go on until nothing new comes.
 type walk struct {
 	*Project
-	q         Query
-	cfg       config
-	inv       *inventory
-	groups    []string
-	found     map[string]string // counted files, with the reason
-	queue     []string          // counted files that were not looked at yet
-	looked    []*text           // those that were, as far as they are text
-	playbooks map[string]bool
-	included  map[string]bool // files of tasks
-	dirs      []string        // directories of playbooks
-	roles     map[string]bool // reached roles
-	loose     []loose         // what lies beside the playbooks and does not count yet
-	named     []ref           // computed names of files
-	short     []ref           // collections that short names are looked up in
-	wanted    []ref           // roles to find
-	wide      widened
-	faults    []error
+	q     Query
+	files *tree.Seen
+	cfg   config
+
+	inv   *inventory.Inventory // nil without one
+	node  *inventory.Node
+	scope *inventory.Scope
+	extra map[string]value.Value
+
+	found map[string]*counted
+	vars  map[string]*reachedVariable
+	all   bool // everything in the project counts
+
+	defs         map[string][]definition // of plays, roles and files of variables
+	locals       map[string][]local      // of tasks: values that count with the task
+	unknown      map[string]bool         // names that get values which nobody can know
+	opaque       bool                    // any name may get one
+	strings      map[string]bool         // names whose values are evaluated as expressions
+	any          *why                    // why all variables count
+	anyAt        place
+	readTexts    map[visitText]bool // templates in values that were followed
+	namePatterns []namePattern
+
+	requests  []request // files and roles that are named
+	visited   map[visit]bool
+	roles     map[string]*role
+	dirs      []string // directories of playbooks
+	plugins   plugins
+	hostReads map[hostRead]*via
+	groups    map[string]*via // groups whose members are read; "" for all
+
+	changes int // counts what may give computed names more values
+	faults  []error
 }
 
-// widened says what counts as a whole; "" or why.
-type widened struct {
-	vars    string // variables of every group and host
-	beside  string // everything beside the playbooks
-	project string // the whole project
+// owner is where a text stands, which decides what names in it mean.
+type owner struct {
+	file string // "" for what is written in no file
+	role string // directory of the role that it belongs to, or ""
+	loop *loop  // what its task is repeated over
 }
 
-func newWalk(p *Project, q Query) (*walk, error) {
+func (o owner) at(line int) place { return place{file: o.file, line: line} }
+
+// visitText is a template in a value that was followed.
+type visitText struct {
+	text, file, role string
+	line             int
+}
+
+// visit is a file that was followed, in the role that it was followed for.
+type visit struct {
+	file, role string
+	form       form
+}
+
+func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	q, err := q.cleaned()
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{Project: p, q: q, found: map[string]string{}, playbooks: map[string]bool{}, included: map[string]bool{},
-		roles: map[string]bool{}}
-	if q.Config == "" && p.kind("ansible.cfg") == file {
-		q.Config = "ansible.cfg"
+	w := &walk{
+		Project: p, q: q, files: &tree.Seen{Files: p.files, Differences: o.Differences},
+		found: map[string]*counted{}, vars: map[string]*reachedVariable{}, extra: map[string]value.Value{},
+		defs: map[string][]definition{}, locals: map[string][]local{}, unknown: map[string]bool{}, strings: map[string]bool{},
+		visited: map[visit]bool{}, readTexts: map[visitText]bool{}, roles: map[string]*role{}, hostReads: map[hostRead]*via{}, groups: map[string]*via{},
+		plugins: newPlugins(),
 	}
-	if q.Config != "" && p.kind(q.Config) != file {
+	if q.Config == "" && w.files.Kind("ansible.cfg") == tree.File {
+		w.q.Config = "ansible.cfg"
+	}
+	if q.Config != "" && w.files.Kind(q.Config) != tree.File {
 		return nil, fault.New(fault.Input, "the ansible configuration %s does not exist", q.Config)
 	}
-	if q.Inventory != "" && p.kind(q.Inventory) == absent {
-		return nil, fault.New(fault.Input, "the inventory %s does not exist", q.Inventory)
-	}
-	w.cfg = p.config(q.Config)
-	w.count(q.Config, "ansible configuration")
-	for _, dir := range w.cfg.other {
-		w.whole(dir, "named in "+w.cfg.file)
-	}
-	w.inv = p.inventory(q.Inventory)
-	for _, f := range w.inv.files {
-		w.count(f, "inventory")
-	}
-	if w.inv.opaque != "" {
-		w.widen(&w.wide.vars, w.inv.opaque+" is not an inventory that can be read as data")
-	}
-	w.groups = w.inv.groupsOf(q.Host, q.Groups)
-	if q.Inventory != "" {
-		w.variables(w.inventoryDir())
-	}
-	if len(q.ExtraVars) > 0 {
-		vars, err := json.Marshal(q.ExtraVars)
-		if err != nil {
-			return nil, fault.New(fault.Input, "read extra_vars: %w", err)
+	w.cfg = w.config(w.q.Config)
+	w.count(w.cfg.file, asWhole, w.cfg.digest, "ansible configuration", place{})
+	for kind, dirs := range w.cfg.plugins {
+		for _, dir := range dirs {
+			w.plugins.dir(kind, dir)
 		}
-		w.look("", p.scan("extra_vars", vars))
 	}
-	return w, nil
+	for name, v := range q.ExtraVars {
+		w.extra[name] = value.From(v)
+	}
+	return w, w.readInventory()
 }
 
-// inventoryDir is the directory that group_vars are searched in.
-func (w *walk) inventoryDir() string {
-	if w.q.Inventory == "" || w.kind(w.q.Inventory) == directory {
-		return w.q.Inventory
+// readInventory reads the inventory and the variables that it gives the node.
+func (w *walk) readInventory() error {
+	name := w.q.Inventory
+	if name != "" && w.files.Kind(name) == tree.Absent {
+		return fault.New(fault.Input, "the inventory %s does not exist", name)
 	}
-	return path.Dir(w.q.Inventory)
+	result := w.inventories.get(name+"\x00"+w.cfg.digest, func() inventoryResult {
+		inv, err := w.cfg.inventory.Read(w.Project.files, name)
+		return inventoryResult{inv, err}
+	})
+	if result.err != nil {
+		return result.err
+	}
+	inv := result.inventory
+	w.files.Look(inv.Files)
+	w.inv = inv
+	w.node = inv.Node(w.q.Host, append(slices.Clip(w.q.Groups), ImageGroup))
+	for _, o := range inv.Opaque {
+		w.opaque = true
+		w.whole(o.File, "inventory", place{})
+		w.allGroups(place{file: o.File})
+	}
+	return nil
 }
 
-// count makes a file count, unless it is excluded.
-func (w *walk) count(name, reason string) {
-	if _, ok := w.found[name]; ok || name == "" {
+// scopeOf reads the variables of the inventory: those beside playbooks too,
+// which is why it is called again for each new directory of playbooks.
+func (w *walk) readScope() {
+	scope, err := w.node.Definitions(w.files, w.dirs)
+	if err != nil {
+		w.faults = append(w.faults, err)
 		return
 	}
-	for _, x := range w.q.Exclude {
-		if within(name, path.Clean(x)) {
-			return
-		}
+	w.scope = scope
+	w.changes++
+	for _, s := range scope.Sealed {
+		w.sealed(s.File)
 	}
-	w.found[name] = reason
-	w.queue = append(w.queue, name)
-}
-
-// whole makes a file, or everything below a directory, count.
-func (w *walk) whole(name, reason string) {
-	switch w.kind(name) {
-	case file:
-		w.count(name, reason)
-	case directory:
-		for _, f := range w.tree(name) {
-			w.count(f, reason)
+	for _, d := range scope.Definitions {
+		// Connection and become read these, whoever names them.
+		if implicit(d.Name) {
+			w.variable(d.Name, place{})
+		}
+		if w.vars[d.Name] != nil {
+			w.follow(d.Name)
 		}
 	}
 }
 
-func (w *walk) widen(what *string, reason string) {
-	if *what == "" {
-		*what = reason
-	}
+// sealed counts a file of variables that is encrypted as a whole: what it
+// defines and reads nobody can know.
+func (w *walk) sealed(name string) {
+	at := place{file: name, line: 1}
+	w.whole(name, "encrypted variables", place{})
+	w.opaque = true
+	w.anyVariable(name+" is encrypted as a whole, so that any variable may be used in it", at)
 }
 
-// settle looks at what was counted, and at what follows from that, until
-// nothing new counts.
+// settle follows everything that is named until nothing new comes.
 func (w *walk) settle() {
 	for {
-		for len(w.queue) > 0 || len(w.wanted) > 0 {
-			w.findRoles()
-			if len(w.queue) == 0 {
-				break
-			}
-			name := w.queue[0]
-			w.queue = w.queue[1:]
-			if w.kind(name) == file {
-				w.look(name, w.text(name))
+		before := w.changes
+		for i := 0; i < len(w.requests); i++ { // it grows meanwhile
+			if r := w.requests[i]; !r.settled {
+				w.requests[i].settled = r.constant()
+				w.answer(&r)
 			}
 		}
-		w.collections()
-		w.besides()
-		w.widest()
-		if len(w.queue) == 0 && len(w.wanted) == 0 {
+		w.reachPlugins()
+		w.readHosts()
+		w.patterned()
+		if w.changes == before {
 			return
 		}
 	}
 }
 
-// widest counts what is widened to.
-func (w *walk) widest() {
-	if why := w.wide.vars; why != "" {
-		for _, dir := range w.variableDirs() {
-			w.whole(path.Join(dir, "group_vars"), why)
-			w.whole(path.Join(dir, "host_vars"), why)
+// read follows what texts of an owner can read.
+func (w *walk) read(r *reads, o owner) {
+	for _, n := range r.names {
+		w.variable(n.Name, o.at(n.Line))
+	}
+	for _, n := range r.conditions {
+		if !w.strings[n.Name] {
+			w.strings[n.Name] = true
+			w.follow(n.Name)
 		}
 	}
-	if why := w.wide.project; why != "" {
-		for _, e := range w.entries(".") {
-			if !strings.HasPrefix(e.Name(), ".") {
-				w.whole(e.Name(), why)
-			}
-		}
+	for _, c := range r.calls {
+		w.lookup(c, o)
+	}
+	for _, h := range r.hosts {
+		w.hostRead(h, o)
+	}
+	for _, g := range r.groups {
+		w.groupRead(g, o)
+	}
+	for _, f := range r.files {
+		w.want(request{kind: wantTemplate, shape: f.Path, owner: o, line: f.Line})
+	}
+	for _, c := range r.computed {
+		w.want(request{kind: wantVariable, shape: c.Name, owner: o, line: c.Line})
+	}
+	for _, p := range r.paths {
+		w.want(request{kind: wantPath, shape: p.shape, owner: o, line: p.line})
+	}
+	for _, name := range r.plugins {
+		w.plugins.use(name)
+	}
+	for _, a := range r.any {
+		w.anyVariable(a.text, o.at(a.line))
 	}
 }
 
-// variableDirs are the directories that may have group_vars and host_vars.
-func (w *walk) variableDirs() []string {
-	dirs := slices.Clone(w.dirs)
-	if w.q.Inventory != "" && !slices.Contains(dirs, w.inventoryDir()) {
-		dirs = append(dirs, w.inventoryDir())
-	}
-	return dirs
-}
-
-// variables counts the group_vars and host_vars in a directory that the node
-// sees: a file of the group's name, with or without extension, or a directory.
-func (w *walk) variables(dir string) {
-	add := func(sub, name, what string) {
-		if strings.ContainsAny(name, "/\x00") || w.kind(path.Join(dir, sub)) != directory {
-			return
-		}
-		for _, ext := range []string{"", ".yml", ".yaml", ".json"} {
-			w.whole(path.Join(dir, sub, name+ext), what+" "+name)
-		}
-	}
-	for _, g := range w.groups {
-		add("group_vars", g, "variables of group")
-	}
-	// What is delegated to this machine uses its variables for the connection.
-	for _, h := range []string{w.q.Host, "localhost", "127.0.0.1"} {
-		if h != "" {
-			add("host_vars", h, "variables of host")
-		}
-	}
-}
-
-// look follows what a counted file says. A name of "" means extra variables.
-func (w *walk) look(name string, t *text) {
-	if t == nil || t.binary || name == w.cfg.file && name != "" || inert(name, t.s) {
+// tasks follows a file of tasks for a role.
+func (w *walk) tasks(name string, o owner, f form, from place) {
+	o.file = name
+	v := visit{name, o.role, f}
+	if w.visited[v] {
 		return
 	}
-	if t.vaulted {
-		if w.tasksFile(name) {
-			w.unreadable(name, "is vaulted")
-		}
+	w.visited[v] = true
+	d := w.files.Document(name)
+	if d.Vaulted {
+		w.whole(name, "encrypted tasks", from)
+		w.everything(name+" is encrypted, so that its tasks may read anything", place{file: name, line: 1})
 		return
 	}
-	w.looked = append(w.looked, t)
-	if t.others && !slices.Contains(w.inv.files, name) {
-		w.widen(&w.wide.vars, w.display(name)+" uses other hosts' variables")
-	}
-	if t.everything {
-		w.widen(&w.wide.project, w.display(name)+" reads files that cannot be told")
-	}
-	if t.computed {
-		w.widen(&w.wide.beside, w.display(name)+" computes the name of a file")
-	}
-	for _, segment := range []string{"action_plugins", "lookup_plugins", "vars_plugins", "plugins/action", "plugins/lookup", "plugins/vars"} {
-		if path.Ext(name) == ".py" && strings.Contains(name, segment+"/") {
-			w.widen(&w.wide.beside, name+" may read any file")
-		}
-	}
-	for _, word := range t.anchored {
-		w.anchor(name, word)
-	}
-	if w.tasksFile(name) && !w.playbooks[name] {
-		w.tasksIn(name)
-	}
-}
-
-func (w *walk) display(name string) string {
-	if name == "" {
-		return "an extra variable"
-	}
-	return name
-}
-
-// inert reports whether a file cannot name another one: what is there for
-// people only, and what is copied as it is.
-func inert(name, s string) bool {
-	base := strings.ToUpper(path.Base(name))
-	if strings.HasPrefix(base, "README") || strings.HasPrefix(base, "CHANGELOG") || strings.HasPrefix(base, "LICENSE") {
-		return true
-	}
-	return strings.Contains("/"+name, "/files/") && !strings.HasPrefix(s, "$ANSIBLE_VAULT;") &&
-		!computes(s) && !strings.Contains(s, "#jinja2") && path.Ext(name) != ".yml" && path.Ext(name) != ".yaml"
-}
-
-// tasksFile reports whether a file may be a list of tasks.
-func (w *walk) tasksFile(name string) bool {
-	switch path.Ext(name) {
-	case ".yml", ".yaml":
-	case "": // tasks/main is as good as tasks/main.yml
-		if dir := path.Base(path.Dir(name)); dir != "tasks" && dir != "handlers" {
-			return false
-		}
-	default:
-		return false
-	}
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		switch path.Base(dir) {
-		case "files", "templates", "group_vars", "host_vars", "defaults", "meta", "molecule", "tests":
-			return false
-		}
-	}
-	return !slices.Contains(w.inv.files, name)
-}
-
-// tasksIn follows a list of tasks.
-func (w *walk) tasksIn(name string) {
-	t := w.tasks(name)
-	if t.err != nil {
-		w.unreadable(name, "cannot be read as YAML")
+	if d.Err != nil {
+		w.faults = append(w.faults, w.unreadable(name, d.Err))
 		return
 	}
-	if t.playbook && !w.playbooks[name] {
-		return // somebody else's playbook, which no task can include
+	list := w.tasksOf(d)
+	digest := list.digest
+	if f == asNamed || w.vars["ansible_failed_task"] != nil {
+		digest = list.named
 	}
-	w.follow(name, t)
+	w.count(name, f, digest, reasonOf(o), from)
+	w.list(list, o, f)
 }
 
-// unreadable counts everything that tasks which cannot be read could reach.
-func (w *walk) unreadable(name, why string) {
-	why = name + " " + why
-	w.widen(&w.wide.project, why)
-	w.widen(&w.wide.vars, why)
+func reasonOf(o owner) string {
+	if o.role != "" {
+		return "role " + path.Base(o.role)
+	}
+	return "tasks"
 }
 
-// follow takes in what plays or tasks name.
-func (w *walk) follow(name string, t *tasks) {
-	w.wanted = append(w.wanted, t.roles...)
-	w.named = append(w.named, t.computed...)
-	w.short = append(w.short, t.collections...)
-	for _, at := range t.commands {
-		w.widen(&w.wide.project, at.String()+" runs a command on the machine that builds")
-	}
-	for _, at := range t.included {
-		for _, base := range w.bases(name) {
-			w.include(path.Join(base, at.name), at)
-		}
-	}
-	for _, at := range t.playbooks {
-		w.importPlaybook(name, at)
+// list follows a list of tasks.
+func (w *walk) list(l *taskList, o owner, f form) {
+	w.read(&l.reads, o)
+	for i := range l.tasks {
+		t := &l.tasks[i]
+		inner := o
+		inner.loop = t.loop
+		w.locally(t, inner)
+		w.module(t, inner, f)
 	}
 }
 
-// include counts a file of tasks, whatever it is called.
-func (w *walk) include(name string, at ref) {
-	if w.kind(name) != file || w.included[name] {
+// playbook follows a playbook of the query, or one that another imports.
+func (w *walk) playbook(name string, from place) {
+	if w.visited[visit{file: name}] {
 		return
 	}
-	w.included[name] = true
-	w.count(name, "included in "+at.String())
-	if t := w.text(name); !w.tasksFile(name) && t != nil && !t.binary && !t.vaulted {
-		w.tasksIn(name)
-	}
-}
-
-// playbook takes in a playbook and its surroundings.
-func (w *walk) playbook(name string, from ref) {
-	if w.playbooks[name] {
-		return
-	}
-	w.playbooks[name] = true
-	t := w.text(name)
-	if t == nil {
-		w.faults = append(w.faults, w.fault(from, "the playbook %s does not exist", name).
+	w.visited[visit{file: name}] = true
+	if w.files.Kind(name) != tree.File {
+		w.faults = append(w.faults, w.Project.fault(from, "the playbook %s does not exist", name).
 			WithHint("playbooks are named relative to the project's directory, imported ones relative to the playbook that imports them"))
 		return
 	}
-	reason := "playbook"
-	if from.file != "" {
-		reason = "imported in " + from.String()
-	}
-	w.count(name, reason)
-	if dir := path.Dir(name); !slices.Contains(w.dirs, dir) {
-		w.dirs = append(w.dirs, dir)
-		w.surroundings(dir)
-		w.variables(dir)
-	}
-	if t.vaulted {
-		w.unreadable(name, "is vaulted")
+	d := w.files.Document(name)
+	switch {
+	case d.Vaulted:
+		w.whole(name, "encrypted playbook", from)
+		w.everything(name+" is encrypted, so that its plays may read anything", place{file: name, line: 1})
+		return
+	case d.Err != nil:
+		w.faults = append(w.faults, w.unreadable(name, d.Err))
 		return
 	}
-	list := w.tasks(name)
-	switch {
-	case list.err != nil:
-		w.faults = append(w.faults, list.err)
-	case !list.list:
-		w.faults = append(w.faults, fault.New(fault.Input, "%s is not a playbook", name).At(name, 1, 1).
+	book := w.playsOf(d)
+	if !book.valid {
+		w.faults = append(w.faults, w.Project.fault(place{name, 1, 1}, "%s is not a playbook", name).
 			WithHint("a playbook is a list of plays, each with hosts and tasks or roles"))
-	default:
-		w.follow(name, list)
+		return
+	}
+	if dir := path.Dir(name); !slices.Contains(w.dirs, dir) {
+		w.dirs = append(w.dirs, dir)
+		w.besidePlaybook(dir)
+		w.readScope()
+	}
+	w.plays(name, book, from)
+}
+
+// plays follows the plays that match the node.
+func (w *walk) plays(name string, book *playbook, from place) {
+	o := owner{file: name}
+	var said []string
+	for i := range book.plays {
+		p := &book.plays[i]
+		if !w.matches(p) {
+			continue
+		}
+		said = append(said, p.digest)
+		w.read(&p.reads, o)
+		w.define(p.vars, definition{file: name, class: "play", owner: o})
+		if p.imports.Kind != value.Null {
+			w.want(request{kind: wantPlaybook, shape: firstWord(p.imports), owner: o, line: p.imports.Line, must: true})
+			continue
+		}
+		for _, prompt := range p.prompts.List() {
+			w.define([]value.Pair{{Key: prompt.At("name"), Value: prompt.At("default")}}, definition{file: name, class: "prompt", owner: o})
+		}
+		for _, v := range p.varsFiles.List() {
+			w.varsFilesEntry(v, o)
+		}
+		for _, c := range p.collects {
+			w.plugins.collection(c.Text)
+		}
+		w.read(&p.roleReads, o)
+		for _, entry := range p.roles {
+			w.roleEntry(entry, o, nil)
+		}
+		for _, l := range p.tasks {
+			if p.here {
+				l = l.onThisMachine()
+			}
+			w.list(l, o, asTasks)
+		}
+	}
+	if len(said) > 0 {
+		w.count(name, asNamed, sum(said...), "playbook", from)
 	}
 }
 
-// importPlaybook follows an import_playbook in the playbook name.
-func (w *walk) importPlaybook(name string, at ref) {
-	if computes(at.name) {
-		could := w.pattern(at.name)
-		for _, f := range w.tree(".") {
-			if ext := path.Ext(f); (ext == ".yml" || ext == ".yaml") && could.MatchString(f) && w.tasks(f).playbook {
-				w.playbook(f, at)
-			}
+// varsFilesEntry is a file of variables, or a list of which the first that is
+// there is taken.
+func (w *walk) varsFilesEntry(v value.Value, o owner) {
+	w.want(request{kind: wantVars, shape: shapeOf(v), owner: o, line: v.Line})
+}
+
+// matches reports whether a play may run on the node.
+func (w *walk) matches(p *play) bool {
+	if p.imports.Kind != value.Null {
+		return true
+	}
+	var patterns []string
+	for _, pattern := range p.hosts.List() {
+		if computes(pattern.Text) {
+			return true
 		}
-		return
+		patterns = append(patterns, pattern.Text)
 	}
-	target := path.Join(path.Dir(name), at.name)
-	if fqcn(at.name) && w.kind(target) == absent {
-		return // a collection's, which counts because it is mentioned
+	matches, _ := w.node.MatchList(patterns)
+	return matches
+}
+
+// firstWord is the form of the file that an import names, without what follows
+// it in the old way to pass variables.
+func firstWord(v value.Value) jinja.Shape {
+	if v.Kind == value.String {
+		if all := words(v.Text); len(all) > 0 {
+			v.Text = all[0]
+		}
 	}
-	w.playbook(target, at)
+	return shapeOf(v)
 }

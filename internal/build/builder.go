@@ -35,8 +35,16 @@ type Builder struct {
 const engine = "strata engine 1"
 
 // Inputs reads what decides keys, afresh.
-func (b *Builder) Inputs() *plan.Source {
-	return &plan.Source{Files: b.Files, Secret: b.Secret, Tool: engine, Exclude: b.Project.Files}
+func (b *Builder) Inputs() *plan.Source { return Source(b.Project, b.Files, b.Dir) }
+
+// Source is what the inputs of a project are read from, at any revision of its
+// files. Secrets are read from this machine; dir is where relative names of
+// their files start.
+func Source(p *layer.Project, files fs.FS, dir string) *plan.Source {
+	return &plan.Source{
+		Files: files, Tool: engine, Exclude: p.Files,
+		Secret: func(s layer.Secret) ([]byte, error) { return secret(s, dir) },
+	}
 }
 
 func (b *Builder) event(e Event) {

@@ -68,7 +68,7 @@ func (b *Builder) Unverified(n layer.Node) []string {
 func (b *Builder) secretValues(n layer.Node) (map[string][]byte, error) {
 	values := map[string][]byte{}
 	for name, s := range n.Secrets {
-		value, err := b.Secret(s)
+		value, err := secret(s, b.Dir)
 		if err != nil {
 			return nil, fmt.Errorf("secret %s: %w", name, err)
 		}
@@ -77,8 +77,8 @@ func (b *Builder) secretValues(n layer.Node) (map[string][]byte, error) {
 	return values, nil
 }
 
-// Secret reads one secret.
-func (b *Builder) Secret(s layer.Secret) ([]byte, error) {
+// secret reads one secret; relative names of files start at dir.
+func secret(s layer.Secret, dir string) ([]byte, error) {
 	if s.Env != "" {
 		value, ok := os.LookupEnv(s.Env)
 		if !ok {
@@ -88,7 +88,7 @@ func (b *Builder) Secret(s layer.Secret) ([]byte, error) {
 	}
 	path := s.File
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(b.Dir, path)
+		path = filepath.Join(dir, path)
 	}
 	value, err := os.ReadFile(path)
 	if err != nil {

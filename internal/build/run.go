@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/strata-hpc/strata/internal/fault"
@@ -216,7 +215,7 @@ func (r *run) get(ctx context.Context, d plan.Decision, key layer.Key, parent *s
 // was made: the key would then lie about the content.
 func (r *run) unchanged(d plan.Decision) error {
 	now, err := plan.Inputs(r.Project, d.Node, r.Inputs())
-	if err == nil && slices.Equal(now, d.Inputs) {
+	if err == nil && plan.SameInputs(now, d.Inputs) {
 		return nil
 	}
 	changed := fault.New(fault.Failed, "files of node %s changed while it was built", d.Node.ID).WithHint("build again")

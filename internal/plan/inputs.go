@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible"
+	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 )
@@ -24,30 +25,47 @@ const (
 	KindFile       = "file"       // a file that the layer names
 	KindPackage    = "package"    // a package file that the layer names
 	KindAnsible    = "ansible"    // a file that the layer's playbooks reach
+	KindVariable   = "variable"   // a variable that the layer's playbooks reach
 	KindSecret     = "secret"     // a secret's value
 	KindParent     = "parent"     // the content of the parent
 )
 
-// Input is one thing that decides a node's content. Of a secret there is no
-// more than the digest.
+// Input is one thing that decides a node's content. Kind, Name and Digest are
+// the input; the rest is for people and is in no key and in no record.
 type Input struct {
 	Kind   string `json:"kind"`
 	Name   string `json:"name"`
 	Digest string `json:"digest"` // hex of a SHA-256; of a parent, its digest as it is
+
+	File  string   `json:"-"` // where it is written; "" where that says nothing
+	Line  int      `json:"-"`
+	Shown string   `json:"-"` // the value, shortened; of a secret a digest; "" of files
+	Via   []string `json:"-"` // what uses it, as file:line
 }
+
+// Same reports whether two inputs are the same in what decides.
+func (in Input) Same(other Input) bool { return compareInputs(in, other) == 0 }
+
+// SameInputs reports whether two lists of inputs lead to one key.
+func SameInputs(a, b []Input) bool { return slices.EqualFunc(a, b, Input.Same) }
 
 // stepOrder is the name of the input that says which steps there are.
 const stepOrder = "order of steps"
 
 // format changes whenever this package derives keys in another way.
-const format = "strata key 1"
+const format = "strata key 2"
 
 // Inputs returns everything that decides a node's content, except its parent:
 // sorted by kind and name. Errors are faults where a person can act on them.
 func Inputs(p *layer.Project, n layer.Node, src *Source) ([]Input, error) {
-	src.open()
 	c := collector{p: p, n: n, src: src}
-	c.add(KindTool, "strata", sum(format, src.Tool))
+	return c.collect()
+}
+
+func (c *collector) collect() ([]Input, error) {
+	c.src.open()
+	n := c.n
+	c.add(KindTool, "strata", sum(format, c.src.Tool))
 	c.definition()
 	c.secrets()
 	repositories := n.Repositories
@@ -64,11 +82,16 @@ func Inputs(p *layer.Project, n layer.Node, src *Source) ([]Input, error) {
 		return nil, errors.Join(c.errs...)
 	}
 	slices.SortFunc(c.inputs, compareInputs)
-	return slices.Compact(c.inputs), nil
+	return slices.CompactFunc(c.inputs, Input.Same), nil
 }
 
 func compareInputs(a, b Input) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Digest, b.Digest))
+}
+
+// known reports whether everything is known that a key is made of.
+func known(inputs []Input) bool {
+	return !slices.ContainsFunc(inputs, func(in Input) bool { return in.Digest == "" })
 }
 
 // KeyOf returns the key of a node with these inputs on a parent whose whole
@@ -102,10 +125,22 @@ type collector struct {
 	src    *Source
 	inputs []Input
 	errs   []error
+
+	differences tree.Differences // from another revision, or nil
+	known       *reaches         // what this node's playbooks reach at the other one, or nil
+	found       reaches          // what they reach at this one
 }
+
+// reaches is what a node's playbooks reach, by query.
+type reaches map[string]*ansible.Reached
 
 func (c *collector) add(kind, name, digest string) {
 	c.inputs = append(c.inputs, Input{Kind: kind, Name: name, Digest: digest})
+}
+
+// written adds an input that is written where the node is.
+func (c *collector) written(kind, name, digest, shown string) {
+	c.inputs = append(c.inputs, Input{Kind: kind, Name: name, Digest: digest, Shown: shown, File: c.n.Pos.File, Line: c.n.Pos.Line})
 }
 
 // fail notes an error; one without a place gets that of the node.
@@ -125,7 +160,31 @@ func (c *collector) value(kind, name string, v any) {
 		c.fail(err)
 		return
 	}
-	c.add(kind, name, sum(string(text)))
+	c.written(kind, name, sum(string(text)), show(v))
+}
+
+// show is a value as people are shown it, where that is short.
+func show(v any) string {
+	var text string
+	switch v := v.(type) {
+	case layer.Packages:
+		text = strings.Join(v.Install, " ")
+	case layer.Remove:
+		text = strings.Join(v.Packages, " ")
+	case layer.Services, layer.Repository, layer.Bootstrap, []string, map[string]string, string, layer.Cluster:
+		text = strings.Trim(fmt.Sprintf("%v", v), "{}[]")
+		text = strings.TrimPrefix(text, "map[")
+	}
+	return shorten(text)
+}
+
+const longest = 200
+
+func shorten(s string) string {
+	if len(s) > longest {
+		return strings.ToValidUTF8(s[:longest], "") + "…"
+	}
+	return s
 }
 
 // irrelevant says why a field of layer.Node is no part of the definition; ""
@@ -142,7 +201,7 @@ func (c *collector) irrelevant(field string) string {
 		return "each step enters by itself"
 	case "Groups":
 		if !c.seesGroups() {
-			return "only playbooks and templates see the groups"
+			return "of groups, playbooks enter with what these decide; only templates see them all"
 		}
 	}
 	return ""
@@ -152,14 +211,19 @@ func (c *collector) irrelevant(field string) string {
 // the node belongs to.
 func (c *collector) seesGroups() bool {
 	return slices.ContainsFunc(c.n.Steps, func(s layer.Step) bool {
-		switch s := s.(type) {
-		case layer.Playbooks:
-			return true
-		case layer.Files:
-			return slices.ContainsFunc(s.Files, func(f layer.File) bool { return f.Template })
-		}
-		return false
+		files, ok := s.(layer.Files)
+		return ok && slices.ContainsFunc(files.Files, func(f layer.File) bool { return f.Template })
 	})
+}
+
+// asWritten is the part of a step that enters as it is written.
+func asWritten(s layer.Step) layer.Step {
+	if p, ok := s.(layer.Playbooks); ok {
+		// Groups and variables enter by what playbooks make of them.
+		p.Groups, p.ExtraVars = nil, nil
+		return p
+	}
+	return s
 }
 
 // definition adds every field of the node and every step.
@@ -179,7 +243,7 @@ func (c *collector) definition() {
 			name = fmt.Sprintf("%s #%d", name, count[name])
 		}
 		order[i] = name
-		c.value(KindDefinition, name, s)
+		c.value(KindDefinition, name, asWritten(s))
 	}
 	if len(order) > 0 {
 		c.add(KindDefinition, stepOrder, sum(order...))
@@ -196,6 +260,10 @@ func (c *collector) secrets() {
 			continue
 		}
 		value, err := c.src.Secret(c.n.Secrets[name])
+		if err != nil && c.src.WithoutSecrets {
+			c.add(KindSecret, name, "")
+			continue
+		}
 		if err != nil {
 			c.fail(fmt.Errorf("read secret %s: %w", name, err))
 			continue
@@ -265,11 +333,12 @@ func (c *collector) step(s layer.Step) {
 	}
 }
 
+// playbooks adds the files and variables that playbooks reach.
 func (c *collector) playbooks(s layer.Playbooks) {
-	files, err := c.src.playbooks.Inputs(ansible.Query{
+	reached, err := c.reach(ansible.Query{
 		Playbooks:         s.Playbooks,
 		Host:              string(c.n.ID),
-		Groups:            slices.Concat(c.n.Groups, s.Groups),
+		Groups:            slices.Compact(slices.Sorted(slices.Values(slices.Concat(c.n.Groups, s.Groups)))),
 		Inventory:         c.p.Inventory,
 		RolesPath:         s.RolesPath,
 		Collections:       s.Collections,
@@ -282,12 +351,56 @@ func (c *collector) playbooks(s layer.Playbooks) {
 		c.fail(err)
 		return
 	}
-	for _, f := range files {
-		digest, err := c.src.digest(item{f.Path, true})
-		if err != nil {
-			c.fail(err)
-			continue
-		}
-		c.add(KindAnsible, f.Path, digest)
+	for _, f := range reached.Files {
+		c.inputs = append(c.inputs, Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via})
 	}
+	for _, v := range reached.Variables {
+		in := Input{Kind: KindVariable, Name: v.Name, Digest: v.Digest, Via: v.Via}
+		if last := len(v.Definitions) - 1; last >= 0 {
+			d := v.Definitions[last]
+			in.File, in.Line, in.Shown = d.File, d.Line, d.Shown
+			if in.File == "" && d.Extra {
+				in.File, in.Line = c.n.Pos.File, c.n.Pos.Line
+			}
+			if confidential(v.Name) {
+				in.Shown = "sha256:" + layer.Key(v.Digest).Short()
+			}
+		}
+		c.inputs = append(c.inputs, in)
+	}
+}
+
+// reach asks what playbooks reach, unless the answer is known from the other
+// revision, where nothing differs that it looked at.
+func (c *collector) reach(q ansible.Query) (*ansible.Reached, error) {
+	text, err := canonical(q)
+	if err != nil {
+		return nil, err
+	}
+	if c.known != nil {
+		if r := (*c.known)[string(text)]; r != nil && !r.Touched {
+			return r, nil
+		}
+	}
+	r, err := c.src.playbooks.Reach(q, ansible.Options{Differences: c.differences})
+	if err != nil {
+		return nil, err
+	}
+	if c.found == nil {
+		c.found = reaches{}
+	}
+	c.found[string(text)] = r
+	return r, nil
+}
+
+// confidential reports whether the name of a variable says that its value is
+// not for everybody who may see a plan.
+func confidential(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range []string{"password", "passwd", "passphrase", "secret", "token", "private_key", "credential", "api_key"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
 }

@@ -158,6 +158,13 @@ func TestEveryFieldDecides(t *testing.T) {
 		".Parent":         "enters by its digest",
 		".Secrets[].File": "where a secret is read from; its value enters",
 		".Secrets[].Env":  "where a secret is read from; its value enters",
+
+		".Steps[4](Playbooks).Groups longer":           "groups enter by what playbooks make of them",
+		".Steps[4](Playbooks).Groups in another order": "groups enter by what playbooks make of them",
+		".Steps[4](Playbooks).Groups[0]":               "groups enter by what playbooks make of them",
+		".Steps[4](Playbooks).Groups[1]":               "groups enter by what playbooks make of them",
+		".Steps[4](Playbooks).ExtraVars larger":        "variables enter if playbooks read them",
+		".Steps[4](Playbooks).ExtraVars[](string)":     "variables enter if playbooks read them",
 	}
 	key := func(n layer.Node) layer.Key {
 		t.Helper()
@@ -238,7 +245,7 @@ func exampleFiles() fstest.MapFS {
 		"inventory/group_vars/Compute.yml": "b: 1", "inventory/group_vars/UAN.yml": "b: 2",
 		"pb/slurm.yml":                               "- hosts: all\n  roles: [slurm]\n",
 		"pb/roles/slurm/tasks/main.yml":              "- template: {src: slurm.conf.j2, dest: /etc/slurm.conf}\n",
-		"pb/roles/slurm/templates/slurm.conf.j2":     "ClusterName={{ a }}",
+		"pb/roles/slurm/templates/slurm.conf.j2":     "ClusterName={{ a }} {{ b }}",
 		"pb/roles/unused/tasks/main.yml":             "[]",
 		"pb/roles/slurm/files/slurm-run-epilog.tmpl": "x",
 	} {
@@ -283,7 +290,13 @@ func TestInputsOfAProject(t *testing.T) {
 		{"another repository", func(p *layer.Project, _ fstest.MapFS, _ *Source) {
 			p.Repositories["more"] = layer.Repository{Type: "apt"}
 		}, ""},
-		{"cluster", func(p *layer.Project, _ fstest.MapFS, _ *Source) { p.Cluster.Short = "b" }, "slurm-compute slurm-uan"},
+		{"cluster", func(p *layer.Project, _ fstest.MapFS, _ *Source) { p.Cluster.Short = "b" }, ""},
+		{"cluster with template", func(p *layer.Project, _ fstest.MapFS, _ *Source) {
+			p.Nodes[3].Steps = []layer.Step{layer.Files{Files: []layer.File{{Content: str(""), Dest: "/x", Template: true}}}}
+			p.Cluster.Short = "b"
+		}, "uan"},
+		{"variable that nobody reads", set("inventory/group_vars/UAN.yml", "b: 2\nc: 3"), ""},
+		{"comment", set("pb/roles/slurm/tasks/main.yml", "# x\n- template: {dest: /etc/slurm.conf, src: slurm.conf.j2}\n"), ""},
 		{"registry", func(p *layer.Project, _ fstest.MapFS, _ *Source) { p.Registry = "b" }, ""},
 		{"script", set("scripts/hsn.sh", "#!/bin/bash"), "hsn"},
 		{"script made executable", func(_ *layer.Project, m fstest.MapFS, _ *Source) { m["scripts/hsn.sh"].Mode = 0o755 }, "hsn"},
@@ -353,7 +366,7 @@ func TestTypesDecide(t *testing.T) {
 }
 
 func TestKeyOf(t *testing.T) {
-	a, b := Input{KindFile, "a", "1"}, Input{KindFile, "b", "2"}
+	a, b := Input{Kind: KindFile, Name: "a", Digest: "1"}, Input{Kind: KindFile, Name: "b", Digest: "2"}
 	key := KeyOf("sha256:p", []Input{a, b})
 	if len(key) != 64 {
 		t.Errorf("key %q", key)
@@ -362,7 +375,7 @@ func TestKeyOf(t *testing.T) {
 		t.Error("the order of inputs, or the record of the parent, decides")
 	}
 	for _, other := range []layer.Key{KeyOf("", []Input{a, b}), KeyOf("sha256:p", []Input{a}), KeyOf("sha256:p", nil),
-		KeyOf("sha256:p", []Input{a, {KindPackage, "b", "2"}}), KeyOf("sha256:p", []Input{a, {KindFile, "b2", ""}})} {
+		KeyOf("sha256:p", []Input{a, {Kind: KindPackage, Name: "b", Digest: "2"}}), KeyOf("sha256:p", []Input{a, {Kind: KindFile, Name: "b2"}})} {
 		if other == key {
 			t.Error("different inputs have one key")
 		}

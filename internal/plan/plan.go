@@ -3,8 +3,10 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
-	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -27,7 +29,9 @@ type Decision struct {
 	Node    layer.Node
 	Action  Action
 	Reason  string       // a few words: "files/motd changed"
+	Reasons []Reason     // all of them, the weightiest first
 	Key     layer.Key    // "" while the parent's content is not known
+	BaseKey layer.Key    // at the base revision; "" without one, or if the node was not there
 	Digest  layer.Digest // of a node that is kept
 	Inputs  []Input      // everything that decides its content but the parent
 	Seconds float64      // how long building it is expected to take
@@ -35,7 +39,10 @@ type Decision struct {
 
 // Plan says for each node what is to be done, parents before children.
 type Plan struct {
-	Nodes []Decision
+	Base   string // the commit that was compared with; "" for what the store has
+	Head   string // the commit that is planned; "" for the files on disk
+	Nodes  []Decision
+	Unused []string // changed files that decide nothing, sorted
 }
 
 // Have says whether a node with a key is there, and the digest of its whole
@@ -58,21 +65,18 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 	if err != nil {
 		return nil, err
 	}
+	nodes := slices.DeleteFunc(slices.Clone(p.Nodes), func(n layer.Node) bool { return !needed[n.ID] })
+	inputs := make([][]Input, len(nodes))
+	err = each(len(nodes), func(i int) (err error) {
+		inputs[i], err = Inputs(p, nodes[i], src)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	m := maker{p: p, have: have, o: o, at: map[layer.NodeID]int{}}
-	var errs []error
-	for _, n := range p.Nodes {
-		if !needed[n.ID] {
-			continue
-		}
-		inputs, err := Inputs(p, n, src)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if len(errs) > 0 {
-			continue // nothing will come of it; only look for more mistakes
-		}
-		d := Decision{Node: n, Inputs: inputs, Seconds: 1}
+	for i, n := range nodes {
+		d := Decision{Node: n, Inputs: inputs[i], Seconds: 1}
 		if o.Seconds != nil {
 			if s := o.Seconds(n.ID); s > 0 {
 				d.Seconds = s
@@ -84,10 +88,23 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 		m.at[n.ID] = len(m.plan.Nodes)
 		m.plan.Nodes = append(m.plan.Nodes, d)
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
 	return &m.plan, nil
+}
+
+// each calls f for 0 to n-1, several at once, and joins the errors in order.
+func each(n int, f func(i int) error) error {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				errs[i] = f(i)
+			}
+		})
+	}
+	workers.Wait()
+	return errors.Join(errs...)
 }
 
 // ancestors returns the wanted nodes and all that they stand on.
@@ -142,7 +159,7 @@ func (m *maker) decide(d *Decision) error {
 		return nil
 	}
 	if !known {
-		d.Action, d.Reason = m.uncertain(d, parent)
+		d.Action = m.uncertain(d, parent)
 		return nil
 	}
 	there, ok, err := m.have(d.Key)
@@ -153,105 +170,59 @@ func (m *maker) decide(d *Decision) error {
 		d.Action, d.Digest, d.Reason = Keep, there, "nothing changed"
 		return nil
 	}
-	d.Action, d.Reason = Build, m.absent(d, digest)
+	d.Action = Build
+	m.absent(d, digest)
 	return nil
 }
 
 // uncertain decides about a node whose parent will be, or may be, rebuilt.
-func (m *maker) uncertain(d, parent *Decision) (Action, string) {
+func (m *maker) uncertain(d, parent *Decision) Action {
 	if m.o.Last != nil {
 		last := m.o.Last(d.Node.ID)
 		if last == nil {
-			return Build, neverBuilt
+			d.because(Reason{Kind: ReasonNew, Name: string(d.Node.ID)})
+			return Build
 		}
-		if why := differences(last, d.Inputs); why != "" {
-			return Build, why
+		if reasons := differences(last, d.Inputs); len(reasons) > 0 {
+			d.because(reasons...)
+			return Build
 		}
 	}
+	d.because(Reason{Kind: ReasonParent, Name: string(parent.Node.ID)})
+	d.Reason = fmt.Sprintf("parent %s is rebuilt", parent.Node.ID)
 	if parent.Action == Maybe {
-		return Maybe, fmt.Sprintf("parent %s may be rebuilt", parent.Node.ID)
+		d.Reason = fmt.Sprintf("parent %s may be rebuilt", parent.Node.ID)
 	}
-	return Maybe, fmt.Sprintf("parent %s is rebuilt", parent.Node.ID)
+	return Maybe
 }
 
-const neverBuilt = "no build of it yet"
-
 // absent says why a node with a known key is not there.
-func (m *maker) absent(d *Decision, parent layer.Digest) string {
-	if m.o.Last == nil {
-		return neverBuilt
+func (m *maker) absent(d *Decision, parent layer.Digest) {
+	var last []Input
+	if m.o.Last != nil {
+		last = m.o.Last(d.Node.ID)
 	}
-	last := m.o.Last(d.Node.ID)
 	if last == nil {
-		return neverBuilt
+		d.because(Reason{Kind: ReasonNew, Name: string(d.Node.ID)})
+		return
 	}
-	if why := differences(last, d.Inputs); why != "" {
-		return why
+	if reasons := differences(last, d.Inputs); len(reasons) > 0 {
+		d.because(reasons...)
+		return
 	}
 	for _, in := range last {
 		if in.Kind == KindParent && in.Digest != string(parent) {
-			return fmt.Sprintf("parent %s changed", d.Node.Parent)
+			d.because(Reason{Kind: ReasonParent, Name: string(d.Node.Parent), Old: in.Digest, New: string(parent)})
+			return
 		}
 	}
-	return "its last build is gone"
+	d.because(Reason{Kind: ReasonMissing, Name: string(d.Node.ID)})
 }
 
-// differences says in a few words what is not as it was; "" if all is. Parents
-// are not compared.
-func differences(last, now []Input) string {
-	type name struct{ kind, name string }
-	index := func(list []Input) map[name]string {
-		m := make(map[name]string, len(list))
-		for _, in := range list {
-			if in.Kind != KindParent {
-				m[name{in.Kind, in.Name}] = in.Digest
-			}
-		}
-		return m
-	}
-	before, after := index(last), index(now)
-	var found []string
-	for _, in := range now {
-		digest, was := before[name{in.Kind, in.Name}]
-		switch {
-		case in.Kind == KindParent || was && digest == in.Digest:
-		case was, in.Kind == KindDefinition: // a part that was left out before changed as well
-			found = append(found, label(in)+" changed")
-		default:
-			found = append(found, label(in)+" is new")
-		}
-	}
-	for _, in := range last {
-		if _, is := after[name{in.Kind, in.Name}]; !is && in.Kind != KindParent {
-			verb := " is gone"
-			if in.Kind == KindDefinition {
-				verb = " changed"
-			}
-			found = append(found, label(in)+verb)
-		}
-	}
-	const most = 2
-	slices.Sort(found)
-	if len(found) > 1 { // a step that came or went says it better
-		found = slices.DeleteFunc(found, func(s string) bool { return strings.HasPrefix(s, "its "+stepOrder) })
-	}
-	if more := len(found) - most; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(found[:most], ", "), more)
-	}
-	return strings.Join(found, ", ")
-}
-
-// label names an input for people.
-func label(in Input) string {
-	switch in.Kind {
-	case KindTool:
-		return "strata itself"
-	case KindDefinition:
-		return "its " + in.Name
-	case KindSecret:
-		return "secret " + in.Name
-	}
-	return in.Name
+// because sets the reasons of a decision, and the few words that say them.
+func (d *Decision) because(reasons ...Reason) {
+	d.Reasons = reasons
+	d.Reason = brief(reasons)
 }
 
 // Find returns the decision about a node.

@@ -70,7 +70,9 @@ func TestPlanGolden(t *testing.T) {
 		{name: "no cache", o: Options{NoCache: true}},
 		{name: "a file of the first layer", edit: write("debs/tool.deb")},
 		{name: "a file of one layer in the middle", edit: write("files/etc/motd")},
-		{name: "variables of one group", edit: write("inventory/group_vars/UAN.yml")},
+		{name: "variables of one group", edit: func(_ *layer.Project, m fstest.MapFS, _ *history) {
+			m["inventory/group_vars/UAN.yml"].Data = []byte("b: 3\nc: 4\n")
+		}},
 		{name: "a role of two layers", edit: write("pb/roles/slurm/tasks/main.yml")},
 		{name: "a file in the middle and a variable at the end", edit: func(_ *layer.Project, m fstest.MapFS, _ *history) {
 			m["scripts/hsn.sh"].Data = nil

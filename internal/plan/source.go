@@ -8,29 +8,38 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"sync"
 
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 )
 
-// Source is what inputs are read from. It remembers what it has read, so that a
-// file is read once however many nodes have it: take a new one when files may
-// have changed. It is not for use by several goroutines at once.
+// Source is what inputs are read from: a project's files at one revision. It
+// remembers what it has read, so that a file is read once however many nodes
+// have it: take a new one when files may have changed. It may be used by several
+// goroutines.
 type Source struct {
 	// Files is the project's directory.
 	Files fs.FS
 	// Secret returns a secret's value. It may be nil if no node has secrets.
 	Secret func(layer.Secret) ([]byte, error)
+	// WithoutSecrets takes a secret that cannot be read for unchanged, and leaves
+	// out the keys that it would be in: who compares revisions need not have it.
+	WithoutSecrets bool
 	// Tool names everything of the tool itself that decides what a build comes
 	// to; a change of it changes every key.
 	Tool string
 	// Exclude names files and directories that playbooks are taken not to read:
 	// strata.yaml, the directory that artifacts are written to.
 	Exclude []string
+	// Parsed is what was read of files at other revisions, to be used again. It
+	// may be nil.
+	Parsed *ansible.Parsed
 
+	once      sync.Once
 	playbooks *ansible.Project
-	contents  map[string]string  // digest of a file's content by path
+	mu        sync.Mutex         // guards what follows
 	digests   map[item]string    // of files and links
 	trees     map[string][]Input // of files and directories that layers name
 }
@@ -42,12 +51,14 @@ type item struct {
 }
 
 func (s *Source) open() {
-	if s.contents == nil {
-		s.contents = map[string]string{}
+	s.once.Do(func() {
+		if s.Parsed == nil {
+			s.Parsed = ansible.NewParsed()
+		}
 		s.digests = map[item]string{}
 		s.trees = map[string][]Input{}
-		s.playbooks = ansible.Open(reader{s})
-	}
+		s.playbooks = ansible.Open(s.Files, s.Parsed)
+	})
 }
 
 // tree returns the inputs for a file or directory that a layer names: each file
@@ -61,6 +72,8 @@ func (s *Source) tree(kind, name string) ([]Input, error) {
 			WithHint("give a path relative to the directory of strata.yaml")
 	}
 	key := kind + "\x00" + clean
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if list, ok := s.trees[key]; ok {
 		return list, nil
 	}
@@ -145,9 +158,6 @@ func (s *Source) digest(of item) (string, error) {
 
 // content returns the digest of a file's content, read in pieces.
 func (s *Source) content(name string) (string, error) {
-	if d, ok := s.contents[name]; ok {
-		return d, nil
-	}
 	f, err := s.Files.Open(name)
 	if err != nil {
 		return "", fault.New(fault.Input, "read file: %w", err)
@@ -157,25 +167,7 @@ func (s *Source) content(name string) (string, error) {
 	if _, err := io.Copy(h, f); err != nil {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}
-	s.contents[name] = hex.EncodeToString(h.Sum(nil))
-	return s.contents[name], nil
-}
-
-// reader is the project's directory for those who need the content of files; it
-// takes the digests on the way.
-type reader struct{ *Source }
-
-func (r reader) Open(name string) (fs.File, error)          { return r.Files.Open(name) }
-func (r reader) Stat(name string) (fs.FileInfo, error)      { return fs.Stat(r.Files, name) }
-func (r reader) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(r.Files, name) }
-
-func (r reader) ReadFile(name string) ([]byte, error) {
-	data, err := fs.ReadFile(r.Files, name)
-	if err == nil {
-		h := sha256.Sum256(data)
-		r.contents[name] = hex.EncodeToString(h[:])
-	}
-	return data, err
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // sum is the digest of a list of texts, none of which can run into the next.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/sandbox"
@@ -21,10 +22,6 @@ import (
 //
 //go:embed strata_connection.py
 var connectionPlugin []byte
-
-// ImageGroup is the Ansible group of hosts that are image builds; in it the
-// variable strata_image is true.
-const ImageGroup = "strata_image"
 
 // playbooks runs the real ansible-playbook on this machine, with the site's
 // configuration and inventory, and the sandbox as its only host.
@@ -174,7 +171,7 @@ func (w *Work) inventory() map[string]any {
 	host := string(w.Node.ID)
 	member := map[string]any{"hosts": map[string]any{host: nil}}
 	children := map[string]any{
-		ImageGroup: map[string]any{"hosts": member["hosts"], "vars": map[string]any{"strata_image": true}},
+		ansible.ImageGroup: map[string]any{"hosts": member["hosts"], "vars": map[string]any{"strata_image": true}},
 	}
 	for _, group := range w.Node.Groups {
 		children[group] = member

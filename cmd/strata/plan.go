@@ -1,0 +1,222 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/strata-hpc/strata/internal/draw"
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/plan"
+)
+
+type planOptions struct {
+	base, head string
+	exitCode   bool
+}
+
+func newPlanCommand(a *app) *cobra.Command {
+	var opts planOptions
+	cmd := &cobra.Command{
+		Use:   "plan [NODE|IMAGE]...",
+		Short: "Say what a change rebuilds, and why",
+		Long: "Plan says for each node whether it is built, maybe built (only its parent is, and may come\n" +
+			"out as before) or kept, with every reason: the variable, the file, the line. It compares the\n" +
+			"files on disk with what the store has; with --base, with another commit, which needs neither\n" +
+			"store nor checkout.",
+		Example:           "  strata plan\n  strata plan --base origin/main\n  strata plan --base HEAD~1 --head HEAD --output html > plan.html",
+		Annotations:       map[string]string{outputs: drawn},
+		ValidArgsFunction: a.completeNames,
+		RunE:              func(cmd *cobra.Command, names []string) error { return runPlan(a, names, opts) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.base, "base", "", "compare with this `commit`")
+	flags.StringVar(&opts.head, "head", "", "plan this `commit` instead of the files on disk; needs --base")
+	flags.BoolVar(&opts.exitCode, "exit-code", false, "exit with status 3 if anything is to be built")
+	return cmd
+}
+
+func runPlan(a *app, names []string, opts planOptions) error {
+	made, project, err := a.makePlan(names, opts)
+	if err != nil {
+		return err
+	}
+	if err := a.printPlan(made, project); err != nil {
+		return err
+	}
+	if opts.exitCode && made.Count(plan.Keep) < len(made.Nodes) {
+		return exited(3)
+	}
+	return nil
+}
+
+// makePlan compares with a commit, or with what the store has.
+func (a *app) makePlan(names []string, opts planOptions) (*plan.Plan, *layer.Project, error) {
+	if opts.base == "" && opts.head != "" {
+		return nil, nil, fault.New(fault.Input, "--head needs --base").WithHint("to see a commit beside the one before it: --base %s~1 --head %[1]s", opts.head)
+	}
+	if opts.base != "" {
+		h, err := a.openHistory()
+		if err != nil {
+			return nil, nil, err
+		}
+		made, now, err := h.compare(opts.base, opts.head, names)
+		return made, now.Project, err
+	}
+	p, err := a.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	want, _, err := plan.Select(p.Project, names)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(names) == 0 {
+		want = everyNode(p.Project)
+	}
+	b, err := a.builder(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer b.Store.Close()
+	made, err := makePlan(b, want, false)
+	return made, p.Project, err
+}
+
+func everyNode(p *layer.Project) []layer.NodeID {
+	ids := make([]layer.NodeID, len(p.Nodes))
+	for i, n := range p.Nodes {
+		ids[i] = n.ID
+	}
+	return ids
+}
+
+// printPlan prints a plan in the form that --output names.
+func (a *app) printPlan(p *plan.Plan, project *layer.Project) error {
+	switch a.output {
+	case "json":
+		return a.printJSON(planJSON(p))
+	case "text":
+		if a.quiet {
+			return nil
+		}
+		return a.printPlanText(p)
+	}
+	return a.draw(draw.Of(p, project.Images))
+}
+
+func (a *app) printPlanText(p *plan.Plan) error {
+	against := "what the store has"
+	if p.Base != "" {
+		against = p.Base
+	}
+	head := "the files on disk"
+	if p.Head != "" {
+		head = p.Head
+	}
+	fmt.Fprintf(a.out, "%s, compared with %s\n\n%s%s\n%s\n", head, against, p.Text(), p.Details(), p.Summary())
+	if len(p.Unused) > 0 {
+		fmt.Fprintln(a.out, "\nChanged files that decide nothing:")
+		for _, name := range p.Unused {
+			fmt.Fprintf(a.out, "  %s\n", name)
+		}
+	}
+	return nil
+}
+
+// planned is a node in the JSON of a plan.
+type planned struct {
+	ID      layer.NodeID  `json:"id"`
+	Layer   string        `json:"layer"`
+	Variant string        `json:"variant"`
+	Parent  layer.NodeID  `json:"parent"`
+	Action  plan.Action   `json:"action"`
+	Key     layer.Key     `json:"key"`      // "" where it depends on what a parent comes to
+	BaseKey layer.Key     `json:"base_key"` // the same
+	Reason  string        `json:"reason"`
+	Reasons []plan.Reason `json:"reasons"`
+}
+
+type planDocument struct {
+	Base   string    `json:"base"`
+	Head   string    `json:"head"`
+	Nodes  []planned `json:"nodes"`
+	Unused []string  `json:"unused"`
+}
+
+func planJSON(p *plan.Plan) planDocument {
+	doc := planDocument{Base: p.Base, Head: p.Head, Nodes: []planned{}, Unused: append([]string{}, p.Unused...)}
+	for _, d := range p.Nodes {
+		reasons := slices.Clone(d.Reasons)
+		for i := range reasons {
+			reasons[i].Via = append([]string{}, reasons[i].Via...)
+		}
+		doc.Nodes = append(doc.Nodes, planned{
+			ID: d.Node.ID, Layer: d.Node.Layer, Variant: d.Node.Variant, Parent: d.Node.Parent,
+			Action: d.Action, Key: d.Key, BaseKey: d.BaseKey, Reason: d.Reason, Reasons: append([]plan.Reason{}, reasons...),
+		})
+	}
+	return doc
+}
+
+// Forms of --output that some commands have besides text and json: the value of
+// their annotation outputs.
+const (
+	outputs = "outputs"
+	drawn   = "dot mermaid svg html"
+)
+
+// draw draws a graph in the form that --output names.
+func (a *app) draw(g draw.Graph) error {
+	write := map[string]func(io.Writer, draw.Graph) error{
+		"dot": draw.Dot, "mermaid": draw.Mermaid, "svg": draw.SVG, "html": draw.HTML,
+	}[a.output]
+	return write(a.out, g)
+}
+
+func newGraphCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:         "graph",
+		Short:       "Draw the graph of layers and images",
+		Args:        args(cobra.NoArgs),
+		Annotations: map[string]string{outputs: drawn},
+		RunE: func(*cobra.Command, []string) error {
+			p, err := a.load()
+			if err != nil {
+				return err
+			}
+			switch a.output {
+			case "json":
+				return a.printJSON(graphJSON(p.Project))
+			case "text":
+				_, err := fmt.Fprint(a.out, plan.Tree(p.Project))
+				return err
+			}
+			return a.draw(draw.Layers(p.Project))
+		},
+	}
+}
+
+func graphJSON(p *layer.Project) map[string]any {
+	type node struct {
+		ID      layer.NodeID `json:"id"`
+		Layer   string       `json:"layer"`
+		Variant string       `json:"variant"`
+		Parent  layer.NodeID `json:"parent"`
+		Images  []string     `json:"images"`
+	}
+	nodes := []node{}
+	for _, n := range p.Nodes {
+		images := []string{}
+		for _, im := range p.Images {
+			if im.Node == n.ID {
+				images = append(images, im.Name)
+			}
+		}
+		nodes = append(nodes, node{n.ID, n.Layer, n.Variant, n.Parent, images})
+	}
+	return map[string]any{"nodes": nodes}
+}

@@ -1,0 +1,294 @@
+package inventory
+
+import (
+	"cmp"
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/ansible/value"
+	"github.com/strata-hpc/strata/internal/fault"
+)
+
+// Scope is every variable that the inventory gives a node.
+type Scope struct {
+	Definitions []Definition // lowest precedence first
+	Sealed      []Sealed
+	Files       []string // the files of variables that were read
+
+	blocks []*block
+}
+
+// Definition is one definition of a variable.
+type Definition struct {
+	*Variable
+	Level string // where it counts: "group X" and "host X" in the inventory, "group_vars/X", "host_vars/X"
+}
+
+// Sealed is a file of variables that is encrypted as a whole.
+type Sealed struct{ File, Level string }
+
+// Lookup returns the definitions of a variable, the one that wins last. Only
+// where ansible.cfg says hash_behaviour=merge, and for mappings, do the others
+// count.
+func (s *Scope) Lookup(name string) []Definition {
+	var all []Definition
+	for _, b := range s.blocks {
+		all = b.find(all, name)
+	}
+	return all
+}
+
+// Winner returns the definition that counts.
+func (s *Scope) Winner(name string) (Definition, bool) {
+	var found []Definition
+	for i := len(s.blocks) - 1; i >= 0; i-- {
+		if found = s.blocks[i].find(found, name); len(found) > 0 {
+			return found[len(found)-1], true
+		}
+	}
+	return Definition{}, false
+}
+
+// block is variables that are defined in one place. It does not change.
+type block struct {
+	definitions []Definition
+	byName      []int32 // indices of definitions by name and then order; nil for few
+	sealed      bool
+	file        string
+	err         error
+}
+
+func newBlock(variables []Variable, level string) *block {
+	b := &block{definitions: make([]Definition, len(variables))}
+	for i := range variables {
+		b.definitions[i] = Definition{&variables[i], level}
+	}
+	if len(variables) > 8 {
+		b.byName = make([]int32, len(variables))
+		for i := range b.byName {
+			b.byName[i] = int32(i)
+		}
+		slices.SortFunc(b.byName, func(i, j int32) int {
+			return cmp.Or(strings.Compare(variables[i].Name, variables[j].Name), cmp.Compare(i, j))
+		})
+	}
+	return b
+}
+
+// find adds the definitions of a name.
+func (b *block) find(to []Definition, name string) []Definition {
+	if b.byName == nil {
+		for _, d := range b.definitions {
+			if d.Name == name {
+				to = append(to, d)
+			}
+		}
+		return to
+	}
+	at, _ := slices.BinarySearchFunc(b.byName, name, func(i int32, name string) int {
+		return strings.Compare(b.definitions[i].Name, name)
+	})
+	for ; at < len(b.byName) && b.definitions[b.byName[at]].Name == name; at++ {
+		to = append(to, b.definitions[b.byName[at]])
+	}
+	return to
+}
+
+// defaultPrecedence is VARIABLE_PRECEDENCE.
+func defaultPrecedence() []string {
+	return []string{"all_inventory", "groups_inventory", "all_plugins_inventory", "all_plugins_play", "groups_plugins_inventory", "groups_plugins_play"}
+}
+
+// Definitions returns the variables that the inventory, and the group_vars and
+// host_vars beside it and beside the playbooks, give the node, in the order of
+// ansible/vars/manager.py. Of files it asks the given tree, and only for those
+// of the node and its groups.
+func (n *Node) Definitions(files tree.Files, playbookDirs []string) (*Scope, error) {
+	r := scopeReader{files: files, inv: n.inv, scope: &Scope{}, inventory: []string{n.inv.Dir}}
+	if n.inv.Dir == "" {
+		r.inventory = nil
+	}
+	for _, dir := range playbookDirs {
+		// Reading the same files once more right after the first time would change nothing.
+		if dir = path.Clean(dir); dir != n.inv.Dir && !slices.Contains(r.plays, dir) {
+			r.plays = append(r.plays, dir)
+		}
+	}
+	precedence := n.inv.settings.Precedence
+	if precedence == nil {
+		precedence = defaultPrecedence()
+	}
+	groups := n.groups[1:]
+	if n.foreign {
+		groups = nil
+	}
+	for _, entry := range precedence {
+		switch entry {
+		case "all_inventory":
+			r.add(n.groups[0].own)
+		case "groups_inventory":
+			for _, g := range groups {
+				r.add(g.own)
+			}
+		case "all_plugins_inventory":
+			r.groupVars(r.inventory, n.groups[:1])
+		case "all_plugins_play":
+			r.groupVars(r.plays, n.groups[:1])
+		case "groups_plugins_inventory":
+			r.groupVars(r.inventory, groups)
+		case "groups_plugins_play":
+			r.groupVars(r.plays, groups)
+		}
+	}
+	if n.host != nil {
+		r.add(n.host.own)
+	}
+	for _, dir := range append(slices.Clip(r.inventory), r.plays...) {
+		r.entity(path.Join(dir, "host_vars"), n.name, "host_vars/"+n.name)
+	}
+	return r.result()
+}
+
+// scopeReader collects the definitions of one node.
+type scopeReader struct {
+	files            tree.Files
+	inv              *Inventory
+	scope            *Scope
+	inventory, plays []string // directories
+	errors           []error
+}
+
+func (r *scopeReader) add(b *block) {
+	if b != nil && len(b.definitions) > 0 {
+		r.scope.blocks = append(r.scope.blocks, b)
+	}
+}
+
+func (r *scopeReader) groupVars(dirs []string, groups []*Group) {
+	for _, dir := range dirs {
+		dir = path.Join(dir, "group_vars")
+		if r.files.Kind(dir) != tree.Directory {
+			continue
+		}
+		for _, g := range groups {
+			r.entity(dir, g.Name, g.varsLevel)
+		}
+	}
+}
+
+// entity adds the files of one group or host: find_vars_files of
+// ansible/parsing/dataloader.py. The first of NAME, NAME.yml, NAME.yaml and
+// NAME.json that exists counts, the others do not.
+func (r *scopeReader) entity(dir, name, level string) {
+	if strings.HasPrefix(name, "/") || r.files.Kind(dir) != tree.Directory {
+		return
+	}
+	base := path.Join(dir, name)
+	for i, extensions := -1, r.inv.settings.yamlExtensions(); i < len(extensions); i++ {
+		file := base
+		if i >= 0 {
+			file += extensions[i]
+		}
+		switch r.files.Kind(file) {
+		case tree.File:
+			r.file(file, level)
+			return
+		case tree.Directory:
+			r.directory(file, level, 0)
+			return
+		}
+	}
+}
+
+func (r *scopeReader) directory(dir, level string, depth int) {
+	if depth > deepest {
+		r.errors = append(r.errors, fault.New(fault.Input, "directories are nested too deep, or a link leads into itself").At(dir, 0, 0))
+		return
+	}
+	for _, base := range r.files.Names(dir) {
+		if base[0] == '.' || strings.HasSuffix(base, "~") {
+			continue
+		}
+		name, ext := path.Join(dir, base), path.Ext(base)
+		switch r.files.Kind(name) {
+		case tree.Directory:
+			if ext == "" {
+				r.directory(name, level, depth+1)
+			}
+		case tree.File:
+			if ext == "" || slices.Contains(r.inv.settings.yamlExtensions(), ext) {
+				r.file(name, level)
+			}
+		}
+	}
+}
+
+type blockKey struct {
+	doc  *tree.Document
+	file string
+}
+
+func (r *scopeReader) file(name, level string) {
+	r.scope.Files = append(r.scope.Files, name)
+	key := blockKey{r.files.Document(name), name}
+	r.inv.mu.RLock()
+	b := r.inv.blocks[key]
+	r.inv.mu.RUnlock()
+	if b == nil {
+		b = r.read(key.doc, name, level)
+		r.inv.mu.Lock()
+		r.inv.blocks[key] = b
+		r.inv.mu.Unlock()
+	}
+	switch {
+	case b.err != nil:
+		r.errors = append(r.errors, b.err)
+	case b.sealed:
+		r.scope.Sealed = append(r.scope.Sealed, Sealed{name, level})
+	default:
+		r.add(b)
+	}
+}
+
+// read makes variables of a document.
+func (r *scopeReader) read(doc *tree.Document, name, level string) *block {
+	var err error
+	switch {
+	case doc.Err != nil:
+		err = notYAML(name, doc.Err)
+	case doc.Vaulted:
+		return &block{sealed: true}
+	case doc.Value.Kind != value.Map && !falsy(doc.Value):
+		err = fault.New(fault.Input, "expected a mapping of variables, not a %s", doc.Value.Kind).At(name, doc.Value.Line, doc.Value.Col)
+	default:
+		variables := make([]Variable, len(doc.Value.Pairs))
+		for i, p := range doc.Value.Pairs {
+			variables[i] = Variable{p.Key.Text, p.Value, name, p.Key.Line}
+		}
+		return newBlock(variables, level)
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		if text, readErr := r.files.Text(name); readErr == nil {
+			f.Snippet = lineOf(text, f.Line)
+		}
+	}
+	return &block{err: err}
+}
+
+func (r *scopeReader) result() (*Scope, error) {
+	if len(r.errors) > 0 {
+		return nil, errors.Join(r.errors...)
+	}
+	total := 0
+	for _, b := range r.scope.blocks {
+		total += len(b.definitions)
+	}
+	r.scope.Definitions = make([]Definition, 0, total)
+	for _, b := range r.scope.blocks {
+		r.scope.Definitions = append(r.scope.Definitions, b.definitions...)
+	}
+	return r.scope, nil
+}

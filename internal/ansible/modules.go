@@ -1,0 +1,273 @@
+package ansible
+
+import (
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/ansible/jinja"
+	"github.com/strata-hpc/strata/internal/ansible/value"
+)
+
+// module follows what a task's module reads of the project.
+func (w *walk) module(t *task, o owner, f form) {
+	if t.module == "" {
+		return
+	}
+	w.plugins.module(t.module)
+	if computes(t.module) {
+		w.plugins.anyModule()
+	}
+	if t.loop != nil && t.loop.kind != "" {
+		w.lookup(jinja.Call{Plugin: t.loop.kind, Args: []jinja.Shape{shapeOf(t.loop.items)}, Line: t.loop.items.Line}, o)
+	}
+	switch t.module {
+	case "include_tasks", "import_tasks", "include":
+		w.want(request{kind: wantTasks, shape: w.fileOf(t), owner: o, line: t.line, form: f, must: t.module == "import_tasks"})
+	case "include_role", "import_role":
+		w.includeRole(t, o)
+	case "include_vars":
+		w.includeVars(t, o)
+	case "group_by":
+		for _, key := range w.texts(shapeOf(t.args.At("key")), o) {
+			w.moreGroups(strings.ReplaceAll(key, " ", "-"), o.at(t.line))
+		}
+	case "template":
+		if w.file(t, o, wantTemplate, "src") && setsSyntax(t.args) {
+			w.anyVariable("the syntax of the template is set by the task", o.at(t.line))
+		}
+	case "script":
+		w.script(t, o)
+	case "command", "shell", "raw", "expect":
+		if t.here {
+			w.everything("a command runs on the machine that builds", o.at(t.line))
+		}
+	default:
+		w.moduleFiles(t, o)
+	}
+}
+
+// fileOf is the form of the file that an include names.
+func (w *walk) fileOf(t *task) jinja.Shape {
+	if file := t.args.At("file"); file.Kind != value.Null {
+		return shapeOf(file)
+	}
+	return firstWord(t.free)
+}
+
+func (w *walk) includeRole(t *task, o owner) {
+	name := t.args.At("name")
+	if name.Kind == value.Null {
+		name = t.args.At("role")
+	}
+	line := name.Line
+	if line == 0 {
+		line = t.line
+	}
+	must := t.module == "import_role" || !t.conditional
+	w.want(request{kind: wantRole, shape: shapeOf(name), owner: o, line: line, must: must, role: useOf(t.args)})
+}
+
+func (w *walk) includeVars(t *task, o owner) {
+	under := t.args.At("name").Text
+	if computes(under) {
+		w.anyVariable("the name of a variable is computed", o.at(t.line))
+		w.opaque = true
+		under = ""
+	}
+	r := request{kind: wantVars, owner: o, line: t.line, under: under}
+	for _, key := range []string{"file", "_raw_params", "dir"} {
+		if v := t.args.At(key); v.Kind != value.Null {
+			r.shape = shapeOf(v)
+			w.want(r)
+		}
+	}
+	if len(t.args.Pairs) == 0 && t.free.Kind == value.String {
+		r.shape = shapeOf(t.free)
+		w.want(r)
+	}
+}
+
+// setsSyntax reports whether a template is read with other signs.
+func setsSyntax(args value.Value) bool {
+	for _, p := range args.Pairs {
+		if strings.HasSuffix(p.Key.Text, "_start_string") || strings.HasSuffix(p.Key.Text, "_end_string") {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *walk) script(t *task, o owner) {
+	text := t.free
+	if cmd := t.args.At("cmd"); cmd.Kind != value.Null {
+		text = cmd
+	}
+	if text.Kind == value.Null {
+		text = t.args.At("_raw_params")
+	}
+	w.want(request{kind: wantFile, shape: firstWord(text), owner: o, line: t.line})
+}
+
+// file wants the file that an argument names; false if it has none.
+func (w *walk) file(t *task, o owner, kind want, key string) bool {
+	v := t.args.At(key)
+	if v.Kind == value.Null {
+		return false
+	}
+	w.want(request{kind: kind, shape: shapeOf(v), owner: o, line: t.line})
+	return true
+}
+
+// moduleFiles wants the files of the project that a module's arguments may name.
+func (w *walk) moduleFiles(t *task, o owner) {
+	if remote[t.module] && !t.here {
+		return
+	}
+	if v := t.args.At("remote_src"); v.Kind != value.Null && !t.here {
+		if v.Kind == value.Bool && v.Text == "true" || v.Kind == value.String && (v.Text == "yes" || v.Text == "true") {
+			return
+		}
+	}
+	if keys, known := controller[t.module]; known && !t.here {
+		for _, key := range keys {
+			w.file(t, o, wantFile, key)
+		}
+		return
+	}
+	// A module that is not known here: whatever may be a name of a file.
+	var down func(v value.Value)
+	down = func(v value.Value) {
+		switch v.Kind {
+		case value.List:
+			for _, item := range v.Items {
+				down(item)
+			}
+		case value.Map:
+			for _, p := range v.Pairs {
+				down(p.Value)
+			}
+		case value.String:
+			if s := shapeOf(v); mayName(s) {
+				w.want(request{kind: wantFile, shape: s, owner: o, line: v.Line})
+			}
+		}
+	}
+	down(t.args)
+	if len(t.args.Pairs) == 0 {
+		down(t.free)
+	}
+}
+
+// mayName reports whether a text may name a file of the project: not if it is
+// long, or nothing of it is known.
+func mayName(s jinja.Shape) bool {
+	switch s := s.(type) {
+	case jinja.Literal:
+		return s != "" && len(s) < 200 && !strings.ContainsAny(string(s), "\n")
+	case jinja.Unknown, nil:
+		return false
+	}
+	return true
+}
+
+// controller are the modules that read files of the machine that builds, with the
+// arguments that name them. Those of include_*, template and script are read
+// elsewhere.
+var controller = map[string][]string{
+	"copy": {"src"}, "unarchive": {"src"}, "assemble": {"src"}, "patch": {"src"}, "ansible.posix.patch": {"src"},
+	"uri": {"src"}, "synchronize": {"src"}, "ansible.posix.synchronize": {"src"}, "fetch": {},
+	"win_copy": {"src"}, "win_template": {"src"}, "set_fact": {}, "add_host": {},
+}
+
+// remote are modules that read no file of the machine that builds, unless they
+// run on it.
+var remote = setOf(
+	"alternatives", "apt", "apt_key", "apt_repository", "assert", "async_status", "authorized_key", "blockinfile", "cron",
+	"debconf", "debug", "dnf", "dnf5", "dpkg_selections", "fail", "file", "find", "firewalld", "gather_facts", "get_url",
+	"getent", "git", "group", "hostname", "import_role", "include_role", "iptables", "known_hosts", "lineinfile",
+	"locale_gen", "meta", "modprobe", "mount", "package", "package_facts", "pam_limits", "pause", "ping", "pip", "reboot",
+	"replace", "rpm_key", "seboolean", "selinux", "service", "service_facts", "set_stats", "setup", "slurp", "stat",
+	"subversion", "sysctl", "systemd", "systemd_service", "sysvinit", "tempfile", "timezone", "user",
+	"validate_argument_spec", "wait_for", "wait_for_connection", "yum", "yum_repository", "zypper", "zypper_repository",
+	"ansible.posix.authorized_key", "ansible.posix.firewalld", "ansible.posix.mount", "ansible.posix.seboolean",
+	"ansible.posix.selinux", "ansible.posix.sysctl", "community.general.alternatives", "community.general.ini_file",
+	"community.general.locale_gen", "community.general.modprobe", "community.general.pam_limits",
+	"community.general.timezone", "community.general.zypper", "community.general.zypper_repository", "ini_file",
+)
+
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, n := range names {
+		set[n] = true
+	}
+	return set
+}
+
+// lookup follows what a lookup plugin reads of the project.
+func (w *walk) lookup(c jinja.Call, o owner) {
+	w.plugins.lookup(builtin(c.Plugin))
+	at := o.at(c.Line)
+	wantAll := func(kind want, shapes ...jinja.Shape) {
+		for _, s := range shapes {
+			w.want(request{kind: kind, shape: s, owner: o, line: c.Line})
+		}
+	}
+	if c.Open {
+		w.everything("a lookup has computed arguments", at)
+	}
+	switch builtin(c.Plugin) {
+	case "vars", "varnames", "env", "config", "items", "list", "dict", "flattened", "indexed_items", "inventory_hostnames",
+		"nested", "random_choice", "sequence", "subelements", "together", "undef", "url", "dig", "dnstxt", "cartesian":
+		if c.Plugin == "inventory_hostnames" {
+			w.groupRead(pathText{nil, c.Line}, owner{file: o.file})
+		}
+	case "":
+		w.everything("the name of a lookup is computed", at)
+	case "pipe", "lines":
+		w.everything("a command runs on the machine that builds", at)
+	case "template":
+		wantAll(wantTemplate, c.Args...)
+	case "fileglob", "community.general.filetree", "filetree":
+		wantAll(wantGlob, c.Args...)
+	case "first_found":
+		w.wantFirstFound(c, o)
+	default: // file, unvault, password, csvfile, ini and what is not known
+		wantAll(wantFile, c.Args...)
+		for _, s := range c.Keywords {
+			wantAll(wantFile, s)
+		}
+	}
+}
+
+// wantFirstFound wants each file that first_found may find. What it finds is
+// used by the task, which follows it by its own means.
+func (w *walk) wantFirstFound(c jinja.Call, o owner) {
+	for _, arg := range c.Args {
+		if terms, ok := arg.(jinja.List); ok {
+			for _, term := range terms {
+				w.want(request{kind: wantFile, shape: firstFoundShape(term), owner: o, line: c.Line})
+			}
+			continue
+		}
+		w.want(request{kind: wantFile, shape: firstFoundShape(arg), owner: o, line: c.Line})
+	}
+	for _, key := range []string{"files", "terms"} {
+		if s, ok := c.Keywords[key]; ok {
+			w.want(request{kind: wantFile, shape: joined(c.Keywords["paths"], s), owner: o, line: c.Line})
+		}
+	}
+}
+
+func firstFoundShape(s jinja.Shape) jinja.Shape {
+	if m, ok := s.(jinja.Map); ok {
+		return joined(m["paths"], m["files"])
+	}
+	return s
+}
+
+// joined is the form of files in directories.
+func joined(dirs, files jinja.Shape) jinja.Shape {
+	if dirs == nil {
+		return files
+	}
+	return jinja.Concat{dirs, jinja.Literal("/"), files}
+}

@@ -1,0 +1,119 @@
+package ansible
+
+import (
+	"github.com/strata-hpc/strata/internal/ansible/value"
+)
+
+// play is one play of a playbook, or the import of another playbook.
+type play struct {
+	hosts     value.Value
+	digest    string // of what it says but its name, its hosts and its variables
+	line      int
+	roles     []value.Value
+	roleReads reads // of the entries of roles
+	tasks     []*taskList
+	reads     reads // of its keywords
+	vars      []value.Pair
+	varsFiles value.Value
+	prompts   value.Value
+	collects  []value.Value // collections that short names are looked up in
+	here      bool          // all of it runs on the machine that builds
+	imports   value.Value   // the playbook that is imported; null for a play
+}
+
+// playbook is a file of plays.
+type playbook struct {
+	plays []play
+	valid bool // it is a list of plays
+}
+
+// readPlaybook reads a list of plays.
+func readPlaybook(v value.Value) *playbook {
+	b := &playbook{valid: v.Kind == value.List || v.Kind == value.Null}
+	for _, item := range v.Items {
+		if item.Kind != value.Map || !isPlay(item) {
+			b.valid = false
+			continue
+		}
+		b.plays = append(b.plays, readPlay(item))
+	}
+	return b
+}
+
+func isPlay(v value.Value) bool {
+	if _, ok := v.Get("hosts"); ok {
+		return true
+	}
+	return imported(v).Kind != value.Null
+}
+
+// imported is the argument of import_playbook, or null.
+func imported(v value.Value) value.Value {
+	for _, p := range v.Pairs {
+		if builtin(p.Key.Text) == "import_playbook" {
+			return p.Value
+		}
+	}
+	return value.Value{}
+}
+
+func readPlay(v value.Value) play {
+	p := play{line: v.Line, imports: imported(v)}
+	rest := value.Value{Kind: value.Map}
+	for _, pair := range v.Pairs {
+		entry := pair.Value
+		switch key := pair.Key.Text; key {
+		case "name":
+			continue
+		case "hosts":
+			p.hosts = entry
+			p.reads.value(entry)
+			continue
+		case "vars":
+			p.vars = entry.Pairs
+			continue
+		case "vars_files":
+			p.varsFiles = entry
+			p.reads.value(entry)
+		case "vars_prompt":
+			p.prompts = entry
+			p.reads.value(entry)
+		case "roles":
+			p.roles = entry.List()
+			for _, role := range p.roles {
+				p.roleReads.entry(role)
+			}
+		case "tasks", "pre_tasks", "post_tasks", "handlers":
+			list := readTasks(entry)
+			p.tasks = append(p.tasks, list)
+			pair.Value = normalTasks(entry, key == "handlers")
+		case "collections":
+			p.collects = entry.List()
+		case "connection":
+			p.here = entry.Text == "local"
+		case "when":
+			p.reads.expression(entry)
+		default:
+			p.reads.value(entry)
+		}
+		rest.Pairs = append(rest.Pairs, pair)
+	}
+	p.digest = sorted(rest).Digest()
+	return p
+}
+
+// entry adds what an entry of a play's roles, or a dependency, reads: the
+// parameters of the role and its conditions.
+func (r *reads) entry(v value.Value) {
+	if v.Kind != value.Map {
+		r.value(v)
+		return
+	}
+	for _, p := range v.Pairs {
+		if p.Key.Text == "when" {
+			r.expression(p.Value)
+			continue
+		}
+		r.value(p.Value)
+	}
+}

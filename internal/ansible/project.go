@@ -1,0 +1,135 @@
+package ansible
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"github.com/strata-hpc/strata/internal/ansible/inventory"
+	"github.com/strata-hpc/strata/internal/ansible/jinja"
+	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/ansible/value"
+	"github.com/strata-hpc/strata/internal/fault"
+)
+
+// Project is an Ansible project at one revision. It may be used by several
+// goroutines, and must not be used when its files may have changed.
+type Project struct {
+	files       *tree.Tree
+	parsed      *Parsed
+	inventories *memo[string, inventoryResult]
+	foreign     *memo[[2]string, foreignResult]
+}
+
+// Parsed is what was read of files whatever project they belong to, so that two
+// revisions read once what they have in common.
+type Parsed struct {
+	once  *tree.Once
+	lists *memo[*tree.Document, *taskList]
+	books *memo[*tree.Document, *playbook]
+	texts *memo[string, *jinja.Text]
+}
+
+// NewParsed returns a Parsed with nothing in it.
+func NewParsed() *Parsed {
+	return &Parsed{
+		once:  tree.NewOnce(),
+		lists: newMemo[*tree.Document, *taskList](),
+		books: newMemo[*tree.Document, *playbook](),
+		texts: newMemo[string, *jinja.Text](),
+	}
+}
+
+// Open returns the Ansible project in fsys. It reads nothing yet.
+func Open(fsys fs.FS, parsed *Parsed) *Project {
+	return &Project{
+		files:       tree.New(fsys, parsed.once),
+		parsed:      parsed,
+		inventories: newMemo[string, inventoryResult](),
+		foreign:     newMemo[[2]string, foreignResult](),
+	}
+}
+
+// Compare says in which answers the files of base and p differ, of which these
+// names changed.
+func (p *Project) Compare(base *Project, changed []string) tree.Differences {
+	return tree.Compare(base.files, p.files, changed)
+}
+
+type inventoryResult struct {
+	inventory *inventory.Inventory
+	err       error
+}
+
+// memo holds values that are each made once, for several goroutines.
+type memo[K comparable, V any] struct {
+	mu  sync.Mutex
+	all map[K]*memoSlot[V]
+}
+
+type memoSlot[V any] struct {
+	once  sync.Once
+	value V
+}
+
+func newMemo[K comparable, V any]() *memo[K, V] { return &memo[K, V]{all: map[K]*memoSlot[V]{}} }
+
+func (m *memo[K, V]) get(k K, make func() V) V {
+	m.mu.Lock()
+	s := m.all[k]
+	if s == nil {
+		s = &memoSlot[V]{}
+		m.all[k] = s
+	}
+	m.mu.Unlock()
+	s.once.Do(func() { s.value = make() })
+	return s.value
+}
+
+// tasksOf reads a document as tasks.
+func (p *Project) tasksOf(d *tree.Document) *taskList {
+	return p.parsed.lists.get(d, func() *taskList { return readTasks(d.Value) })
+}
+
+// playsOf reads a document as plays.
+func (p *Project) playsOf(d *tree.Document) *playbook {
+	return p.parsed.books.get(d, func() *playbook { return readPlaybook(d.Value) })
+}
+
+// textOf parses a string that may be a template.
+func (p *Project) textOf(s string) *jinja.Text {
+	return p.parsed.texts.get(s, func() *jinja.Text {
+		t, _ := jinja.Parse(s, jinja.Syntax{})
+		return t
+	})
+}
+
+// place is where something is written.
+type place struct {
+	file      string
+	line, col int
+}
+
+func placeOf(file string, v value.Value) place { return place{file, v.Line, v.Col} }
+
+// fault returns an Input fault at a place, with its line shown.
+func (p *Project) fault(at place, format string, args ...any) *fault.Error {
+	f := fault.New(fault.Input, format, args...).At(at.file, at.line, at.col)
+	if text, err := p.files.Text(at.file); err == nil && at.line > 0 {
+		lines := strings.SplitN(string(text), "\n", at.line+1)
+		if at.line <= len(lines) {
+			f.Snippet = strings.TrimRight(lines[at.line-1], "\r")
+		}
+	}
+	return f
+}
+
+// unreadable is the fault of a document that cannot be read.
+func (p *Project) unreadable(name string, err error) *fault.Error {
+	if syntax, ok := errors.AsType[*value.SyntaxError](err); ok {
+		return p.fault(place{name, max(syntax.Line, 1), 0}, "not YAML: %s", syntax.Message).
+			WithHint("ansible-playbook --syntax-check shows the place with its surroundings")
+	}
+	return fault.New(fault.Input, "%w", err)
+}

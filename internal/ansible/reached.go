@@ -1,0 +1,219 @@
+package ansible
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/ansible/tree"
+)
+
+// Reached is what decides what playbooks do to a node.
+type Reached struct {
+	Files     []File     // sorted by path
+	Variables []Variable // sorted by name
+	Touched   bool       // something differs from the other revision, see Options
+}
+
+// File is a file that counts.
+type File struct {
+	Path string // relative to the project's directory
+	// Digest is of what counts of it: of tasks, plays and the like what they
+	// say, whatever their comments and the order of their keywords; of others
+	// the content, and whether it may be executed.
+	Digest string
+	Reason string   // why it counts, in a few words: "role slurm"
+	Via    []string // what reaches it, as file:line
+}
+
+// Variable is a variable that counts, with all that its value can be.
+type Variable struct {
+	Name        string
+	Digest      string
+	Definitions []Definition // the strongest last; none if it is defined nowhere
+	Via         []string     // what reads it, as file:line
+}
+
+// Definition is one place where a variable gets a value.
+type Definition struct {
+	File  string
+	Line  int
+	Shown string // the value for people, shortened; of a vaulted one a digest
+	Extra bool   // it is given with the query
+}
+
+// Options of Reach.
+type Options struct {
+	// Differences from another revision of the project: Reached.Touched says
+	// whether anything that was looked at is in them. Where it is not, the
+	// other revision has the same answer.
+	Differences tree.Differences
+}
+
+// Reach returns what the playbooks of q reach. Mistakes that stop Ansible too (a
+// role that is not there, a cycle of role dependencies, YAML that cannot be
+// read) are faults of kind Input, joined.
+func (p *Project) Reach(q Query, o Options) (*Reached, error) {
+	w, err := newWalk(p, q, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range w.q.Playbooks {
+		w.playbook(name, place{})
+	}
+	w.settle()
+	if len(w.faults) > 0 {
+		return nil, errors.Join(w.faults...)
+	}
+	return w.reached(), nil
+}
+
+func (w *walk) reached() *Reached {
+	r := &Reached{}
+	for _, name := range slices.Sorted(maps.Keys(w.found)) {
+		f := w.found[name]
+		r.Files = append(r.Files, File{Path: name, Digest: f.digest, Reason: f.reason, Via: f.via.strings()})
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.vars)) {
+		if v, ok := w.summary(name); ok {
+			r.Variables = append(r.Variables, v)
+		}
+	}
+	r.Variables = append(r.Variables, w.foreignVariables()...)
+	slices.SortStableFunc(r.Variables, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })
+	r.Touched = w.files.Touched
+	return r
+}
+
+const shown = 200 // bytes of a value that people are shown
+
+// summary is what a reached variable comes to; false for one that has no
+// definition, unless it has a value of Ansible's own.
+func (w *walk) summary(name string) (Variable, bool) {
+	v := Variable{Name: name, Via: w.vars[name].via.strings()}
+	if own, ok := w.magic(name); ok {
+		v.Digest = sum(own)
+		v.Definitions = []Definition{{Shown: own}}
+		return v, true
+	}
+	defs := w.definitions(name)
+	if len(defs) == 0 {
+		return v, false
+	}
+	parts := make([]string, 0, 2*len(defs))
+	for _, d := range defs {
+		parts = append(parts, d.class, d.value.Digest())
+		v.Definitions = append(v.Definitions, Definition{File: d.file, Line: d.line, Shown: d.value.Shown(shown), Extra: d.class == "extra"})
+	}
+	v.Digest = sum(parts...)
+	return v, true
+}
+
+// sum is the digest of a list of texts.
+func sum(texts ...string) string {
+	h := sha256.New()
+	for _, t := range texts {
+		fmt.Fprintf(h, "%d:%s", len(t), t)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// via is how something is reached: the first few places.
+type via struct{ places []place }
+
+const mostPlaces = 3
+
+func (v *via) add(at place) {
+	if len(v.places) < mostPlaces && at.file != "" && !slices.Contains(v.places, at) {
+		v.places = append(v.places, at)
+	}
+}
+
+func (v via) strings() []string {
+	var all []string
+	for _, at := range v.places {
+		if at.line == 0 {
+			all = append(all, at.file)
+			continue
+		}
+		all = append(all, fmt.Sprintf("%s:%d", at.file, at.line))
+	}
+	return all
+}
+
+// counted is a file that counts, while it is gathered.
+type counted struct {
+	form   form
+	digest string
+	reason string
+	via    via
+}
+
+// form says what of a file counts; a greater one has the smaller in it.
+type form int
+
+const (
+	asTasks form = iota + 1 // what its tasks say, names aside
+	asNamed                 // with the names: handlers
+	asWhole
+)
+
+// count makes a file count in a form whose digest is given, unless it is
+// excluded.
+func (w *walk) count(name string, f form, digest, reason string, at place) {
+	if name == "" || w.excluded(name) {
+		return
+	}
+	c := w.found[name]
+	if c == nil {
+		c = &counted{reason: reason}
+		w.found[name] = c
+	}
+	c.via.add(at)
+	if f > c.form {
+		c.form, c.digest = f, digest
+	}
+}
+
+func (w *walk) excluded(name string) bool {
+	return slices.ContainsFunc(w.q.Exclude, func(x string) bool { return within(name, x) })
+}
+
+// whole makes a file, or everything below a directory, count with its content.
+func (w *walk) whole(name, reason string, at place) {
+	switch w.files.Kind(name) {
+	case tree.File:
+		if c := w.found[name]; c != nil && c.form == asWhole {
+			c.via.add(at)
+			return
+		}
+		digest, err := w.files.Digest(name)
+		if err != nil {
+			digest = "unreadable"
+		}
+		w.count(name, asWhole, digest, reason, at)
+	case tree.Directory:
+		for _, f := range w.below(name) {
+			w.whole(f, reason, at)
+		}
+	}
+}
+
+// everything makes all files of the project count, and all variables.
+func (w *walk) everything(reason string, at place) {
+	if w.all {
+		return
+	}
+	w.all = true
+	for _, name := range w.files.Names(".") {
+		if !strings.HasPrefix(name, ".") {
+			w.whole(name, reason, at)
+		}
+	}
+	w.anyVariable(reason, at)
+}

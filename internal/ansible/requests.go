@@ -1,0 +1,466 @@
+package ansible
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/ansible/jinja"
+	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/ansible/value"
+)
+
+// request is something that is named, perhaps by a computed name.
+type request struct {
+	kind    want
+	shape   jinja.Shape
+	owner   owner
+	line    int
+	must    bool   // Ansible stops if it is not there
+	under   string // of wantVars: the variable that gets all of it
+	form    form   // of wantTasks
+	role    roleUse
+	stack   []string // of wantRole: the roles that depend on it, the outermost first
+	settled bool
+}
+
+// want is what a name is for.
+type want int
+
+const (
+	wantTasks want = iota
+	wantVars
+	wantTemplate
+	wantFile // a file or directory as it is
+	wantGlob // files by a pattern of the shell
+	wantPath // the paths of the project that a text has in it
+	wantVariable
+	wantRole
+	wantPlaybook
+)
+
+// folder is the directory, beside others, in which Ansible looks for what is
+// wanted.
+func (k want) folders() []string {
+	switch k {
+	case wantTasks:
+		return []string{"tasks", "handlers"}
+	case wantVars:
+		return []string{"vars"}
+	case wantTemplate:
+		return []string{"templates"}
+	}
+	return []string{"files", "templates", "vars", "tasks"}
+}
+
+// want notes a request; settle answers it, again and again if its name is
+// computed.
+func (w *walk) want(r request) {
+	w.requests = append(w.requests, r)
+	w.changes++
+}
+
+// constant reports whether a request has one answer only.
+func (r *request) constant() bool { return constant(r.shape) }
+
+func constant(s jinja.Shape) bool {
+	switch s := s.(type) {
+	case jinja.Literal:
+		return true
+	case jinja.List:
+		return !slices.ContainsFunc(s, func(one jinja.Shape) bool { return !constant(one) })
+	}
+	return false
+}
+
+// answer reaches what a request names, as far as is known now.
+func (w *walk) answer(r *request) {
+	if r.kind == wantVariable {
+		w.computedName(jinja.Computed{Name: r.shape, Line: r.line}, r.owner)
+		return
+	}
+	for _, name := range w.texts(r.shape, r.owner) {
+		found := false
+		switch {
+		case name == "":
+			continue
+		case r.kind == wantRole:
+			found = w.findRoles(r, name)
+		case r.kind == wantPath:
+			found = w.findPaths(r, name)
+		case r.kind == wantPlaybook:
+			found = w.findPlaybooks(r, name)
+		default:
+			found = w.find(r, name)
+		}
+		if !found && r.must && r.constant() {
+			w.missing(r, name)
+		}
+	}
+}
+
+// missing is a fault about something that is named plainly and is not there.
+func (w *walk) missing(r *request, name string) {
+	at := w.whereIs(r)
+	switch r.kind {
+	case wantRole:
+		w.missingRole(name, at)
+	case wantPlaybook:
+		w.playbook(path.Join(path.Dir(r.owner.file), name), at)
+	case wantTasks:
+		w.fail(w.Project.fault(at, "the file of tasks %s is not in the project", name).
+			WithHint("import_tasks looks beside the file that imports, in tasks/ of the role, and beside the playbook"))
+	}
+}
+
+// fail notes a fault, once.
+func (w *walk) fail(err error) {
+	if !slices.ContainsFunc(w.faults, func(f error) bool { return f.Error() == err.Error() }) {
+		w.faults = append(w.faults, err)
+	}
+}
+
+// whereIs is the place of a request, with the column if its line has the name.
+func (w *walk) whereIs(r *request) place {
+	at := r.owner.at(r.line)
+	name, ok := r.shape.(jinja.Literal)
+	if text, err := w.Project.files.Text(at.file); ok && err == nil && at.line > 0 {
+		lines := strings.SplitN(string(text), "\n", at.line+1)
+		if at.line <= len(lines) {
+			at.col = strings.Index(lines[at.line-1], string(name)) + 1
+		}
+	}
+	return at
+}
+
+// bases are the directories that a relative name in an owner may start at, in
+// groups: where one has it, the next are not looked in.
+func (w *walk) bases(o owner, folders []string) [][]string {
+	var own, beside, callers []string
+	add := func(list *[]string, dir string) {
+		for _, f := range folders {
+			*list = append(*list, path.Join(dir, f))
+		}
+		*list = append(*list, dir)
+	}
+	if o.role != "" {
+		add(&own, o.role)
+	}
+	if o.file != "" && path.Dir(o.file) != o.role {
+		add(&own, path.Dir(o.file))
+		if o.role == "" { // a file of tasks in tasks/ beside a playbook
+			add(&own, path.Dir(path.Dir(o.file)))
+		}
+	}
+	for _, dir := range w.dirs {
+		add(&beside, dir)
+	}
+	if o.role != "" {
+		for _, dir := range w.callersOf(o.role) {
+			add(&callers, dir)
+		}
+	}
+	return [][]string{own, callers, beside}
+}
+
+// find reaches the files that a name may mean; false if there are none.
+func (w *walk) find(r *request, name string) bool {
+	name, anchored := strings.CutPrefix(name, projectText)
+	if !anchored && strings.HasPrefix(name, "/") {
+		return true // a path of the machine that builds; no part of the project
+	}
+	if i := strings.LastIndex(name, projectText); i >= 0 { // something before a path
+		name, anchored = name[i+1:], true
+	}
+	if r.kind == wantGlob {
+		name = globbed(name)
+	}
+	groups := w.bases(r.owner, r.kind.folders())
+	if anchored {
+		groups = [][]string{{"."}}
+	}
+	if strings.Contains(name, unknownText) {
+		return w.findPattern(r, name, groups)
+	}
+	for _, bases := range groups {
+		found := false
+		for _, base := range bases {
+			if file := path.Join(base, name); w.act(r, file, false) {
+				found = true
+			}
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
+// globbed is the pattern of a shell's pattern, or something that matches more.
+func globbed(name string) string {
+	var b strings.Builder
+	for i := 0; i < len(name); i++ {
+		switch name[i] {
+		case '*', '?':
+			b.WriteString(unknownText)
+		case '[':
+			b.WriteString(unknownText)
+			if end := strings.IndexByte(name[i:], ']'); end > 0 {
+				i += end
+			}
+		default:
+			b.WriteByte(name[i])
+		}
+	}
+	return b.String()
+}
+
+// findPattern reaches the files that a computed name could mean, anywhere below
+// the directories that it may start at.
+func (w *walk) findPattern(r *request, pattern string, groups [][]string) bool {
+	before, _, _ := strings.Cut(pattern, unknownText)
+	fixed := before[:strings.LastIndex(before, "/")+1]
+	if strings.Contains(pattern[len(fixed):], "../") {
+		w.everything("a computed path leads anywhere", r.owner.at(r.line))
+		return true
+	}
+	found := false
+	seen := map[string]bool{}
+	for _, bases := range groups {
+		for _, base := range bases {
+			dir := path.Join(base, fixed)
+			if seen[dir] || dir == ".." || strings.HasPrefix(dir, "../") {
+				continue
+			}
+			seen[dir] = true
+			if dir == path.Dir(pattern) && w.files.Kind(dir) != tree.Directory {
+				continue
+			}
+			for _, file := range w.candidates(dir, base) {
+				rest := strings.TrimPrefix(file, dir+"/")
+				if dir == "." {
+					rest = file
+				}
+				if matches(pattern[len(fixed):], rest) && w.act(r, file, true) {
+					found = true
+				}
+			}
+		}
+	}
+	return found
+}
+
+// candidates are the files below a directory that a computed name may mean: in
+// a playbook's directory not those which are found by other names.
+func (w *walk) candidates(dir, base string) []string {
+	files := w.below(dir)
+	if !slices.Contains(w.dirs, dir) || dir != base {
+		return files
+	}
+	return slices.DeleteFunc(slices.Clone(files), func(file string) bool {
+		rest := file
+		if dir != "." {
+			rest = strings.TrimPrefix(file, dir+"/")
+		}
+		top, _, below := strings.Cut(rest, "/")
+		switch {
+		case strings.HasPrefix(top, "."):
+			return true
+		case !below:
+			return false
+		case top == "roles" || top == "collections" || top == "group_vars" || top == "host_vars":
+			return true
+		}
+		return slices.ContainsFunc(w.searched(), func(known string) bool { return within(file, known) })
+	})
+}
+
+// searched are the directories whose files are found by other names: of roles,
+// collections and the inventory.
+func (w *walk) searched() []string {
+	known := slices.Concat(w.q.RolesPath, w.q.Collections, w.cfg.roles, w.cfg.collections)
+	if w.q.Inventory != "" {
+		known = append(known, w.q.Inventory)
+	}
+	return slices.DeleteFunc(known, func(dir string) bool { return dir == "." || slices.Contains(w.dirs, dir) })
+}
+
+// below lists the files below a directory; version control is left out, and
+// links are followed some levels deep.
+func (w *walk) below(dir string) []string {
+	const deepest = 40
+	var list []string
+	var down func(dir string, depth int)
+	down = func(dir string, depth int) {
+		if depth > deepest {
+			return
+		}
+		for _, name := range w.files.Names(dir) {
+			full := path.Join(dir, name)
+			switch w.files.Kind(full) {
+			case tree.File:
+				list = append(list, full)
+			case tree.Directory:
+				if name != ".git" {
+					down(full, depth+1)
+				}
+			}
+		}
+	}
+	down(dir, 0)
+	return list
+}
+
+// findPaths counts the paths of the project that a text has in it.
+func (w *walk) findPaths(r *request, text string) bool {
+	for _, part := range strings.Split(text, projectText)[1:] {
+		if end := strings.IndexAny(part, " \t\n\"'`;|&<>()"); end >= 0 {
+			part = part[:end]
+		}
+		fixed, _, computed := strings.Cut(part, unknownText)
+		if computed {
+			fixed = fixed[:strings.LastIndex(fixed, "/")+1]
+		}
+		name := path.Join(".", strings.TrimRight(fixed, "/.,:"))
+		switch {
+		case name == ".." || strings.HasPrefix(name, "../"):
+		case name == ".":
+			w.everything("a path starts at the project's directory", r.owner.at(r.line))
+		default:
+			w.whole(name, "named by its path", r.owner.at(r.line))
+		}
+	}
+	return true
+}
+
+// findPlaybooks follows the playbooks that an import may mean.
+func (w *walk) findPlaybooks(r *request, name string) bool {
+	at := w.whereIs(r)
+	if strings.Contains(name, unknownText) {
+		for _, file := range w.below(".") {
+			if (path.Ext(file) == ".yml" || path.Ext(file) == ".yaml") && matches(name, file) && w.isPlaybook(file) {
+				w.playbook(file, at)
+			}
+		}
+		return true
+	}
+	target := path.Join(path.Dir(r.owner.file), strings.TrimPrefix(name, projectText))
+	if strings.HasPrefix(name, projectText) {
+		target = path.Join(".", name[1:])
+	}
+	if fqcn(name) && w.files.Kind(target) == tree.Absent {
+		return w.collectionPlaybook(name, at)
+	}
+	w.playbook(target, at)
+	return true
+}
+
+// isPlaybook reports whether a file has plays, so that no task can read it as
+// tasks or variables.
+func (w *walk) isPlaybook(name string) bool {
+	if ext := path.Ext(name); ext != ".yml" && ext != ".yaml" {
+		return false
+	}
+	d := w.files.Document(name)
+	return d.Err == nil && d.Value.Kind == value.List && len(d.Value.Items) > 0 && isPlay(d.Value.Items[0])
+}
+
+// act reaches a file for a request, if it is there and of the right kind.
+func (w *walk) act(r *request, file string, computed bool) bool {
+	kind := w.files.Kind(file)
+	if kind == tree.Absent || file == ".." || strings.HasPrefix(file, "../") || w.excluded(file) {
+		return false
+	}
+	at := r.owner.at(r.line)
+	if computed {
+		// A computed name may be anything; what it is for says what it cannot be.
+		switch {
+		case w.isPlaybook(file), r.kind == wantTasks && !w.isTasks(file), r.kind == wantVars && !isVars(file):
+			return false
+		}
+	}
+	switch {
+	case r.kind == wantTasks && kind == tree.File:
+		w.tasks(file, owner{role: r.owner.role}, r.form, at)
+	case r.kind == wantVars && kind == tree.File:
+		w.varsFile(file, r, at)
+	case r.kind == wantVars:
+		for _, f := range w.below(file) {
+			if isVars(f) {
+				w.varsFile(f, r, at)
+			}
+		}
+	case r.kind == wantTemplate && kind == tree.File:
+		w.template(file, r.owner, at)
+	case r.kind == wantFile || r.kind == wantGlob:
+		if file == "." || slices.Contains(w.dirs, file) || w.roles[file] != nil {
+			return false // no name means a whole playbook's directory
+		}
+		w.whole(file, "file", at)
+	default:
+		return false
+	}
+	return true
+}
+
+func (w *walk) isTasks(file string) bool {
+	switch path.Ext(file) {
+	case ".yml", ".yaml", ".json", "":
+	default:
+		return false
+	}
+	d := w.files.Document(file)
+	if d.Vaulted {
+		return true
+	}
+	return d.Err == nil && (d.Value.Kind == value.List && w.tasksOf(d).valid || d.Value.Kind == value.Null)
+}
+
+func isVars(file string) bool {
+	switch path.Ext(file) {
+	case ".yml", ".yaml", ".json", "":
+		return true
+	}
+	return false
+}
+
+// varsFile gives variables the values of a file.
+func (w *walk) varsFile(file string, r *request, at place) {
+	v := visit{file, r.owner.role + "\x00" + r.under, asTasks}
+	if w.visited[v] {
+		return
+	}
+	w.visited[v] = true
+	d := w.files.Document(file)
+	like := definition{file: file, class: "vars", owner: owner{file: file, role: r.owner.role}}
+	switch {
+	case d.Vaulted:
+		w.sealed(file)
+	case d.Err != nil:
+		w.fail(w.unreadable(file, d.Err))
+	case r.under != "":
+		key := value.Value{Kind: value.String, Text: r.under, Line: 1}
+		w.define([]value.Pair{{Key: key, Value: d.Value}}, like)
+	case d.Value.Kind == value.Map:
+		w.define(d.Value.Pairs, like)
+	default:
+		w.whole(file, "variables", at)
+	}
+}
+
+// template counts a template and follows what it reads.
+func (w *walk) template(file string, o owner, at place) {
+	w.whole(file, "template", at)
+	v := visit{file, o.role, asWhole}
+	if w.visited[v] {
+		return
+	}
+	w.visited[v] = true
+	t := w.files.Template(file)
+	if t.Text == nil {
+		return
+	}
+	var r reads
+	r.text(t.Text, 1)
+	w.read(&r, owner{file: file, role: o.role, loop: o.loop})
+}

@@ -1,0 +1,43 @@
+package value
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// From is the value of what a decoder made of YAML or JSON. The order of its
+// maps is lost: they come sorted.
+func From(v any) Value {
+	switch v := v.(type) {
+	case nil:
+		return Value{}
+	case bool:
+		return Value{Kind: Bool, Text: strconv.FormatBool(v)}
+	case string:
+		return Value{Kind: String, Text: v}
+	case int:
+		return Value{Kind: Int, Text: strconv.Itoa(v)}
+	case int64:
+		return Value{Kind: Int, Text: strconv.FormatInt(v, 10)}
+	case uint64:
+		return Value{Kind: Int, Text: strconv.FormatUint(v, 10)}
+	case float64:
+		return Value{Kind: Float, Text: strconv.FormatFloat(v, 'g', -1, 64)}
+	case []any:
+		list := Value{Kind: List}
+		for _, item := range v {
+			list.Items = append(list.Items, From(item))
+		}
+		return list
+	case map[string]any:
+		m := Value{Kind: Map}
+		for key, entry := range v {
+			m.Pairs = append(m.Pairs, Pair{From(key), From(entry)})
+		}
+		slices.SortFunc(m.Pairs, func(a, b Pair) int { return cmp.Compare(a.Key.Text, b.Key.Text) })
+		return m
+	}
+	return Value{Kind: String, Text: fmt.Sprint(v)}
+}

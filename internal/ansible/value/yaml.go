@@ -1,0 +1,180 @@
+package value
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// SyntaxError is a text that is not YAML.
+type SyntaxError struct {
+	Line    int // 0 if it is not known
+	Message string
+}
+
+func (e *SyntaxError) Error() string {
+	if e.Line == 0 {
+		return "not YAML: " + e.Message
+	}
+	return fmt.Sprintf("line %d: not YAML: %s", e.Line, e.Message)
+}
+
+// YAML reads a document as Ansible does: YAML 1.1 with the tags !vault and
+// !unsafe. Of keys that are there twice the last one counts. An empty document
+// is null. Errors are of type *SyntaxError.
+func YAML(text []byte) (Value, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return Value{}, syntaxError(err)
+	}
+	if doc.Kind == 0 {
+		return Value{}, nil
+	}
+	r := reader{left: most}
+	v := r.read(&doc, 0)
+	if r.left < 0 {
+		return Value{}, &SyntaxError{Message: "its aliases make it too large, or lead into themselves"}
+	}
+	return v, nil
+}
+
+func syntaxError(err error) error {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := 0
+	if rest, ok := strings.CutPrefix(message, "line "); ok {
+		number, text, _ := strings.Cut(rest, ": ")
+		if n, err := strconv.Atoi(number); err == nil {
+			line, message = n, text
+		}
+	}
+	if typeError, ok := errors.AsType[*yaml.TypeError](err); ok {
+		message = strings.Join(typeError.Errors, ", ")
+	}
+	return &SyntaxError{Line: line, Message: message}
+}
+
+const (
+	most    = 4 << 20 // values in a document, aliases written out
+	deepest = 500
+)
+
+type reader struct {
+	left int
+}
+
+func (r *reader) read(n *yaml.Node, depth int) Value {
+	if r.left--; r.left < 0 || depth > deepest {
+		r.left = -1
+		return Value{}
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		if len(n.Content) == 0 {
+			return Value{}
+		}
+		return r.read(n.Content[0], depth+1)
+	case yaml.AliasNode:
+		return r.read(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		v := Value{Kind: List, Line: n.Line, Col: n.Column, Items: make([]Value, len(n.Content))}
+		for i, item := range n.Content {
+			v.Items[i] = r.read(item, depth+1)
+		}
+		return v
+	case yaml.MappingNode:
+		return r.mapping(n, depth)
+	}
+	return scalar(n)
+}
+
+func (r *reader) mapping(n *yaml.Node, depth int) Value {
+	v := Value{Kind: Map, Line: n.Line, Col: n.Column, Pairs: make([]Pair, 0, len(n.Content)/2)}
+	at := make(map[string]int, len(n.Content)/2)
+	set := func(key, value Value, over bool) {
+		name := string("nbiftsuvlm"[key.Kind]) + key.Text
+		if !key.Scalar() {
+			name += key.Digest()
+		}
+		if i, ok := at[name]; !ok {
+			at[name] = len(v.Pairs)
+			v.Pairs = append(v.Pairs, Pair{key, value})
+		} else if over {
+			v.Pairs[i] = Pair{key, value}
+		}
+	}
+	var merged []Value
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], r.read(n.Content[i+1], depth+1)
+		if key.Kind == yaml.ScalarNode && key.Value == "<<" && key.Style == 0 {
+			merged = append(merged, value.List()...)
+			continue
+		}
+		set(r.read(key, depth+1), value, true)
+	}
+	for _, m := range merged {
+		for _, p := range m.Pairs {
+			r.left--
+			set(p.Key, p.Value, false)
+		}
+	}
+	return v
+}
+
+func scalar(n *yaml.Node) Value {
+	v := Value{Kind: String, Text: n.Value, Line: n.Line, Col: n.Column}
+	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		v.Line++ // the text begins below its sign
+	}
+	tag := ""
+	if n.Style&yaml.TaggedStyle != 0 {
+		tag = n.Tag
+	}
+	switch tag {
+	case "!vault", "!vault-encrypted":
+		v.Kind, v.Text = Vault, strings.Join(strings.Fields(n.Value), "\n")
+	case "!unsafe":
+		v.Kind = Unsafe
+	case "":
+		if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+			v.Kind, v.Text = plain(n.Value)
+		}
+	case "!!bool", "!!int", "!!float", "!!null", "!!timestamp":
+		v.Kind, v.Text = plain(n.Value)
+	}
+	return v
+}
+
+// plain says what a scalar without quotes is in YAML 1.1.
+func plain(s string) (Kind, string) {
+	switch s {
+	case "", "~", "null", "Null", "NULL":
+		return Null, ""
+	case "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON":
+		return Bool, "true"
+	case "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF":
+		return Bool, "false"
+	}
+	if !strings.ContainsRune("+-.0123456789", rune(s[0])) {
+		return String, s
+	}
+	switch {
+	case intForm.MatchString(s):
+		return Int, s
+	case floatForm.MatchString(s):
+		return Float, s
+	case timeForm.MatchString(s):
+		return Time, s
+	}
+	return String, s
+}
+
+// The forms of YAML 1.1, https://yaml.org/type/.
+var (
+	intForm   = regexp.MustCompile(`^[-+]?(0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(:[0-5]?[0-9])+)$`)
+	floatForm = regexp.MustCompile(`^([-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+][0-9]+)?|\.[0-9][0-9_]*([eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$`)
+	timeForm  = regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?$`)
+)

@@ -1,0 +1,290 @@
+package ansible
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/ansible/jinja"
+	"github.com/strata-hpc/strata/internal/ansible/value"
+)
+
+// definition is a value that a variable may have.
+type definition struct {
+	value value.Value
+	file  string
+	line  int
+	class string // what kind of place defines it; part of the digest
+	owner owner
+	weak  bool // a role's default: the inventory is stronger
+}
+
+// local is a value that a task gives a name. It counts with the task; here it
+// only helps to tell what computed names can be.
+type local struct {
+	value    value.Value
+	elements bool // the name stands for its elements, one after the other
+	owner    owner
+}
+
+// reachedVariable is a variable that counts.
+type reachedVariable struct {
+	via      via
+	followed int // how many of its definitions were followed
+}
+
+// implicit reports whether Ansible reads a variable though nobody names it.
+func implicit(name string) bool { return strings.HasPrefix(name, "ansible_") }
+
+// variable makes a variable count.
+func (w *walk) variable(name string, at place) {
+	v := w.vars[name]
+	if v == nil {
+		v = &reachedVariable{}
+		w.vars[name] = v
+		w.follow(name)
+	}
+	v.via.add(at)
+}
+
+// define gives names values.
+func (w *walk) define(pairs []value.Pair, like definition) {
+	for _, p := range pairs {
+		name := p.Key.Text
+		if name == "" {
+			continue
+		}
+		d := like
+		d.value, d.line = p.Value, p.Key.Line
+		if slices.ContainsFunc(w.defs[name], func(o definition) bool {
+			return o.file == d.file && o.line == d.line && o.class == d.class && o.owner.role == d.owner.role
+		}) {
+			continue
+		}
+		w.defs[name] = append(w.defs[name], d)
+		w.changes++
+		if implicit(name) {
+			w.variable(name, place{})
+		}
+		if w.vars[name] != nil {
+			w.follow(name)
+		}
+	}
+}
+
+// definitions are the values that a variable may have for the node, the
+// strongest last. Of those that are always there, the weaker do not count.
+func (w *walk) definitions(name string) []definition {
+	if v, ok := w.extra[name]; ok {
+		return []definition{{value: v, class: "extra"}}
+	}
+	var all []definition
+	if w.scope != nil {
+		found := w.scope.Lookup(name)
+		if len(found) > 1 && !w.cfg.merge {
+			found = found[len(found)-1:]
+		}
+		for _, d := range found {
+			all = append(all, definition{value: d.Value, file: d.File, line: d.Line, class: "inventory", owner: owner{file: d.File}})
+		}
+	}
+	inventory := len(all) > 0
+	for _, d := range w.defs[name] {
+		if !d.weak {
+			all = append(all, d)
+		} else if !inventory || w.cfg.merge {
+			all = slices.Insert(all, 0, d)
+		}
+	}
+	return all
+}
+
+// follow reads what the values of a reached variable read.
+func (w *walk) follow(name string) {
+	v := w.vars[name]
+	if v == nil {
+		return
+	}
+	for _, d := range w.definitions(name) {
+		w.readValue(d.value, d.owner)
+		if w.strings[name] {
+			var r reads
+			r.expression(d.value)
+			w.read(&r, d.owner)
+		}
+	}
+}
+
+// readValue follows what the strings in a value read.
+func (w *walk) readValue(v value.Value, o owner) {
+	v.Strings(func(s string, line int) {
+		if !computes(s) {
+			return
+		}
+		if at := (visitText{s, o.file, o.role, line}); !w.readTexts[at] {
+			w.readTexts[at] = true
+			var r reads
+			r.text(w.textOf(s), line)
+			w.read(&r, o)
+		}
+	})
+}
+
+// locally notes the values that a task gives names while it runs, or by what it
+// is for.
+func (w *walk) locally(t *task, o owner) {
+	add := func(name string, l local) {
+		w.locals[name] = append(w.locals[name], l)
+		w.changes++
+	}
+	for _, p := range t.vars {
+		add(p.Key.Text, local{value: p.Value, owner: o})
+	}
+	if t.register != "" {
+		w.unknown[t.register] = true
+		w.changes++
+	}
+	switch t.module {
+	case "set_fact":
+		for _, p := range t.args.Pairs {
+			add(p.Key.Text, local{value: p.Value, owner: o})
+		}
+	case "include_tasks", "import_tasks", "include", "include_role", "import_role":
+		if l := t.loop; l != nil {
+			add(l.variable, local{value: l.items, elements: true, owner: o})
+		}
+	}
+}
+
+// anyVariable makes all variables of the node count.
+func (w *walk) anyVariable(reason string, at place) {
+	if w.any == nil {
+		w.any, w.anyAt = &why{text: reason, line: at.line}, at
+		w.changes++
+	}
+}
+
+// computedName makes the variables count whose name may be what a shape comes
+// to.
+func (w *walk) computedName(c jinja.Computed, o owner) {
+	for _, name := range w.texts(c.Name, o) {
+		switch {
+		case name == unknownText:
+			w.anyVariable("the name of a variable is computed", o.at(c.Line))
+		case strings.Contains(name, unknownText):
+			w.namePatterns = append(w.namePatterns, namePattern{name, o.at(c.Line)})
+			w.changes++
+		default:
+			w.variable(name, o.at(c.Line))
+		}
+	}
+}
+
+// namePattern is the pattern of a computed name of a variable.
+type namePattern struct {
+	pattern string
+	at      place
+}
+
+// patterned reaches the variables that are not reached by their own name.
+func (w *walk) patterned() {
+	if w.any == nil && len(w.namePatterns) == 0 {
+		return
+	}
+	reach := func(name string) {
+		if w.any != nil {
+			w.variable(name, w.anyAt)
+			return
+		}
+		for _, p := range w.namePatterns {
+			if matches(p.pattern, name) {
+				w.variable(name, p.at)
+			}
+		}
+	}
+	if w.scope != nil {
+		for _, d := range w.scope.Definitions {
+			reach(d.Name)
+		}
+	}
+	for name := range w.defs {
+		reach(name)
+	}
+	for name := range w.extra {
+		reach(name)
+	}
+}
+
+// magic is the value of a variable of Ansible's own that says which node this
+// is.
+func (w *walk) magic(name string) (string, bool) {
+	switch name {
+	case "inventory_hostname", "ansible_play_hosts", "ansible_play_hosts_all", "ansible_play_batch", "play_hosts":
+		return w.q.Host, true
+	case "inventory_hostname_short":
+		short, _, _ := strings.Cut(w.q.Host, ".")
+		return short, true
+	case "group_names":
+		return strings.Join(w.node.GroupNames(), ","), true
+	}
+	return "", false
+}
+
+// hostRead is a variable of another host that is read; "" for all variables,
+// and a pattern for several hosts.
+type hostRead struct{ host, name string }
+
+func (w *walk) hostRead(h jinja.HostRead, o owner) {
+	names := []string{""}
+	if h.Variable != nil {
+		names = w.texts(h.Variable, o)
+	}
+	hosts := []string{unknownText}
+	if h.Host != nil {
+		hosts = w.texts(h.Host, o)
+	}
+	for _, host := range hosts {
+		for _, name := range names {
+			if strings.Contains(name, unknownText) {
+				name = ""
+			}
+			w.foreignRead(hostRead{host, name}, o.at(h.Line))
+		}
+	}
+}
+
+func (w *walk) foreignRead(h hostRead, at place) {
+	if matches(h.host, w.q.Host) {
+		if h.name == "" {
+			w.anyVariable("hostvars of this node as a whole", at)
+		} else {
+			w.variable(h.name, at)
+		}
+		if h.host == w.q.Host {
+			return
+		}
+	}
+	v := w.hostReads[h]
+	if v == nil {
+		v = &via{}
+		w.hostReads[h] = v
+		w.changes++
+	}
+	v.add(at)
+}
+
+func (w *walk) groupRead(g pathText, o owner) {
+	names := []string{""}
+	if g.shape != nil {
+		names = w.texts(g.shape, o)
+	}
+	for _, name := range names {
+		if strings.Contains(name, unknownText) {
+			name = ""
+		}
+		if w.groups[name] == nil {
+			w.groups[name] = &via{}
+			w.changes++
+		}
+		w.groups[name].add(o.at(g.line))
+	}
+}

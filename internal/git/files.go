@@ -1,0 +1,264 @@
+package git
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"github.com/strata-hpc/strata/internal/fault"
+)
+
+// files is a commit's tree, from one of its directories on. It does not change, and
+// any number of goroutines may use it.
+type files struct {
+	repo   *Repository
+	commit Commit
+	at     *place
+}
+
+// Files returns a commit's files in the directory below ("" for all). It has what
+// io/fs knows: ReadDir, ReadFile, Stat, Lstat, ReadLink, Sub; and ObjectID. Links
+// are followed as on disk, also to beside and above the directory, but not out of
+// the repository: then, they lead to nothing. A submodule is an empty directory.
+// Files have the time of the commit.
+//
+// An error for an object that is missing or damaged has a fault in it.
+func (r *Repository) Files(c Commit, below string) (fs.FS, error) {
+	if !plumbing.IsHash(c.ID) {
+		return nil, unknown(c.ID, "")
+	}
+	full, err := r.commit(plumbing.NewHash(c.ID), "commit "+c.Short())
+	if err != nil {
+		return nil, err
+	}
+	f := &files{repo: r, commit: full.Commit}
+	f.at = &place{entry: entry{name: ".", mode: filemode.Dir, id: full.tree}}
+	if _, err := f.children(f.at); err != nil {
+		return nil, err
+	}
+	if below == "" || below == "." {
+		return f, nil
+	}
+	sub, err := f.Sub(below)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, fault.New(fault.Input, "commit %s has no directory %s: %w", c.Short(), below, err)
+	}
+	return sub, err
+}
+
+// find locates a name that the caller of an io/fs method gave.
+func (f *files) find(op, name string, follow bool) (*place, error) {
+	if !validName(name) {
+		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	p, err := f.locate(f.at, name, follow)
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	return p, nil
+}
+
+// Open implements fs.FS.
+func (f *files) Open(name string) (fs.File, error) {
+	p, err := f.find("open", name, true)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.info(p, name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	if p.isDir() {
+		list, err := f.ReadDir(name)
+		if err != nil {
+			return nil, err
+		}
+		return &openDir{info: info, name: name, rest: list}, nil
+	}
+	content, err := f.content(p)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return &openFile{Reader: bytes.NewReader(content), info: info}, nil
+}
+
+// ReadFile implements fs.ReadFileFS.
+func (f *files) ReadFile(name string) ([]byte, error) {
+	p, err := f.find("open", name, true)
+	if err != nil {
+		return nil, err
+	}
+	if p.isDir() {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
+	}
+	content, err := f.content(p)
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	}
+	return bytes.Clone(content), nil // which may be a base of other objects
+}
+
+func (f *files) content(p *place) ([]byte, error) {
+	return f.repo.object(plumbing.BlobObject, p.id, f.what(p))
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (f *files) ReadDir(name string) ([]fs.DirEntry, error) {
+	p, err := f.find("open", name, true)
+	if err != nil {
+		return nil, err
+	}
+	t, err := f.children(p)
+	if err != nil {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
+	}
+	list := make([]fs.DirEntry, len(t.entries))
+	held := make([]dirEntry, len(t.entries))
+	for i, e := range t.entries {
+		held[i] = dirEntry{files: f, place: place{entry: e, up: p}}
+		list[i] = &held[i]
+	}
+	return list, nil
+}
+
+// Stat implements fs.StatFS.
+func (f *files) Stat(name string) (fs.FileInfo, error) { return f.stat("stat", name, true) }
+
+// Lstat implements fs.ReadLinkFS.
+func (f *files) Lstat(name string) (fs.FileInfo, error) { return f.stat("lstat", name, false) }
+
+func (f *files) stat(op, name string, follow bool) (fs.FileInfo, error) {
+	p, err := f.find(op, name, follow)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.info(p, name)
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	return info, nil
+}
+
+// ReadLink implements fs.ReadLinkFS.
+func (f *files) ReadLink(name string) (string, error) {
+	p, err := f.find("readlink", name, false)
+	if err != nil {
+		return "", err
+	}
+	if p.mode != filemode.Symlink {
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: syscall.EINVAL}
+	}
+	target, err := f.target(p)
+	if err != nil {
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: err}
+	}
+	return target, nil
+}
+
+// Sub implements fs.SubFS. Links in it can still lead to beside and above it.
+func (f *files) Sub(dir string) (fs.FS, error) {
+	p, err := f.find("sub", dir, true)
+	if err == nil {
+		_, err = f.children(p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &files{repo: f.repo, commit: f.commit, at: p}, nil
+}
+
+// ObjectID is the id of the blob that ReadFile would return: the same for the same
+// content.
+func (f *files) ObjectID(name string) (string, error) {
+	p, err := f.find("open", name, true)
+	if err != nil {
+		return "", err
+	}
+	if p.isDir() {
+		return "", &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
+	}
+	return p.id.String(), nil
+}
+
+// info describes a place under the name by which it was asked for.
+func (f *files) info(p *place, name string) (fs.FileInfo, error) {
+	info := fileInfo{name: path.Base(name), mode: p.fileMode(), time: f.commit.Time}
+	if !p.isDir() {
+		size, err := f.repo.db.size(p.id)
+		if err != nil {
+			return nil, f.repo.unreadable(p.id, f.what(p), err)
+		}
+		info.size = size
+	}
+	return info, nil
+}
+
+// fileInfo implements fs.FileInfo.
+type fileInfo struct {
+	name string
+	size int64
+	mode fs.FileMode
+	time time.Time
+}
+
+func (i fileInfo) Name() string       { return i.name }
+func (i fileInfo) Size() int64        { return i.size }
+func (i fileInfo) Mode() fs.FileMode  { return i.mode }
+func (i fileInfo) ModTime() time.Time { return i.time }
+func (i fileInfo) IsDir() bool        { return i.mode.IsDir() }
+func (i fileInfo) Sys() any           { return nil }
+
+// dirEntry implements fs.DirEntry. The size is looked up only when asked for.
+type dirEntry struct {
+	files *files
+	place place
+}
+
+func (d *dirEntry) Name() string               { return d.place.name }
+func (d *dirEntry) IsDir() bool                { return d.place.isDir() }
+func (d *dirEntry) Type() fs.FileMode          { return d.place.fileMode().Type() }
+func (d *dirEntry) Info() (fs.FileInfo, error) { return d.files.info(&d.place, d.place.name) }
+func (d *dirEntry) String() string             { return fs.FormatDirEntry(d) }
+
+// openFile implements fs.File, and what bytes.Reader has besides.
+type openFile struct {
+	*bytes.Reader
+	info fs.FileInfo
+}
+
+func (o *openFile) Stat() (fs.FileInfo, error) { return o.info, nil }
+func (o *openFile) Close() error               { return nil }
+
+// openDir implements fs.ReadDirFile.
+type openDir struct {
+	info fs.FileInfo
+	name string
+	rest []fs.DirEntry
+}
+
+func (o *openDir) Stat() (fs.FileInfo, error) { return o.info, nil }
+func (o *openDir) Close() error               { return nil }
+
+func (o *openDir) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: o.name, Err: syscall.EISDIR}
+}
+
+func (o *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
+	if n <= 0 {
+		n = len(o.rest)
+	} else if len(o.rest) == 0 {
+		return nil, io.EOF
+	}
+	n = min(n, len(o.rest))
+	list := slices.Clone(o.rest[:n])
+	o.rest = o.rest[n:]
+	return list, nil
+}

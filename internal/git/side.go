@@ -1,0 +1,161 @@
+package git
+
+import (
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+)
+
+// item is a name in a directory of one side.
+type item struct {
+	name string
+	mode filemode.FileMode
+	id   plumbing.Hash // of a tree, blob or submodule; zero if it takes work to know
+	info fs.FileInfo   // on disk
+}
+
+func (i item) isDir() bool { return i.mode == filemode.Dir }
+
+// side is one of the two that are compared.
+type side interface {
+	root() item
+	list(dir string, it item) ([]item, error) // sorted by name
+	id(file string, it item) (plumbing.Hash, error)
+}
+
+func sideOf(fsys fs.FS) side {
+	switch f := fsys.(type) {
+	case *files:
+		return treeSide{f}
+	case *worktree:
+		return diskSide{f}
+	}
+	return otherSide{fsys}
+}
+
+// treeSide is a commit.
+type treeSide struct{ *files }
+
+func (s treeSide) root() item { return item{mode: s.at.mode, id: s.at.id} }
+
+func (s treeSide) list(dir string, it item) ([]item, error) {
+	t, err := s.repo.tree(it.id, path.Join(s.at.path(), dir)+" of commit "+s.commit.Short())
+	if err != nil {
+		return nil, err
+	}
+	list := make([]item, len(t.entries))
+	for i, e := range t.entries {
+		list[i] = item{name: e.name, mode: e.mode, id: e.id}
+	}
+	return list, nil
+}
+
+func (s treeSide) id(_ string, it item) (plumbing.Hash, error) { return it.id, nil }
+
+// diskSide is a work tree.
+type diskSide struct{ *worktree }
+
+func (s diskSide) root() item { return item{mode: filemode.Dir} }
+
+func (s diskSide) list(dir string, _ item) ([]item, error) {
+	found, err := s.ReadDir(path.Join(".", dir))
+	if err != nil {
+		return nil, err
+	}
+	known, trust := s.stats(), !isFalse(s.repo.config.get("core", "", "filemode"))
+	above := path.Join(slashed(s.repo.top, s.dir), dir)
+	var list []item
+	for _, e := range found {
+		if !counts(e.Type()) {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // taken away meanwhile
+		}
+		if err != nil {
+			return nil, named(err, path.Join(dir, e.Name()))
+		}
+		list = append(list, item{name: e.Name(), mode: known.mode(path.Join(above, e.Name()), info, trust), info: info})
+	}
+	return list, nil
+}
+
+func (s diskSide) id(file string, it item) (plumbing.Hash, error) {
+	full, err := s.onDisk("open", file)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	if it.mode == filemode.Symlink {
+		target, err := s.ReadLink(file)
+		return blobID([]byte(target)), err
+	}
+	id, err := s.worktree.id(full, it.info)
+	return id, named(err, file)
+}
+
+// counts says whether git would keep such a thing.
+func counts(t fs.FileMode) bool { return t.IsRegular() || t.IsDir() || t == fs.ModeSymlink }
+
+// otherSide is any other file system.
+type otherSide struct{ fs.FS }
+
+func (s otherSide) root() item { return item{mode: filemode.Dir} }
+
+func (s otherSide) list(dir string, _ item) ([]item, error) {
+	found, err := fs.ReadDir(s.FS, path.Join(".", dir))
+	if err != nil {
+		return nil, err
+	}
+	var list []item
+	for _, e := range found {
+		if !counts(e.Type()) || e.Name() == ".git" {
+			continue
+		}
+		it := item{name: e.Name(), mode: filemode.Regular}
+		switch {
+		case e.IsDir():
+			it.mode = filemode.Dir
+		case e.Type() == fs.ModeSymlink:
+			it.mode = filemode.Symlink
+		default:
+			info, err := e.Info()
+			if err != nil {
+				return nil, err
+			}
+			if info.Mode()&0o100 != 0 {
+				it.mode = filemode.Executable
+			}
+		}
+		list = append(list, it)
+	}
+	return list, nil
+}
+
+func (s otherSide) id(file string, it item) (plumbing.Hash, error) {
+	if it.mode == filemode.Symlink {
+		target, err := fs.ReadLink(s.FS, file)
+		return blobID([]byte(target)), err
+	}
+	f, err := s.Open(file)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	h := sha1.New()
+	fmt.Fprintf(h, "blob %d\x00", info.Size())
+	if n, err := io.Copy(h, f); err != nil || n != info.Size() {
+		return plumbing.ZeroHash, errors.Join(err, fmt.Errorf("read %s: %d of %d bytes", file, n, info.Size()))
+	}
+	return plumbing.Hash(h.Sum(nil)), nil
+}

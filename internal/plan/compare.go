@@ -1,0 +1,185 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// Revision is a project with its files at one revision.
+type Revision struct {
+	Name    string // as people are told, "" for the files on disk
+	Project *layer.Project
+	Source  *Source
+}
+
+// CompareOptions of Compare.
+type CompareOptions struct {
+	// Changed are the names of the files that differ between the revisions; nil
+	// if that is not known. A file that is missing here is taken to be the same.
+	Changed []string
+	// Have says what there is, which tells more keys. It may be nil.
+	Have Have
+}
+
+// Compare plans the wanted nodes of head, compared with what they were at base.
+// Nothing is looked up but keys: a node that is as it was is kept, wherever it
+// may be.
+func Compare(base, head Revision, want []layer.NodeID, o CompareOptions) (*Plan, error) {
+	needed, err := ancestors(head.Project, want)
+	if err != nil {
+		return nil, err
+	}
+	base.Source.open()
+	head.Source.open()
+	c := comparer{base: base, head: head, o: o}
+	if o.Changed != nil {
+		c.differences = head.Source.playbooks.Compare(base.Source.playbooks, o.Changed)
+	}
+	nodes := slices.DeleteFunc(slices.Clone(head.Project.Nodes), func(n layer.Node) bool { return !needed[n.ID] })
+	was := make(map[layer.NodeID]layer.Node, len(base.Project.Nodes))
+	for _, n := range base.Project.Nodes {
+		was[n.ID] = n
+	}
+	pairs := make([]pair, len(nodes))
+	err = each(len(nodes), func(i int) error {
+		old, ok := was[nodes[i].ID]
+		if !ok {
+			return c.inputs(&pairs[i], nodes[i], nil)
+		}
+		return c.inputs(&pairs[i], nodes[i], &old)
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.plan = &Plan{Base: base.Name, Head: head.Name}
+	c.at = map[layer.NodeID]int{}
+	for i, n := range nodes {
+		if err := c.decide(n, pairs[i]); err != nil {
+			return nil, err
+		}
+	}
+	c.unused()
+	return c.plan, nil
+}
+
+// comparer holds a comparison while it is made.
+type comparer struct {
+	base, head  Revision
+	o           CompareOptions
+	differences tree.Differences
+	plan        *Plan
+	at          map[layer.NodeID]int
+	chains      map[layer.NodeID]layer.Digest
+}
+
+// pair is the inputs of a node at both revisions.
+type pair struct {
+	base, head []Input
+	was        bool // the node was there
+	moved      bool // onto another parent
+}
+
+func (c *comparer) inputs(p *pair, now layer.Node, old *layer.Node) error {
+	head := collector{p: c.head.Project, n: now, src: c.head.Source, differences: c.differences}
+	var err error
+	if p.head, err = head.collect(); err != nil || old == nil {
+		return err
+	}
+	p.was, p.moved = true, old.Parent != now.Parent
+	base := collector{p: c.base.Project, n: *old, src: c.base.Source}
+	if c.differences != nil {
+		base.known = &head.found
+	}
+	if p.base, err = base.collect(); err != nil {
+		return fmt.Errorf("at %s: %w", c.base.Name, err)
+	}
+	return nil
+}
+
+func (c *comparer) decide(n layer.Node, p pair) error {
+	d := Decision{Node: n, Inputs: p.head, Seconds: 1, Action: Keep, Reason: "nothing changed"}
+	reasons := differences(p.base, p.head)
+	if p.moved {
+		reasons = append([]Reason{{Kind: ReasonParent, Name: string(n.Parent)}}, reasons...)
+	}
+	var parent *Decision
+	if i, ok := c.at[n.Parent]; ok {
+		parent = &c.plan.Nodes[i]
+	}
+	switch {
+	case !p.was:
+		d.Action = Build
+		d.because(Reason{Kind: ReasonNew, Name: string(n.ID), File: n.Pos.File, Line: n.Pos.Line})
+		d.Reason = "new in " + n.Pos.String()
+	case len(reasons) > 0:
+		d.Action = Build
+		d.because(reasons...)
+	case parent != nil && parent.Action != Keep:
+		d.Action = Maybe
+		d.because(parentReason(n.Parent))
+		d.Reason = fmt.Sprintf("parent %s is rebuilt", n.Parent)
+		if parent.Action == Maybe {
+			d.Reason = fmt.Sprintf("parent %s may be rebuilt", n.Parent)
+		}
+	}
+	if err := c.keys(&d, p, parent); err != nil {
+		return err
+	}
+	c.at[n.ID] = len(c.plan.Nodes)
+	c.plan.Nodes = append(c.plan.Nodes, d)
+	return nil
+}
+
+// keys sets the keys that can be told: of nodes without a parent, and of those
+// whose parent is there.
+func (c *comparer) keys(d *Decision, p pair, parent *Decision) error {
+	chain := layer.Digest("")
+	if parent != nil {
+		if parent.Digest == "" {
+			return nil
+		}
+		chain = parent.Digest
+	}
+	if !known(p.head) {
+		return nil
+	}
+	d.Key = KeyOf(chain, p.head)
+	if p.was && !p.moved && (parent == nil || parent.Action == Keep) {
+		d.BaseKey = KeyOf(chain, p.base)
+	}
+	if c.o.Have == nil {
+		return nil
+	}
+	digest, ok, err := c.o.Have(d.Key)
+	if err != nil {
+		return fmt.Errorf("look for %s: %w", d.Node.ID, err)
+	}
+	if ok {
+		d.Digest = digest
+	}
+	return nil
+}
+
+// unused notes the changed files that are in no reason.
+func (c *comparer) unused() {
+	used := map[string]bool{}
+	for _, d := range c.plan.Nodes {
+		for _, r := range d.Reasons {
+			used[r.File] = true
+			if r.Kind == ReasonFile || r.Kind == ReasonPackages {
+				used[r.Name] = true
+			}
+		}
+	}
+	left := map[string]bool{}
+	for _, name := range c.o.Changed {
+		if !used[name] {
+			left[name] = true
+		}
+	}
+	c.plan.Unused = slices.Sorted(maps.Keys(left))
+}

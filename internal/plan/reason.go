@@ -1,0 +1,186 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// Kinds of reasons. "packages" is what is installed or removed; "definition"
+// whatever else is written in strata.yaml.
+const (
+	ReasonVariable   = "variable"
+	ReasonFile       = "file"
+	ReasonDefinition = "definition"
+	ReasonPackages   = "packages"
+	ReasonParent     = "parent"
+	ReasonTool       = "tool"
+	ReasonNew        = "new"     // the node was not there before
+	ReasonMissing    = "missing" // nothing changed, but neither store nor registry has it
+)
+
+// Reason is one difference that decides about a node. Of secret and vaulted
+// values Old and New are digests.
+type Reason struct {
+	Kind string   `json:"kind"`
+	Name string   `json:"name"` // of the variable, file, step, parent
+	File string   `json:"file"` // where it is written; "" where that says nothing
+	Line int      `json:"line"` // counts from 1; 0 means the file as a whole
+	Old  string   `json:"old"`  // "" if there was none, or it is not known
+	New  string   `json:"new"`  // "" if there is none any more
+	Via  []string `json:"via"`  // what uses it, as file:line: "roles/slurm/templates/slurm.conf.j2:12"
+
+	became became
+}
+
+// became says what became of what a reason names.
+type became int
+
+const (
+	changed became = iota
+	came
+	gone
+)
+
+// Place is where it is written, as file:line; "" if that is not known.
+func (r Reason) Place() string {
+	switch {
+	case r.File == "":
+		return ""
+	case r.Line == 0:
+		return r.File
+	}
+	return fmt.Sprintf("%s:%d", r.File, r.Line)
+}
+
+// String says the reason in a few words: "variable partition_time changed".
+func (r Reason) String() string {
+	verb := [...]string{" changed", " is new", " is gone"}[r.became]
+	switch r.Kind {
+	case ReasonNew:
+		return "no build of it yet"
+	case ReasonMissing:
+		return "its last build is gone"
+	case ReasonParent:
+		return "parent " + r.Name + " changed"
+	case ReasonTool:
+		return "strata itself changed"
+	case ReasonVariable:
+		return "variable " + r.Name + verb
+	case ReasonFile:
+		return r.Name + verb
+	}
+	return r.Name + verb
+}
+
+// reasonOf is the reason that an input which is not as it was makes.
+func reasonOf(old, now *Input) Reason {
+	in := now
+	if in == nil {
+		in = old
+	}
+	r := Reason{Kind: reasonKind(*in), Name: in.Name, File: in.File, Line: in.Line, Via: in.Via}
+	switch in.Kind {
+	case KindDefinition:
+		r.Name = "its " + in.Name
+	case KindSecret:
+		r.Name = "secret " + in.Name
+	}
+	switch {
+	case in.Kind == KindDefinition: // a part that was left out before changed as well
+	case old == nil:
+		r.became = came
+	case now == nil:
+		r.became = gone
+	}
+	if old != nil {
+		r.Old = old.Shown
+	}
+	if now != nil {
+		r.New = now.Shown
+	}
+	return r
+}
+
+func reasonKind(in Input) string {
+	switch in.Kind {
+	case KindTool:
+		return ReasonTool
+	case KindFile, KindAnsible:
+		return ReasonFile
+	case KindPackage:
+		return ReasonPackages
+	case KindVariable, KindSecret:
+		return ReasonVariable
+	case KindDefinition:
+		if strings.HasPrefix(in.Name, "packages") || strings.HasPrefix(in.Name, "remove") {
+			return ReasonPackages
+		}
+	}
+	return ReasonDefinition
+}
+
+// differences are the reasons that two lists of inputs make, parents aside;
+// none if the lists are the same.
+func differences(last, now []Input) []Reason {
+	type name struct{ kind, name string }
+	index := func(list []Input) map[name]*Input {
+		m := make(map[name]*Input, len(list))
+		for i, in := range list {
+			if in.Kind != KindParent {
+				m[name{in.Kind, in.Name}] = &list[i]
+			}
+		}
+		return m
+	}
+	before, after := index(last), index(now)
+	var found []Reason
+	for key, in := range after {
+		if was := before[key]; was == nil || was.Digest != in.Digest {
+			found = append(found, reasonOf(was, in))
+		}
+	}
+	for key, in := range before {
+		if after[key] == nil {
+			found = append(found, reasonOf(in, nil))
+		}
+	}
+	if len(found) > 1 { // a step that came or went says it better
+		found = slices.DeleteFunc(found, func(r Reason) bool { return r.Name == "its "+stepOrder })
+	}
+	slices.SortFunc(found, func(a, b Reason) int {
+		return cmp.Or(cmp.Compare(weight(a), weight(b)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+	})
+	return found
+}
+
+// weight orders reasons: what explains most comes first. A variable that came or
+// went most often did so because a file reads it that has changed.
+func weight(r Reason) int {
+	if r.Kind == ReasonVariable && r.became != changed {
+		return 9
+	}
+	return slices.Index([]string{ReasonTool, ReasonDefinition, ReasonPackages, ReasonVariable, ReasonFile}, r.Kind)
+}
+
+// brief says the first reasons in a few words.
+func brief(reasons []Reason) string {
+	const most = 2
+	var said []string
+	for _, r := range reasons[:min(most, len(reasons))] {
+		said = append(said, r.String())
+	}
+	text := strings.Join(said, ", ")
+	if more := len(reasons) - most; more > 0 {
+		text = fmt.Sprintf("%s and %d more", text, more)
+	}
+	return text
+}
+
+// parentReason is the reason of a node whose parent is, or may be, rebuilt.
+func parentReason(parent layer.NodeID) Reason {
+	return Reason{Kind: ReasonParent, Name: string(parent)}
+}
