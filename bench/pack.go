@@ -146,9 +146,9 @@ func packParts(parts *phases, b *built, kind string, start time.Time) error {
 		return err
 	}
 	end := start.Add(time.Duration(b.seconds * float64(time.Second)))
-	parts.add("plan, mount, a look at every file", born.Sub(start).Seconds())
-	parts.add("the packing program, from its file's birth to its last write", packed.ModTime().Sub(born).Seconds())
-	parts.add("sha256 of the result, manifest", manifest.ModTime().Sub(packed.ModTime()).Seconds())
+	parts.add("plan, mount; for erofs also the files' times", born.Sub(start).Seconds())
+	parts.add("the packing program, from its file's birth to its last write (meanwhile, a look at every file)", packed.ModTime().Sub(born).Seconds())
+	parts.add("sha256 of the result (meanwhile, the program's end), manifest", manifest.ModTime().Sub(packed.ModTime()).Seconds())
 	parts.add("unmount, exit", end.Sub(manifest.ModTime()).Seconds())
 	return nil
 }

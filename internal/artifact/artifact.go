@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"sync"
 
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/sandbox"
@@ -33,6 +35,10 @@ type Options struct {
 	// OCI writes the image as an OCI layout to dir, which does not exist.
 	// It is needed only for an image with that artifact.
 	OCI func(ctx context.Context, dir string) error
+	// Release, if there is one, may be called when the tree is not needed any
+	// more; Export then waits for it. A large tree takes time to unmount, in
+	// which the last checksum is taken.
+	Release func()
 }
 
 // exporter is one call of Export.
@@ -42,8 +48,10 @@ type exporter struct {
 	dir   string
 	opts  Options
 
-	survey *survey // of the tree; nil until an artifact needs it
-	pair   *pair   // nil until an artifact needs it
+	survey  *survey // of the tree; nil until an artifact needs it
+	pair    *pair   // nil until an artifact needs it
+	copying sync.WaitGroup
+	last    bool // what is packed now is the last that needs the tree, apart from copies
 }
 
 // Export writes the artifacts that image asks for, and manifest.json, into
@@ -60,13 +68,22 @@ func Export(ctx context.Context, tree Tree, image layer.Image, dir string, opts 
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	copies := x.startCopies(ctx)
+	defer x.copying.Wait()
+	defer cancel()
 	seen := map[layer.ArtifactType]bool{}
-	for _, a := range image.Artifacts {
+	for i, a := range image.Artifacts {
+		x.last = !slices.ContainsFunc(image.Artifacts[i+1:], func(a layer.Artifact) bool { return !isCopy(a) })
 		if seen[a.Type] {
 			return nil, imageFault(image, "artifact %s is asked for twice", a.Type)
 		}
 		seen[a.Type] = true
-		f, err := x.write(ctx, a)
+		write, started := copies[a.Type]
+		if !started {
+			write = func() (*File, error) { return x.write(ctx, a) }
+		}
+		f, err := write()
 		if err != nil {
 			return nil, fmt.Errorf("export %s as %s: %w", image.Name, a.Type, err)
 		}
@@ -76,6 +93,42 @@ func Export(ctx context.Context, tree Tree, image layer.Image, dir string, opts 
 		return nil, err
 	}
 	return m, nil
+}
+
+// startCopies starts to write what is only copied, for the time in which other
+// artifacts are packed. The functions wait for the end, and tell what came of it.
+func (x *exporter) startCopies(ctx context.Context) map[layer.ArtifactType]func() (*File, error) {
+	copies := map[layer.ArtifactType]func() (*File, error){}
+	for _, a := range x.image.Artifacts {
+		if !isCopy(a) || copies[a.Type] != nil {
+			continue
+		}
+		write := sync.OnceValues(func() (*File, error) { return x.write(ctx, a) })
+		copies[a.Type] = write
+		x.copying.Go(func() { _, _ = write() }) // the error is the other caller's
+	}
+	return copies
+}
+
+// isCopy says whether an artifact is a file of the tree as it is.
+func isCopy(a layer.Artifact) bool { return a.Type == layer.Kernel || a.Type == layer.Initrd }
+
+// pack runs write, which packs the tree into a file of the directory, and
+// describes the file. Settings may be added to until write ends.
+func (x *exporter) pack(ctx context.Context, name string, a layer.Artifact, settings map[string]string, write func() error) (*File, error) {
+	f, err := describeWritten(ctx, x.dir, name, a.Type, func() error {
+		err := write()
+		if err == nil && x.last && x.opts.Release != nil {
+			x.copying.Wait()
+			x.copying.Go(x.opts.Release)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.Settings = settings
+	return f, nil
 }
 
 // manifest fills in all but the files. It fails early on a kernel and initrd
@@ -90,7 +143,7 @@ func (x *exporter) manifest() (*Manifest, error) {
 		return nil, err
 	}
 	for _, a := range x.image.Artifacts {
-		if a.Type != layer.Kernel && a.Type != layer.Initrd {
+		if !isCopy(a) {
 			continue
 		}
 		if x.pair, err = findPair(x.tree, x.image); err != nil {
@@ -114,9 +167,9 @@ func (x *exporter) write(ctx context.Context, a layer.Artifact) (*File, error) {
 	case layer.Dir:
 		return x.plain(ctx, a)
 	case layer.Kernel:
-		return x.copyOut(x.pair.Kernel, "vmlinuz", a)
+		return x.copyOut(ctx, x.pair.Kernel, "vmlinuz", a)
 	case layer.Initrd:
-		return x.copyOut(x.pair.Initrd, "initrd.img", a)
+		return x.copyOut(ctx, x.pair.Initrd, "initrd.img", a)
 	case layer.OCI:
 		return x.oci(ctx, a)
 	}
@@ -124,13 +177,13 @@ func (x *exporter) write(ctx context.Context, a layer.Artifact) (*File, error) {
 }
 
 // copyOut copies a file of the tree into the directory.
-func (x *exporter) copyOut(from, name string, a layer.Artifact) (*File, error) {
+func (x *exporter) copyOut(ctx context.Context, from, name string, a layer.Artifact) (*File, error) {
 	src, err := x.tree.Open(from)
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
-	return x.create(name, a, nil, func(dst *os.File) error {
+	return x.create(ctx, name, a, func(dst *os.File) error {
 		_, err := dst.ReadFrom(src)
 		return err
 	})
@@ -144,7 +197,7 @@ func (x *exporter) oci(ctx context.Context, a layer.Artifact) (*File, error) {
 	if err := x.opts.OCI(ctx, dir); err != nil {
 		return nil, err
 	}
-	f, err := describe(x.dir, "oci/index.json", a.Type)
+	f, err := describe(ctx, x.dir, "oci/index.json", a.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -178,8 +231,8 @@ func findInit(t Tree) (string, error) {
 
 // tool runs a program of this machine for ctx. SOURCE_DATE_EPOCH and the like
 // of the caller's environment do not reach it.
-func tool(ctx context.Context, c sandbox.Cmd, env ...string) error {
-	c.Env = toolEnvironment(env...)
+func tool(ctx context.Context, c sandbox.Cmd) error {
+	c.Env = toolEnvironment()
 	return sandbox.Host(ctx, c)
 }
 

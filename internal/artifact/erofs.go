@@ -31,11 +31,8 @@ func (x *exporter) erofs(ctx context.Context, a layer.Artifact) (*File, error) {
 	if err := checkErofs(ctx, x.image, a); err != nil {
 		return nil, err
 	}
-	s, err := x.look(ctx)
+	newest, err := x.newest(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if err := x.refuseForeign(s); err != nil {
 		return nil, err
 	}
 	const name = "rootfs.erofs"
@@ -58,11 +55,12 @@ func (x *exporter) erofs(ctx context.Context, a layer.Artifact) (*File, error) {
 	args = append(args, filepath.Join(x.dir, name), from)
 	// Unlike -T, this keeps the files' times: it only holds back those that are
 	// later, of which the root directory's own may be one.
-	epoch := "SOURCE_DATE_EPOCH=" + strconv.FormatInt(s.Newest, 10)
-	if err := run(ctx, sandbox.Cmd{Args: args, Env: toolEnvironment(epoch)}); err != nil {
-		return nil, err
-	}
-	return x.describe(name, a, settings)
+	epoch := "SOURCE_DATE_EPOCH=" + strconv.FormatInt(newest, 10)
+	return x.pack(ctx, name, a, settings, func() error {
+		_, err := x.surveyed(ctx, func(*survey) bool { return true },
+			func(ctx context.Context) error { return run(ctx, sandbox.Cmd{Args: args, Env: toolEnvironment(epoch)}) })
+		return err
+	})
 }
 
 // checkErofs refuses settings that erofs or the mkfs.erofs of this machine has not got.

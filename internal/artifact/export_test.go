@@ -389,3 +389,16 @@ func TestManifest(t *testing.T) {
 		t.Errorf("no manifest: %v", err)
 	}
 }
+
+// TestForeignAttributeEndsThePacking wants the survey's fault, whatever became
+// of the program that packs meanwhile.
+func TestForeignAttributeEndsThePacking(t *testing.T) {
+	x := &exporter{survey: &survey{Foreign: []string{"/a: system.odd"}}}
+	_, err := x.surveyed(context.Background(), func(*survey) bool { return true }, func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	if err == nil || !strings.Contains(err.Error(), "/a: system.odd") {
+		t.Errorf("error %v", err)
+	}
+}

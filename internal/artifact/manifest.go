@@ -2,12 +2,10 @@ package artifact
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -108,7 +106,7 @@ func (m *Manifest) write(dir string) error {
 }
 
 // create writes a new file of the directory and describes it.
-func (x *exporter) create(name string, a layer.Artifact, settings map[string]string, write func(*os.File) error) (*File, error) {
+func (x *exporter) create(ctx context.Context, name string, a layer.Artifact, write func(*os.File) error) (*File, error) {
 	f, err := os.OpenFile(filepath.Join(x.dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return nil, err
@@ -117,31 +115,7 @@ func (x *exporter) create(name string, a layer.Artifact, settings map[string]str
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", name, err)
 	}
-	return x.describe(name, a, settings)
-}
-
-func (x *exporter) describe(name string, a layer.Artifact, settings map[string]string) (*File, error) {
-	f, err := describe(x.dir, name, a.Type)
-	if err != nil {
-		return nil, err
-	}
-	f.Settings = settings
-	return f, nil
-}
-
-// describe measures a file of a directory.
-func describe(dir, name string, t layer.ArtifactType) (*File, error) {
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	n, err := io.CopyBuffer(h, struct{ io.Reader }{f}, make([]byte, 1<<20))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	return &File{Name: name, Type: t, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
+	return describe(ctx, x.dir, name, a.Type)
 }
 
 // sizeBelow adds up the sizes of the files in a directory that we wrote.

@@ -17,7 +17,7 @@ import (
 
 // tar writes the tree as a canonical tar.
 func (x *exporter) tar(ctx context.Context, a layer.Artifact) (*File, error) {
-	return x.create("rootfs.tar", a, nil, func(f *os.File) error {
+	return x.create(ctx, "rootfs.tar", a, func(f *os.File) error {
 		return tarball.Write(ctxWriter{ctx, f}, x.tree.Dir, tarball.Options{Root: true})
 	})
 }

@@ -11,17 +11,11 @@ import (
 )
 
 // squashfs packs the tree with mksquashfs. ACLs, for which squashfs has no
-// place, go into a tmpfiles.d snippet.
+// place, go into a tmpfiles.d snippet; a tree that has some is packed again
+// with it, as most have none.
 func (x *exporter) squashfs(ctx context.Context, a layer.Artifact) (*File, error) {
 	a, err := squashfsSettings(x.image, a)
 	if err != nil {
-		return nil, err
-	}
-	s, err := x.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := x.refuseForeign(s); err != nil {
 		return nil, err
 	}
 	const name = "rootfs.squashfs"
@@ -36,22 +30,20 @@ func (x *exporter) squashfs(ctx context.Context, a layer.Artifact) (*File, error
 		args = append(args, "-Xcompression-level", strconv.Itoa(a.Level))
 		settings["level"] = strconv.Itoa(a.Level)
 	}
-	cmd := sandbox.Cmd{}
-	if len(s.ACLs) > 0 {
+	return x.pack(ctx, name, a, settings, func() error {
+		s, err := x.surveyed(ctx, func(s *survey) bool { return len(s.ACLs) == 0 },
+			func(ctx context.Context) error { return tool(ctx, sandbox.Cmd{Args: args}) })
+		if err != nil || len(s.ACLs) == 0 {
+			return err
+		}
 		snippet, err := x.aclSnippet(s)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		// A pseudo file's content comes from a command, which has our stdin.
-		cmd.Stdin = strings.NewReader(snippet)
-		args = append(args, "-p", aclFile+" F 0 0644 0 0 cat", "-e", aclFile)
 		settings["acl"] = "/" + aclFile
-	}
-	cmd.Args = args
-	if err := tool(ctx, cmd); err != nil {
-		return nil, err
-	}
-	return x.describe(name, a, settings)
+		// A pseudo file's content comes from a command, which has our stdin.
+		return tool(ctx, sandbox.Cmd{Stdin: strings.NewReader(snippet), Args: append(args, "-p", aclFile+" F 0 0644 0 0 cat", "-e", aclFile)})
+	})
 }
 
 // aclSnippet renders the tree's ACLs for systemd-tmpfiles.
@@ -65,15 +57,6 @@ func (x *exporter) aclSnippet(s *survey) (string, error) {
 		return "", err
 	}
 	return tmpfilesACL(s.ACLs, string(earlier))
-}
-
-// refuseForeign is a fault for attributes that the image would lose.
-func (x *exporter) refuseForeign(s *survey) error {
-	if len(s.Foreign) == 0 {
-		return nil
-	}
-	return imageFault(x.image, "an extended attribute would be lost: neither squashfs nor erofs can store %s", s.Foreign[0]).
-		WithHint("remove it with 'setfattr -x', or use the artifact tar (%d attributes are of this sort)", len(s.Foreign))
 }
 
 // The defaults, chosen by measurement: see docs/benchmarks.md. Blocks of 1 MiB

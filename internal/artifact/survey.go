@@ -6,13 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/tarball"
 )
 
-// survey is what must be known of a tree before it is packed.
+// survey is what must be known of a tree that is packed.
 type survey struct {
-	Newest   int64    // the latest mtime below the root, in seconds; only for an erofs
 	ACLs     []aclSet // files with POSIX ACLs, in order
 	Foreign  []string // "path: attribute" for attributes that no image format stores
 	Tmpfiles bool     // whether /usr/lib/tmpfiles.d is a directory
@@ -36,17 +34,9 @@ func (x *exporter) look(ctx context.Context) (*survey, error) {
 		return x.survey, nil
 	}
 	s := &survey{}
-	times := slices.ContainsFunc(x.image.Artifacts, func(a layer.Artifact) bool { return a.Type == layer.Erofs })
 	err := tarball.Walk(x.tree.Dir, nil, func(e *tarball.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return err
-		}
-		if times && e.Path != "." {
-			st, err := e.Stat()
-			if err != nil {
-				return err
-			}
-			s.Newest = max(s.Newest, st.Mtim.Sec)
 		}
 		return s.add(e)
 	})
@@ -55,6 +45,54 @@ func (x *exporter) look(ctx context.Context) (*survey, error) {
 	}
 	x.survey = s
 	return s, nil
+}
+
+// surveyed runs pack while the tree is surveyed, which takes about a tenth of
+// the time. An attribute that would be lost is a fault; then, and where good
+// says that the survey asks for another packing, pack is ended, and what it
+// wrote is rubbish. Pack's own error counts after the survey's.
+func (x *exporter) surveyed(ctx context.Context, good func(*survey) bool, pack func(context.Context) error) (*survey, error) {
+	packing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	packed := make(chan error, 1)
+	if x.survey == nil || good(x.survey) {
+		go func() { packed <- pack(packing) }()
+	} else {
+		packed <- nil
+	}
+	s, err := x.look(ctx)
+	if err == nil {
+		err = x.refuseForeign(s)
+	}
+	if err != nil || !good(s) {
+		cancel()
+		<-packed
+		return s, err
+	}
+	return s, <-packed
+}
+
+// refuseForeign is a fault for attributes that the image would lose.
+func (x *exporter) refuseForeign(s *survey) error {
+	if len(s.Foreign) == 0 {
+		return nil
+	}
+	return imageFault(x.image, "an extended attribute would be lost: neither squashfs nor erofs can store %s", s.Foreign[0]).
+		WithHint("remove it with 'setfattr -x', or use the artifact tar (%d attributes are of this sort)", len(s.Foreign))
+}
+
+// newest is the latest mtime below the root, in seconds.
+func (x *exporter) newest(ctx context.Context) (int64, error) {
+	var newest int64
+	err := tarball.Walk(x.tree.Dir, nil, func(e *tarball.Entry) error {
+		if err := ctx.Err(); err != nil || e.Path == "." {
+			return err
+		}
+		st, err := e.Stat()
+		newest = max(newest, st.Mtim.Sec)
+		return err
+	})
+	return newest, err
 }
 
 func (s *survey) add(e *tarball.Entry) error {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/strata-hpc/strata/internal/artifact"
@@ -87,7 +88,9 @@ func (b *Builder) export(ctx context.Context, im layer.Image, of *store.Image, d
 	if err != nil {
 		return nil, err
 	}
-	defer view.Stop()
+	stop := sync.OnceFunc(func() { _ = view.Stop() })
+	defer stop()
+	opts.Release = stop
 	tree, err := b.tree(of, view, filepath.Join(staging, "mounted"))
 	if err != nil {
 		return nil, err

@@ -169,7 +169,7 @@ func describe(dir string) (drivers.DriverWithDifferOutput, error) {
 		record.Close()
 		return out, fmt.Errorf("digest layer: %w", err)
 	}
-	out.UncompressedDigest = digest.NewDigest(digest.SHA256, split.sum)
+	out.UncompressedDigest = digest.NewDigest(digest.SHA256, split.digest.sum)
 	out.Size, out.TarSplit, out.Metadata = split.size, record, madeHere
 	out.UIDs, out.GIDs = ids.lists()
 	mode := os.FileMode(0o755)

@@ -2,10 +2,8 @@ package store
 
 import (
 	"archive/tar"
-	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
-	"hash"
-	"hash/crc64"
 	"io"
 
 	tsstorage "github.com/vbatts/tar-split/tar/storage"
@@ -17,36 +15,19 @@ import (
 // own reader it need not parse the stream, nor hand it on through pipes.
 type splitter struct {
 	record  tsstorage.Packer
-	sum     hash.Hash // sha256 of the stream
+	digest  *digester // sha256 of the stream
 	size    int64     // of the stream so far
 	segment []byte    // headers and padding since the last content
 
 	name string // of the file whose content comes now
 	want int64  // its size
 	left int64  // what of it is still to come
-	crc  hash.Hash64
-
-	// Checksums of large pieces are made in a goroutine of their own.
-	pieces chan []byte
-	done   chan struct{}
+	crc  uint64 // of what has come
 }
-
-// aside is from which size on it is worth it to hand a piece to the goroutine.
-const aside = 64 << 10
 
 // newSplitter returns a splitter that records to w. It must be closed.
 func newSplitter(w io.Writer) *splitter {
-	s := &splitter{
-		record: tsstorage.NewJSONPacker(w), sum: sha256.New(), crc: crc64.New(tsstorage.CRCTable),
-		pieces: make(chan []byte), done: make(chan struct{}),
-	}
-	go func() {
-		for p := range s.pieces {
-			_, _ = s.crc.Write(p) // has no errors
-			s.done <- struct{}{}
-		}
-	}()
-	return s
+	return &splitter{record: tsstorage.NewJSONPacker(w), digest: newDigester()}
 }
 
 // stored says that a header was written, and content of its size follows.
@@ -64,19 +45,13 @@ func (s *splitter) stored(hdr *tar.Header) error {
 // Write implements io.Writer.
 func (s *splitter) Write(p []byte) (int, error) {
 	s.size += int64(len(p))
+	s.digest.write(p)
 	content := p[:min(int64(len(p)), s.left)]
-	if len(content) >= aside {
-		s.pieces <- content
-		_, _ = s.sum.Write(p)
-		<-s.done
-	} else {
-		_, _ = s.sum.Write(p)
-		_, _ = s.crc.Write(content)
-	}
+	s.crc = checksum(s.crc, content)
 	s.segment = append(s.segment, p[len(content):]...)
 	s.left -= int64(len(content))
 	if len(content) > 0 && s.left == 0 {
-		return len(p), s.endFile(s.crc.Sum(nil))
+		return len(p), s.endFile(binary.BigEndian.AppendUint64(nil, s.crc))
 	}
 	return len(p), nil
 }
@@ -93,14 +68,14 @@ func (s *splitter) endSegment() error {
 func (s *splitter) endFile(checksum []byte) error {
 	e := tsstorage.Entry{Type: tsstorage.FileType, Size: s.want, Payload: checksum}
 	e.SetName(s.name)
-	s.crc.Reset()
+	s.crc = 0
 	_, err := s.record.AddEntry(e)
 	return recordError(err)
 }
 
-// Close records what is left.
+// Close records what is left, and ends the digest.
 func (s *splitter) Close() error {
-	close(s.pieces)
+	s.digest.close()
 	return s.endSegment()
 }
 

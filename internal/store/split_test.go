@@ -21,7 +21,7 @@ import (
 func TestSplitter(t *testing.T) {
 	dir := t.TempDir()
 	names := []string{"plain", "not utf-8 \xff\xfe", strings.Repeat("long/", 30) + "name", "d/" + strings.Repeat("x", 200)}
-	for i, size := range []int{0, 1, 511, 512, 513, aside - 1, aside, aside + 1, 3<<20 + 7} {
+	for i, size := range []int{0, 1, 511, 512, 513, foldFrom - 1, foldFrom, foldFrom + 1, digestPart - 1, digestPart, digestPart + 1, 3<<20 + 7} {
 		names = append(names, fmt.Sprintf("of size %d", size))
 		path := filepath.Join(dir, names[len(names)-1])
 		if err := os.WriteFile(path, bytes.Repeat([]byte{byte(i), 2, 3}, size)[:size], 0o644); err != nil {
@@ -52,8 +52,8 @@ func TestSplitter(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if sum := sha256.Sum256(stream.Bytes()); !bytes.Equal(s.sum.Sum(nil), sum[:]) || s.size != int64(stream.Len()) {
-		t.Errorf("digest %x of %d bytes, want %x of %d", s.sum.Sum(nil), s.size, sum, stream.Len())
+	if sum := sha256.Sum256(stream.Bytes()); !bytes.Equal(s.digest.sum.Sum(nil), sum[:]) || s.size != int64(stream.Len()) {
+		t.Errorf("digest %x of %d bytes, want %x of %d", s.digest.sum.Sum(nil), s.size, sum, stream.Len())
 	}
 	r, done, err := asm.NewInputTarStreamWithDone(bytes.NewReader(stream.Bytes()), tsstorage.NewJSONPacker(&want), nil)
 	if err != nil {

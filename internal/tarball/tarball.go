@@ -48,7 +48,7 @@ type Options struct {
 // first one in order, the others as hard links to it. A sparse file's holes
 // are written as zeros. A socket is an error, for tar has no type for it.
 func Write(w io.Writer, root string, opts Options) error {
-	t := &writer{tw: tar.NewWriter(w), opts: opts, first: map[inode]string{}, buf: make([]byte, 1<<20)}
+	t := &writer{tw: tar.NewWriter(w), opts: opts, first: map[inode]string{}, buf: make([]byte, 256<<10)}
 	err := t.tree(root)
 	if err == nil {
 		err = t.tw.Close()
@@ -152,7 +152,11 @@ func (t *writer) look(e *Entry) (item, error) {
 	if e.Path == "." && !t.opts.Root {
 		return item{}, nil
 	}
-	st, err := e.Stat()
+	stat := e.Stat
+	if e.Type().IsRegular() {
+		stat = e.Hold
+	}
+	st, err := stat()
 	if err != nil {
 		return item{}, err
 	}
@@ -171,9 +175,9 @@ func (t *writer) look(e *Entry) (item, error) {
 		return it, nil
 	}
 	if it.hdr.Size > small {
-		it.file, err = e.Open()
+		it.file = e.Take()
 	} else {
-		it.data, err = e.ReadFile(it.hdr.Size)
+		it.data, err = e.Read(it.hdr.Size)
 	}
 	return it, err
 }

@@ -4,10 +4,12 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,5 +176,35 @@ func TestRootMayBeAMagicLink(t *testing.T) {
 	}))
 	if strings.Join(names, " ") != "etc/" {
 		t.Errorf("names: %v", names)
+	}
+}
+
+// TestXattrNames asks by name, by descriptor, and in the way for old kernels.
+func TestXattrNames(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "f")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 { // more than fits the first buffer
+		if err := unix.Setxattr(file, fmt.Sprintf("user.attribute-%02d", i), []byte("x"), 0); err != nil {
+			t.Skip(err)
+		}
+	}
+	err := Walk(dir, nil, func(e *Entry) error {
+		if e.Path != "f" {
+			return nil
+		}
+		byName, err1 := e.XattrNames()
+		old, err2 := grow(func(buf []byte) (int, error) { return unix.Llistxattr(e.procPath(), buf) })
+		_, err3 := e.Hold()
+		held, err4 := e.XattrNames()
+		if len(byName) < 30 || !slices.Equal(byName, held) || len(old) != len(strings.Join(byName, "\x00"))+1 {
+			t.Errorf("%q, %q, %q", byName, held, old)
+		}
+		return errors.Join(err1, err2, err3, err4)
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
