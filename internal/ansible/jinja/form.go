@@ -9,6 +9,8 @@ import (
 type former struct {
 	free  func(name string) bool
 	bound map[string][]binding
+	// changes are nil if nothing is changed in place.
+	changes *changes
 	// busy are the names whose bindings are being looked at.
 	busy []string
 	// budget and total are how many expressions are still looked at, for one
@@ -21,9 +23,12 @@ const (
 	textBudget  = 200_000
 )
 
-func newFormer(body []*stmt, free func(string) bool) *former {
+func newFormer(body []*stmt, mutates bool, free func(string) bool) *former {
 	f := &former{free: free, total: textBudget}
 	f.bind(body)
+	if mutates {
+		f.changed(body)
+	}
 	return f
 }
 
@@ -47,7 +52,11 @@ func (f *former) bind(body []*stmt) {
 	for _, s := range body {
 		switch s.kind {
 		case sFor:
-			f.assign(s.target, s.value, []string{"*"})
+			if s.recursive {
+				f.assign(s.target, nil, nil) // loop(…) goes through other values
+			} else {
+				f.assign(s.target, s.value, []string{"*"})
+			}
 		case sSet:
 			f.assign(s.target, s.value, nil)
 		case sSetBlock:
@@ -106,6 +115,9 @@ func (f *former) add(name string, b binding) {
 
 // name is what a name can stand for, anywhere in the text.
 func (f *former) name(name string) Shape {
+	if !f.changes.holds(name) {
+		return Unknown{}
+	}
 	bindings, ok := f.bound[name]
 	if !ok {
 		if isGlobal(name) || !f.free(name) || name == "vars" || name == "hostvars" {

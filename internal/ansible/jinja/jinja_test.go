@@ -120,7 +120,11 @@ func TestShapes(t *testing.T) {
 		"{{ 7 }}":                                      num("7"),
 		"[{{ a }}]":                                    any_{},
 		"{{ a is defined }}":                           any_{},
-		"{{ hostvars[a].b }}":                          any_{},
+		"{% set l = ['x'] %}{% set m = l %}{% do m.append(a) %}{{ l[0] }}/y":                    cat{any_{}, lit("/y")},
+		"{% macro m(l) %}{% do l.append('x') %}{% endmacro %}{% set a = ['y'] %}{{ a.0 }}":      any_{},
+		"{% set a %}{% for b in ['x'] recursive %}{{ loop(c) }}{% endfor %}{% endset %}{{ b }}": any_{},
+		"{{ item.update }}":   v("item", "update"),
+		"{{ hostvars[a].b }}": any_{},
 	} {
 		got := parse(t, src).Shape
 		if !reflect.DeepEqual(got, want) {

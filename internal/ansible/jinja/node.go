@@ -68,20 +68,21 @@ const (
 
 // stmt is a piece of a template.
 type stmt struct {
-	kind     stmtKind
-	line     int
-	text     string
-	value    *expr
-	test     *expr
-	target   *expr
-	params   []*expr
-	defaults []*expr
-	names    []string
-	arms     []arm
-	body     []*stmt
-	orelse   []*stmt
-	optional bool // include … ignore missing
-	context  bool // include … with context
+	kind      stmtKind
+	line      int
+	text      string
+	value     *expr
+	test      *expr
+	target    *expr
+	params    []*expr
+	defaults  []*expr
+	names     []string
+	arms      []arm
+	body      []*stmt
+	orelse    []*stmt
+	recursive bool // for … recursive
+	optional  bool // include … ignore missing
+	context   bool // include … with context
 }
 
 // arm is an `if` or `elif`.

@@ -15,6 +15,7 @@ type parser struct {
 	looked  bool
 	nesting int
 	spare   []expr
+	mutates bool // there is a method, or a filter, that could change a value
 }
 
 func newParser(src string, o Syntax) *parser {

@@ -11,6 +11,7 @@ func (p *parser) attribute(of *expr) *expr {
 	}
 	e := p.node(eAttr, line, of)
 	e.text = p.expectKind(tName, "a name or a number").text
+	p.mutates = p.mutates || mutator(e.text)
 	return e
 }
 
@@ -108,6 +109,7 @@ func (p *parser) arguments(to *expr) {
 func (p *parser) filter(of *expr) *expr {
 	e := p.node(eFilter, p.cur.line, of)
 	e.text = p.dotted()
+	p.mutates = p.mutates || unqualified(e.text) == "attr"
 	if p.cur.is("(") {
 		p.arguments(e)
 	}

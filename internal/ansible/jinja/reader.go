@@ -11,6 +11,8 @@ type reader struct {
 	t    *Text
 	// mappings: there is a name that reads more than itself.
 	mappings bool
+	// mutates: a method may be called that changes a value.
+	mutates bool
 	*former
 }
 
@@ -32,7 +34,7 @@ func (r *reader) read(bare *expr) *Text {
 		}
 		r.t.Names = append(r.t.Names, u)
 	}
-	r.former = newFormer(body, func(name string) bool {
+	r.former = newFormer(body, r.mutates, func(name string) bool {
 		_, ok := slices.BinarySearchFunc(all, name, func(u Use, n string) int { return compare(u.Name, n) })
 		return ok
 	})

@@ -91,7 +91,7 @@ func (p *parser) parseFor(s *stmt) {
 	if p.skipWord("if") {
 		s.test = p.expression()
 	}
-	p.skipWord("recursive")
+	s.recursive = p.skipWord("recursive")
 	s.body = p.body("endfor", "else")
 	if p.advance().text == "else" {
 		s.orelse = p.whole("endfor")

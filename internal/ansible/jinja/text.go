@@ -120,7 +120,7 @@ func Parse(src string, o Syntax) (*Text, error) {
 	if p.err != nil {
 		return words(src, o), p.err
 	}
-	r := &reader{body: body}
+	r := &reader{body: body, mutates: p.mutates}
 	return r.read(nil), nil
 }
 
@@ -136,7 +136,7 @@ func Expression(src string) (*Text, error) {
 	if p.err != nil {
 		return words(src, o), p.err
 	}
-	r := &reader{}
+	r := &reader{mutates: p.mutates}
 	return r.read(e), nil
 }
 
@@ -147,7 +147,7 @@ func condition(src string, o Syntax) (*Text, error) {
 	if p.err != nil {
 		return words(src, o), p.err
 	}
-	r := &reader{body: body}
+	r := &reader{body: body, mutates: p.mutates}
 	t := r.read(nil)
 	outputs := slices.DeleteFunc(slices.Clone(body), func(s *stmt) bool {
 		return s.kind == sData && strings.TrimFunc(s.text, space) == ""
