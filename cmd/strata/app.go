@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,9 @@ type app struct {
 	output  string // --output
 	quiet   bool
 	verbose bool
+
+	overrides []string // --override
+	ctx       context.Context
 }
 
 func newCommand(a *app) *cobra.Command {
@@ -51,6 +55,7 @@ func newCommand(a *app) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.ctx = cmd.Context()
 			known := append([]string{"text", "json"}, strings.Fields(cmd.Annotations[outputs])...)
 			if !slices.Contains(known, a.output) {
 				return fault.New(fault.Input, "--output of %s is %s, not %q", cmd.CommandPath(), strings.Join(known, ", "), a.output)
@@ -63,13 +68,14 @@ func newCommand(a *app) *cobra.Command {
 	flags.StringVarP(&a.file, "file", "f", "strata.yaml", "the configuration `file`; its directory is the project")
 	flags.StringVar(&a.storeAt, "store", "", "keep layers and images in this `directory` instead of the user's container store")
 	flags.StringVar(&a.output, "output", "text", "`format` of results: text, json for programs; plan and graph also dot, mermaid, svg, html")
+	flags.StringArrayVar(&a.overrides, "override", nil, "use a directory or another commit for a layer's repository: `NAME=DIR|REV`")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only results and failures")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print more")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.New(fault.Input, "%w", err).WithHint("see %s --help", cmd.CommandPath())
 	})
 	cmd.AddCommand(
-		newValidateCommand(a), newSchemaCommand(a), newPlanCommand(a), newWhyCommand(a), newGraphCommand(a), newImportCommand(a),
+		newValidateCommand(a), newSchemaCommand(a), newPlanCommand(a), newWhyCommand(a), newGraphCommand(a), newWatchCommand(a), newImportCommand(a),
 		newBuildCommand(a), newShellCommand(a), newImagesCommand(a),
 		newInspectCommand(a), newHistoryCommand(a), newExportCommand(a), newBootCommand(a), newGCCommand(a),
 		newDoctorCommand(a), newVersionCommand(a),
@@ -95,6 +101,7 @@ type project struct {
 	*layer.Project
 	files fs.FS
 	dir   string // absolute
+	repos *repos
 }
 
 // load reads the configuration.
@@ -108,15 +115,21 @@ func (a *app) load() (*project, error) {
 		return nil, fault.New(fault.Input, "there is no %s", path).
 			WithHint("go to the project's directory, or name it with -C, or the file with -f; examples/hello is one to start from")
 	}
-	files := os.DirFS(dir)
-	p, err := recipe.Load(files, filepath.Base(path), recipe.Options{Arch: runtime.GOARCH})
+	r, err := a.repos(os.DirFS(dir))
 	if err != nil {
+		return nil, err
+	}
+	p, err := recipe.Load(r.files, filepath.Base(path), recipe.Options{Arch: runtime.GOARCH, Repo: r.join})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.unused(); err != nil {
 		return nil, err
 	}
 	if p.Registry != "" && !a.quiet {
 		fmt.Fprintf(a.err, "strata: note: %s names a registry, which this version does not use yet\n", a.file)
 	}
-	return &project{Project: p, files: files, dir: dir}, nil
+	return &project{Project: p, files: r.files, dir: dir, repos: r}, nil
 }
 
 // path is where a file that the user names is: -C counts as the directory that
@@ -178,7 +191,11 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 	if err != nil {
 		return nil, fault.New(fault.Machine, "%w", err).WithHint("set XDG_CACHE_HOME to a directory that can be written")
 	}
-	return &build.Builder{Project: p.Project, Files: p.files, Dir: p.dir, Store: st, Cache: cache,
+	onDisk, err := p.repos.onDisk(p.dir)
+	if err != nil {
+		return nil, err
+	}
+	return &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Store: st, Cache: cache,
 		Version: programVersion(), Invocation: a.invocation()}, nil
 }
 

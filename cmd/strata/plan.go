@@ -9,6 +9,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/draw"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 )
@@ -30,13 +31,29 @@ func newPlanCommand(a *app) *cobra.Command {
 		Example:           "  strata plan\n  strata plan --base origin/main\n  strata plan --base HEAD~1 --head HEAD --output html > plan.html",
 		Annotations:       map[string]string{outputs: drawn},
 		ValidArgsFunction: a.completeNames,
-		RunE:              func(cmd *cobra.Command, names []string) error { return runPlan(a, names, opts) },
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if err := noneEmpty(cmd, "base", "head"); err != nil {
+				return err
+			}
+			return runPlan(a, names, opts)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.base, "base", "", "compare with this `commit`")
 	flags.StringVar(&opts.head, "head", "", "plan this `commit` instead of the files on disk; needs --base")
 	flags.BoolVar(&opts.exitCode, "exit-code", false, "exit with status 3 if anything is to be built")
 	return cmd
+}
+
+// noneEmpty refuses flags that name nothing: a variable of a pipeline that is not
+// set would otherwise change what is compared.
+func noneEmpty(cmd *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+			return fault.New(fault.Input, "--%s names no commit: it is empty", name).WithHint("leave the flag out, or look why what it was to be is not set")
+		}
+	}
+	return nil
 }
 
 func runPlan(a *app, names []string, opts planOptions) error {
@@ -83,7 +100,11 @@ func (a *app) makePlan(names []string, opts planOptions) (*plan.Plan, *layer.Pro
 	}
 	defer b.Store.Close()
 	made, err := makePlan(b, want, false)
-	return made, p.Project, err
+	if err != nil {
+		return nil, nil, err
+	}
+	made.Repos = p.repos.pinned
+	return made, p.Project, nil
 }
 
 func everyNode(p *layer.Project) []layer.NodeID {
@@ -109,22 +130,37 @@ func (a *app) printPlan(p *plan.Plan, project *layer.Project) error {
 }
 
 func (a *app) printPlanText(p *plan.Plan) error {
-	against := "what the store has"
-	if p.Base != "" {
-		against = p.Base
-	}
-	head := "the files on disk"
-	if p.Head != "" {
-		head = p.Head
-	}
-	fmt.Fprintf(a.out, "%s, compared with %s\n\n%s%s\n%s\n", head, against, p.Text(), p.Details(), p.Summary())
-	if len(p.Unused) > 0 {
-		fmt.Fprintln(a.out, "\nChanged files that decide nothing:")
-		for _, name := range p.Unused {
-			fmt.Fprintf(a.out, "  %s\n", name)
-		}
-	}
+	details := p.Details(plan.DetailOptions{All: a.verbose})
+	fmt.Fprintf(a.out, "%s, compared with %s\n\n%s%s\n%s\n",
+		commitOr(p.Head, "the files on disk"), commitOr(p.Base, "what the store has"), p.Text(), details, p.Summary())
+	a.printNames("No longer there:", p.Removed)
+	a.printNames("Images that are new or made in another way:", p.Images)
+	a.printNames("Changed files that decide nothing of this:", p.Unused)
 	return nil
+}
+
+// printNames prints a list with its heading; all of a long one only if asked to.
+func (a *app) printNames(heading string, names []string) {
+	const most = 20
+	if len(names) == 0 {
+		return
+	}
+	fmt.Fprintf(a.out, "\n%s\n", heading)
+	for i, name := range names {
+		if left := len(names) - i; i >= most && left > 1 && !a.verbose {
+			fmt.Fprintf(a.out, "  … and %d more (-v lists all)\n", left)
+			break
+		}
+		fmt.Fprintf(a.out, "  %s\n", name)
+	}
+}
+
+// commitOr is the short name of a commit, or what stands for none.
+func commitOr(id, none string) string {
+	if id == "" {
+		return none
+	}
+	return git.Commit{ID: id}.Short()
 }
 
 // planned is a node in the JSON of a plan.
@@ -136,7 +172,6 @@ type planned struct {
 	Action  plan.Action   `json:"action"`
 	Key     layer.Key     `json:"key"`      // "" where it depends on what a parent comes to
 	BaseKey layer.Key     `json:"base_key"` // the same
-	Reason  string        `json:"reason"`
 	Reasons []plan.Reason `json:"reasons"`
 }
 
@@ -145,10 +180,14 @@ type planDocument struct {
 	Head   string    `json:"head"`
 	Nodes  []planned `json:"nodes"`
 	Unused []string  `json:"unused"`
+
+	Removed []string    `json:"removed,omitempty"` // nodes, and images as "image NAME"
+	Images  []string    `json:"images,omitempty"`  // that are new, or made in another way
+	Repos   []plan.Repo `json:"repos,omitempty"`
 }
 
 func planJSON(p *plan.Plan) planDocument {
-	doc := planDocument{Base: p.Base, Head: p.Head, Nodes: []planned{}, Unused: append([]string{}, p.Unused...)}
+	doc := planDocument{Base: p.Base, Head: p.Head, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Repos: p.Repos}
 	for _, d := range p.Nodes {
 		reasons := slices.Clone(d.Reasons)
 		for i := range reasons {
@@ -156,7 +195,7 @@ func planJSON(p *plan.Plan) planDocument {
 		}
 		doc.Nodes = append(doc.Nodes, planned{
 			ID: d.Node.ID, Layer: d.Node.Layer, Variant: d.Node.Variant, Parent: d.Node.Parent,
-			Action: d.Action, Key: d.Key, BaseKey: d.BaseKey, Reason: d.Reason, Reasons: append([]plan.Reason{}, reasons...),
+			Action: d.Action, Key: d.Key, BaseKey: d.BaseKey, Reasons: append([]plan.Reason{}, reasons...),
 		})
 	}
 	return doc

@@ -15,7 +15,14 @@ func (a *app) report(err error) {
 	if len(faults) == 0 {
 		faults = []*fault.Error{fault.New(fault.KindOf(err), "%w", err)}
 	}
+	said := map[string]bool{}
 	for _, f := range faults {
+		// Several nodes may have met one fault.
+		if text := f.Error() + "\x00" + f.Hint + "\x00" + f.Detail; said[text] {
+			continue
+		} else {
+			said[text] = true
+		}
 		if a.json() {
 			_ = json.NewEncoder(a.err).Encode(f)
 			continue

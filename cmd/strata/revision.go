@@ -2,21 +2,30 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/git"
+	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/recipe"
+	"github.com/strata-hpc/strata/internal/union"
 )
 
 // history is the project's git repository.
 type history struct {
+	app    *app
 	repo   *git.Repository
 	dir    string // the project's directory on disk; "" in a bare repository
 	below  string // the project's directory in the repository
@@ -30,27 +39,34 @@ func (a *app) openHistory() (*history, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &history{dir: filepath.Dir(name), file: filepath.Base(name), parsed: ansible.NewParsed()}
-	h.repo, err = git.Open(h.dir)
-	if err != nil && a.file != filepath.Base(a.file) { // a bare repository has no directories
-		if repo, bareErr := git.Open(a.path(".")); bareErr == nil && repo.Bare() {
-			h.repo, err = repo, nil
-			h.below = path.Dir(filepath.ToSlash(a.file))
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if h.repo.Bare() {
-		h.dir = ""
+	h := &history{app: a, dir: filepath.Dir(name), file: filepath.Base(name), parsed: ansible.NewParsed()}
+	// A bare repository has no directories: -f is a place in its commits.
+	if repo, err := git.Open(a.path(".")); err == nil && repo.Bare() && filepath.IsLocal(a.file) {
+		h.repo, h.dir, h.below = repo, "", path.Dir(filepath.ToSlash(a.file))
 		return h, nil
 	}
-	h.below = h.repo.Prefix()
+	// The project may be in commits, and not on disk.
+	at, below := h.dir, ""
+	for at != filepath.Dir(at) {
+		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		at, below = filepath.Dir(at), path.Join(filepath.Base(at), below)
+	}
+	if h.repo, err = git.Open(at); err != nil {
+		return nil, err
+	}
+	h.below = path.Join(h.repo.Prefix(), below)
+	if h.repo.Bare() {
+		h.dir = ""
+	}
 	return h, nil
 }
 
-// revision is the project at a commit; "" is the files on disk.
-func (h *history) revision(rev string) (plan.Revision, error) {
+// revision is the project at a commit; "" is the files on disk. Its repositories
+// are taken as they are now, those of the revision that is planned with what
+// --override says.
+func (h *history) revision(rev string, overridden bool) (plan.Revision, error) {
 	if rev == "" && h.dir == "" {
 		return plan.Revision{}, fault.New(fault.Input, "the repository is bare: it has no files on disk").WithHint("name a commit with --head")
 	}
@@ -58,19 +74,36 @@ func (h *history) revision(rev string) (plan.Revision, error) {
 	if err != nil {
 		return plan.Revision{}, err
 	}
-	p, err := recipe.Load(files, h.file, recipe.Options{Arch: runtime.GOARCH})
-	if err != nil {
-		return plan.Revision{}, atRevision(err, name)
+	if _, err := fs.Stat(files, h.file); errors.Is(err, fs.ErrNotExist) {
+		return plan.Revision{}, h.missing(rev, name)
 	}
-	src := build.Source(p, files, h.dir)
+	r, err := h.app.repos(files)
+	if err != nil {
+		return plan.Revision{}, err
+	}
+	if !overridden {
+		r.overrides = overrides{}
+	}
+	p, err := recipe.Load(r.files, h.file, recipe.Options{Arch: runtime.GOARCH, Repo: r.join})
+	if err != nil {
+		return plan.Revision{}, fault.Within(prefixOf(name), err)
+	}
+	if err := r.unused(); err != nil {
+		return plan.Revision{}, err
+	}
+	src := build.Source(p, r.files, h.dir)
 	src.Parsed, src.WithoutSecrets = h.parsed, true
-	return plan.Revision{Name: name, Project: p, Source: src}, nil
+	return plan.Revision{Name: name, Project: p, Source: src, Repos: r.pinned}, nil
 }
 
-// files are the project's files at a commit, and what people call it.
+// files are the project's files at a commit, none if it does not have the
+// project's directory, and the commit's id.
 func (h *history) files(rev string) (fs.FS, string, error) {
 	if rev == "" {
 		files, err := h.repo.Worktree(h.dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			files, err = union.Empty(), nil
+		}
 		return files, "", err
 	}
 	commit, err := h.repo.Commit(rev)
@@ -78,37 +111,71 @@ func (h *history) files(rev string) (fs.FS, string, error) {
 		return nil, "", err
 	}
 	files, err := h.repo.Files(commit, h.below)
-	if err != nil {
-		return nil, "", fault.New(fault.Input, "%s: %w", commit.Short(), err)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		files, err = union.Empty(), nil
 	}
-	return files, commit.Short(), nil
+	return files, commit.ID, err
 }
 
-// atRevision says in every fault at which commit it was found.
-func atRevision(err error, name string) error {
-	if name == "" {
+// prefixOf goes before the names of a commit's files.
+func prefixOf(id string) string {
+	if id == "" {
+		return ""
+	}
+	return commitOr(id, "") + ":"
+}
+
+// place is the configuration's name in the repository.
+func (h *history) place() string { return path.Join(h.below, h.file) }
+
+// missing is the fault of a revision without the configuration.
+func (h *history) missing(rev, id string) error {
+	if id == "" {
+		return fault.New(fault.Input, "there is no %s", filepath.Join(h.dir, h.file)).
+			WithHint("name a commit that has it with --head, or the project's directory with -C, or the file with -f")
+	}
+	err := fault.New(fault.Input, "commit %s has no %s", commitOr(id, ""), h.place()).
+		WithHint("name the project's directory with -C, or the file with -f")
+	commit, _ := h.repo.Commit(rev)
+	top, openErr := h.repo.Files(commit, "")
+	if openErr != nil {
 		return err
 	}
-	var all []error
-	for _, f := range fault.All(err) {
-		if f.File != "" {
-			f.File = name + ":" + f.File
+	for _, pattern := range []string{h.file, "*/" + h.file, "*/*/" + h.file} {
+		found, _ := fs.Glob(top, pattern)
+		if len(found) == 1 && h.repo.Bare() {
+			return err.WithHint("it has %s: name it with -f", found[0])
+		} else if len(found) > 0 {
+			return err.WithHint("it has %s: name its directory with -C", strings.Join(found[:min(3, len(found))], ", "))
 		}
-		all = append(all, f)
 	}
-	if len(all) == 0 {
-		return err
+	return err
+}
+
+// base is the project at the commit that is compared with: one without nodes if
+// it was not there yet.
+func (h *history) base(rev string) (plan.Revision, error) {
+	files, id, err := h.files(rev)
+	if err != nil {
+		return plan.Revision{}, err
 	}
-	return errors.Join(all...)
+	if _, err := fs.Stat(files, h.file); !errors.Is(err, fs.ErrNotExist) {
+		return h.revision(rev, false)
+	}
+	if !h.app.quiet {
+		fmt.Fprintf(h.app.err, "strata: note: commit %s has no %s, so that everything is new\n", commitOr(id, ""), h.place())
+	}
+	none := &layer.Project{}
+	return plan.Revision{Name: id, Project: none, Source: build.Source(none, union.New(files), h.dir)}, nil
 }
 
 // compare plans what changed between two revisions.
 func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.Revision, error) {
-	was, err := h.revision(base)
+	now, err := h.revision(head, true)
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	now, err := h.revision(head)
+	was, err := h.base(base)
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
@@ -119,14 +186,47 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if len(names) == 0 {
 		want = everyNode(now.Project)
 	}
-	changes, err := git.Changed(was.Source.Files, now.Source.Files)
+	changed, err := changedFiles(was.Source.Files, now.Source.Files)
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	changed := make([]string, len(changes))
-	for i, c := range changes {
-		changed[i] = c.Path
-	}
 	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed})
 	return made, now, err
+}
+
+// changedFiles are the names of the files that differ, those of repositories
+// below the directory of each.
+func changedFiles(base, head fs.FS) ([]string, error) {
+	was, now := base.(*union.FS), head.(*union.FS)
+	changed, err := changedIn("", was.Root(), now.Root())
+	if err != nil {
+		return nil, err
+	}
+	before, after := was.Joined(), now.Joined()
+	names := maps.Clone(before)
+	maps.Copy(names, after)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		a, b := before[name], after[name]
+		if a == nil {
+			a = union.Empty()
+		}
+		if b == nil {
+			b = union.Empty()
+		}
+		more, err := changedIn(name+"/", a, b)
+		if err != nil {
+			return nil, err
+		}
+		changed = append(changed, more...)
+	}
+	return changed, nil
+}
+
+func changedIn(prefix string, base, head fs.FS) ([]string, error) {
+	changes, err := git.Changed(base, head)
+	changed := make([]string, len(changes))
+	for i, c := range changes {
+		changed[i] = prefix + c.Path
+	}
+	return changed, err
 }

@@ -2,13 +2,12 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/strata-hpc/strata/internal/build"
-	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 )
@@ -22,33 +21,62 @@ func newWhyCommand(a *app) *cobra.Command {
 			"variables that it reads, and where. With --against, only those that differ from a commit.",
 		Args:              args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeNames,
-		RunE: func(_ *cobra.Command, names []string) error {
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if err := noneEmpty(cmd, "against", "head"); err != nil {
+				return err
+			}
 			if against == "" {
 				return runWhy(a, names[0], head)
 			}
-			made, _, err := a.makePlan(names, planOptions{base: against, head: head})
-			if err != nil {
-				return err
-			}
-			d := made.Nodes[len(made.Nodes)-1]
-			if a.json() {
-				return a.printJSON(planJSON(&plan.Plan{Base: made.Base, Head: made.Head, Nodes: []plan.Decision{d}}).Nodes[0])
-			}
-			text := d.Explain()
-			if text == "" {
-				text = fmt.Sprintf("nothing that decides %s itself differs from %s", d.Node.ID, made.Base)
-				if d.Action == plan.Maybe {
-					text += "; " + d.Reason
-				}
-				text += "\n"
-			}
-			_, err = fmt.Fprint(a.out, text)
-			return err
+			return runWhyAgainst(a, names[0], planOptions{base: against, head: head})
 		},
 	}
 	cmd.Flags().StringVar(&against, "against", "", "show only what differs from this `commit`")
 	cmd.Flags().StringVar(&head, "head", "", "look at this `commit` instead of the files on disk")
 	return cmd
+}
+
+// runWhyAgainst lists the inputs that differ from those at a commit.
+func runWhyAgainst(a *app, name string, opts planOptions) error {
+	h, err := a.openHistory()
+	if err != nil {
+		return err
+	}
+	made, now, err := h.compare(opts.base, opts.head, nil)
+	if err != nil {
+		return err
+	}
+	n, err := nodeNamed(now.Project, name)
+	if err != nil {
+		return err
+	}
+	d, _ := made.Find(n.ID)
+	if a.json() {
+		return a.printJSON(planJSON(&plan.Plan{Nodes: []plan.Decision{d}}).Nodes[0])
+	}
+	text := d.Explain(plan.DetailOptions{All: true})
+	if text == "" {
+		text = fmt.Sprintf("nothing that decides %s itself differs from %s", n.ID, commitOr(made.Base, ""))
+		if d.Action == plan.Maybe {
+			text += "; " + d.Reason
+		}
+		text += "\n"
+	}
+	_, err = fmt.Fprint(a.out, text)
+	return err
+}
+
+// nodeNamed is the node of a name, else that of the image of the name.
+func nodeNamed(p *layer.Project, name string) (layer.Node, error) {
+	if n, ok := p.Node(layer.NodeID(name)); ok {
+		return n, nil
+	}
+	want, _, err := plan.Select(p, []string{name})
+	if err != nil {
+		return layer.Node{}, err
+	}
+	n, _ := p.Node(want[0])
+	return n, nil
 }
 
 // runWhy lists the inputs of a node's key.
@@ -60,7 +88,7 @@ func runWhy(a *app, name, head string) error {
 		if err != nil {
 			return err
 		}
-		now, err := h.revision(head)
+		now, err := h.revision(head, true)
 		if err != nil {
 			return err
 		}
@@ -73,13 +101,9 @@ func runWhy(a *app, name, head string) error {
 		project, src = p.Project, build.Source(p.Project, p.files, p.dir)
 		src.WithoutSecrets = true
 	}
-	want, _, err := plan.Select(project, []string{name})
+	n, err := nodeNamed(project, name)
 	if err != nil {
 		return err
-	}
-	n, ok := project.Node(want[0])
-	if !ok {
-		return fault.New(fault.Input, "there is no node %q", name)
 	}
 	inputs, err := plan.Inputs(project, n, src)
 	if err != nil {
@@ -91,32 +115,63 @@ func runWhy(a *app, name, head string) error {
 	return printInputs(a, n, inputs)
 }
 
-// printInputs prints a table of inputs.
+// printInputs prints inputs in groups: what strata.yaml says, the files, the
+// variables.
 func printInputs(a *app, n layer.Node, inputs []plan.Input) error {
+	on := ""
 	if n.Parent != "" {
-		fmt.Fprintf(a.out, "%s is decided by the content of %s and by:\n", n.ID, n.Parent)
-	} else {
-		fmt.Fprintf(a.out, "%s is decided by:\n", n.ID)
+		on = fmt.Sprintf(" the content of %s and", n.Parent)
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(a.out, "%s is decided by%s:\n", n.ID, on)
+	for _, g := range []struct {
+		heading string
+		kinds   []string
+	}{
+		{"what is written in " + plan.Reason{File: n.Pos.File, Line: n.Pos.Line}.Place(), []string{plan.KindDefinition, plan.KindProject}},
+		{"secrets", []string{plan.KindSecret}},
+		{"files", []string{plan.KindFile, plan.KindPackage}},
+		{"files that its playbooks reach", []string{plan.KindAnsible}},
+		{"variables that its playbooks reach", []string{plan.KindVariable}},
+		{"the program", []string{plan.KindTool}},
+	} {
+		of := slices.DeleteFunc(slices.Clone(inputs), func(in plan.Input) bool { return !slices.Contains(g.kinds, in.Kind) })
+		if len(of) > 0 {
+			fmt.Fprintf(a.out, "\n%s\n", g.heading)
+			a.printTable(of)
+		}
+	}
+	return nil
+}
+
+// printTable prints a line for each input: digest, name, what it is, where.
+func (a *app) printTable(inputs []plan.Input) {
+	const most, widest = 60, 44
+	name := 0
 	for _, in := range inputs {
-		name := in.Name
-		if in.Kind == plan.KindVariable && in.Shown != "" {
-			name += " = " + clipped(in.Shown, 48)
-		}
-		from := in.File
-		if in.Line > 0 {
-			from = fmt.Sprintf("%s:%d", in.File, in.Line)
-		}
-		if in.File == in.Name {
-			from = ""
-		}
-		if a.verbose && len(in.Via) > 0 {
-			from += "  used in " + strings.Join(in.Via, ", ")
-		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", in.Kind, name, layer.Key(in.Digest).Short(), from)
+		name = min(max(name, len(in.Name)), widest)
 	}
-	return w.Flush()
+	for _, in := range inputs {
+		digest := layer.Key(in.Digest).Short()
+		if digest == "" {
+			digest = "not set here"
+		}
+		line := fmt.Sprintf("  %s  %-*s", digest, name, in.Name)
+		if shown := in.Shown; shown != "" {
+			if !a.verbose {
+				shown = clipped(shown, most)
+			}
+			line += "  " + plan.Printable(shown)
+		}
+		if in.Kind == plan.KindVariable && in.File != "" {
+			line += fmt.Sprintf("  (%s)", plan.Reason{File: in.File, Line: in.Line}.Place())
+		}
+		fmt.Fprintln(a.out, strings.TrimRight(line, " "))
+		if a.verbose {
+			for _, via := range in.Via {
+				fmt.Fprintf(a.out, "%18sused in %s\n", "", via)
+			}
+		}
+	}
 }
 
 func clipped(s string, most int) string {

@@ -147,6 +147,13 @@ type Repository struct {
 	Trusted    bool     `yaml:"trusted" doc:"Take packages without checking a signature. Recorded in the image."`
 }
 
+// Repo is a place in a git repository that files of a project come from.
+type Repo struct {
+	URL  string `yaml:"url" doc:"The repository, as git names it: a URL, HOST:PATH, or a directory of this machine." required:"true" format:"git-url"`
+	Ref  string `yaml:"ref" doc:"Branch, tag or full commit. Without it, the repository's default branch." format:"word"`
+	Path string `yaml:"path" doc:"Directory in the repository that paths start at." format:"below"`
+}
+
 // Secret is a value that steps may read and that never enters a layer, a log
 // or a label. Exactly one field is set.
 type Secret struct {

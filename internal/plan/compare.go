@@ -2,10 +2,12 @@ package plan
 
 import (
 	"fmt"
-	"maps"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 )
 
@@ -14,6 +16,23 @@ type Revision struct {
 	Name    string // as people are told, "" for the files on disk
 	Project *layer.Project
 	Source  *Source
+	Repos   []Repo
+}
+
+// prefix goes before the names of the revision's files.
+func (r Revision) prefix() string {
+	if r.Name == "" {
+		return ""
+	}
+	return r.Name[:min(7, len(r.Name))] + ":"
+}
+
+// Repo is a git repository of a project, at the commit that is planned.
+type Repo struct {
+	Name   string `json:"name"`
+	URL    string `json:"url"`
+	Ref    string `json:"ref"`    // what was asked for, or a directory
+	Commit string `json:"commit"` // "" for the files in a directory of this machine
 }
 
 // CompareOptions of Compare.
@@ -55,13 +74,14 @@ func Compare(base, head Revision, want []layer.NodeID, o CompareOptions) (*Plan,
 	if err != nil {
 		return nil, err
 	}
-	c.plan = &Plan{Base: base.Name, Head: head.Name}
+	c.plan = &Plan{Base: base.Name, Head: head.Name, Repos: head.Repos}
 	c.at = map[layer.NodeID]int{}
 	for i, n := range nodes {
 		if err := c.decide(n, pairs[i]); err != nil {
 			return nil, err
 		}
 	}
+	c.removed()
 	c.unused()
 	return c.plan, nil
 }
@@ -73,29 +93,36 @@ type comparer struct {
 	differences tree.Differences
 	plan        *Plan
 	at          map[layer.NodeID]int
+	used        map[string]bool // files that decide something
 	chains      map[layer.NodeID]layer.Digest
 }
 
 // pair is the inputs of a node at both revisions.
 type pair struct {
 	base, head []Input
-	was        bool // the node was there
-	moved      bool // onto another parent
+	was        bool         // the node was there
+	moved      bool         // onto another parent
+	from       layer.NodeID // the parent that it had
+	regrouped  bool         // it is in other groups
 }
 
 func (c *comparer) inputs(p *pair, now layer.Node, old *layer.Node) error {
 	head := collector{p: c.head.Project, n: now, src: c.head.Source, differences: c.differences}
 	var err error
-	if p.head, err = head.collect(); err != nil || old == nil {
-		return err
+	if p.head, err = head.collect(); err != nil {
+		return fault.Within(c.head.prefix(), err)
 	}
-	p.was, p.moved = true, old.Parent != now.Parent
+	if old == nil {
+		return nil
+	}
+	p.was, p.moved, p.from = true, old.Parent != now.Parent, old.Parent
+	p.regrouped = !slices.Equal(old.Groups, now.Groups)
 	base := collector{p: c.base.Project, n: *old, src: c.base.Source}
 	if c.differences != nil {
 		base.known = &head.found
 	}
 	if p.base, err = base.collect(); err != nil {
-		return fmt.Errorf("at %s: %w", c.base.Name, err)
+		return fault.Within(c.base.prefix(), err)
 	}
 	return nil
 }
@@ -104,7 +131,9 @@ func (c *comparer) decide(n layer.Node, p pair) error {
 	d := Decision{Node: n, Inputs: p.head, Seconds: 1, Action: Keep, Reason: "nothing changed"}
 	reasons := differences(p.base, p.head)
 	if p.moved {
-		reasons = append([]Reason{{Kind: ReasonParent, Name: string(n.Parent)}}, reasons...)
+		at := Reason{Kind: ReasonParent, Name: string(n.Parent), File: n.Pos.File, Line: n.Pos.Line, became: moved}
+		at.Old, at.New = string(p.from), string(n.Parent)
+		reasons = append([]Reason{at}, reasons...)
 	}
 	var parent *Decision
 	if i, ok := c.at[n.Parent]; ok {
@@ -114,7 +143,7 @@ func (c *comparer) decide(n layer.Node, p pair) error {
 	case !p.was:
 		d.Action = Build
 		d.because(Reason{Kind: ReasonNew, Name: string(n.ID), File: n.Pos.File, Line: n.Pos.Line})
-		d.Reason = "new in " + n.Pos.String()
+		d.Reason = "new in " + d.Reasons[0].Place()
 	case len(reasons) > 0:
 		d.Action = Build
 		d.because(reasons...)
@@ -128,6 +157,9 @@ func (c *comparer) decide(n layer.Node, p pair) error {
 	}
 	if err := c.keys(&d, p, parent); err != nil {
 		return err
+	}
+	if p.regrouped && d.Action == Build {
+		c.use(n.Pos.File)
 	}
 	c.at[n.ID] = len(c.plan.Nodes)
 	c.plan.Nodes = append(c.plan.Nodes, d)
@@ -164,22 +196,71 @@ func (c *comparer) keys(d *Decision, p pair, parent *Decision) error {
 	return nil
 }
 
+// removed notes what was there and is not any more, and the images whose
+// artifacts are another matter now, whatever becomes of their nodes.
+func (c *comparer) removed() {
+	note := func(list *[]string, name, file string) {
+		*list = append(*list, name)
+		c.use(file)
+	}
+	for _, n := range c.base.Project.Nodes {
+		if _, ok := c.head.Project.Node(n.ID); !ok {
+			note(&c.plan.Removed, string(n.ID), n.Pos.File)
+		}
+	}
+	for _, im := range c.base.Project.Images {
+		if _, ok := c.head.Project.Image(im.Name); !ok {
+			note(&c.plan.Removed, "image "+im.Name, im.Pos.File)
+		}
+	}
+	for _, im := range c.head.Project.Images {
+		was, ok := c.base.Project.Image(im.Name)
+		if !ok {
+			note(&c.plan.Images, im.Name, im.Pos.File)
+			continue
+		}
+		file := im.Pos.File
+		was.Pos, im.Pos, was.Tests, im.Tests = layer.Pos{}, layer.Pos{}, nil, nil
+		if !reflect.DeepEqual(was, im) {
+			note(&c.plan.Images, im.Name, file)
+		}
+	}
+}
+
+func (c *comparer) use(file string) {
+	if c.used == nil {
+		c.used = map[string]bool{}
+	}
+	c.used[file] = true
+}
+
 // unused notes the changed files that are in no reason.
 func (c *comparer) unused() {
-	used := map[string]bool{}
+	elsewhere := false // a variable has another value, and no file with a value of it has changed
 	for _, d := range c.plan.Nodes {
 		for _, r := range d.Reasons {
-			used[r.File] = true
-			if r.Kind == ReasonFile || r.Kind == ReasonPackages {
-				used[r.Name] = true
+			c.use(r.File)
+			switch r.Kind {
+			case ReasonFile, ReasonPackages:
+				c.use(r.Name)
+			case ReasonVariable:
+				elsewhere = elsewhere || !slices.Contains(c.o.Changed, r.File)
+			case ReasonNew:
+				for _, in := range d.Inputs {
+					c.use(in.File)
+					c.use(in.Name)
+				}
 			}
 		}
 	}
-	left := map[string]bool{}
+	inventory := c.head.Project.Inventory
 	for _, name := range c.o.Changed {
-		if !used[name] {
-			left[name] = true
+		// Then the node is in other groups, or groups in others.
+		groups := elsewhere && inventory != "" && (name == inventory || strings.HasPrefix(name, inventory+"/"))
+		if !c.used[name] && !groups {
+			c.plan.Unused = append(c.plan.Unused, name)
 		}
 	}
-	c.plan.Unused = slices.Sorted(maps.Keys(left))
+	slices.Sort(c.plan.Unused)
+	c.plan.Unused = slices.Compact(c.plan.Unused)
 }

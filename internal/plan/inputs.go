@@ -13,6 +13,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/ansible/value"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 )
@@ -41,6 +42,8 @@ type Input struct {
 	Line  int      `json:"-"`
 	Shown string   `json:"-"` // the value, shortened; of a secret a digest; "" of files
 	Via   []string `json:"-"` // what uses it, as file:line
+
+	definitions []ansible.Definition // of a variable, all places that count
 }
 
 // Same reports whether two inputs are the same in what decides.
@@ -161,30 +164,9 @@ func (c *collector) value(kind, name string, v any) {
 		return
 	}
 	c.written(kind, name, sum(string(text)), show(v))
-}
-
-// show is a value as people are shown it, where that is short.
-func show(v any) string {
-	var text string
-	switch v := v.(type) {
-	case layer.Packages:
-		text = strings.Join(v.Install, " ")
-	case layer.Remove:
-		text = strings.Join(v.Packages, " ")
-	case layer.Services, layer.Repository, layer.Bootstrap, []string, map[string]string, string, layer.Cluster:
-		text = strings.Trim(fmt.Sprintf("%v", v), "{}[]")
-		text = strings.TrimPrefix(text, "map[")
+	if kind == KindProject { // written elsewhere
+		c.inputs[len(c.inputs)-1].Line = 0
 	}
-	return shorten(text)
-}
-
-const longest = 200
-
-func shorten(s string) string {
-	if len(s) > longest {
-		return strings.ToValidUTF8(s[:longest], "") + "…"
-	}
-	return s
 }
 
 // irrelevant says why a field of layer.Node is no part of the definition; ""
@@ -246,7 +228,7 @@ func (c *collector) definition() {
 		c.value(KindDefinition, name, asWritten(s))
 	}
 	if len(order) > 0 {
-		c.add(KindDefinition, stepOrder, sum(order...))
+		c.written(KindDefinition, stepOrder, sum(order...), strings.Join(order, ", "))
 	}
 	if c.seesGroups() {
 		c.value(KindProject, "cluster", c.p.Cluster)
@@ -357,12 +339,13 @@ func (c *collector) playbooks(s layer.Playbooks) {
 	for _, v := range reached.Variables {
 		in := Input{Kind: KindVariable, Name: v.Name, Digest: v.Digest, Via: v.Via}
 		if last := len(v.Definitions) - 1; last >= 0 {
+			in.definitions = v.Definitions
 			d := v.Definitions[last]
 			in.File, in.Line, in.Shown = d.File, d.Line, d.Shown
 			if in.File == "" && d.Extra {
 				in.File, in.Line = c.n.Pos.File, c.n.Pos.Line
 			}
-			if confidential(v.Name) {
+			if value.Confidential(v.Name) {
 				in.Shown = "sha256:" + layer.Key(v.Digest).Short()
 			}
 		}
@@ -391,16 +374,4 @@ func (c *collector) reach(q ansible.Query) (*ansible.Reached, error) {
 	}
 	c.found[string(text)] = r
 	return r, nil
-}
-
-// confidential reports whether the name of a variable says that its value is
-// not for everybody who may see a plan.
-func confidential(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range []string{"password", "passwd", "passphrase", "secret", "token", "private_key", "credential", "api_key"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
 }

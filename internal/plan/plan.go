@@ -39,10 +39,15 @@ type Decision struct {
 
 // Plan says for each node what is to be done, parents before children.
 type Plan struct {
-	Base   string // the commit that was compared with; "" for what the store has
-	Head   string // the commit that is planned; "" for the files on disk
-	Nodes  []Decision
-	Unused []string // changed files that decide nothing, sorted
+	Base  string // the commit that was compared with; "" for what the store has
+	Head  string // the commit that is planned; "" for the files on disk
+	Nodes []Decision
+	Repos []Repo // the project's git repositories, as they are planned
+
+	// Only of a plan that compares with a commit.
+	Unused  []string // changed files that decide nothing, sorted
+	Removed []string // nodes, and images as "image NAME", that were there
+	Images  []string // images that are new, or whose artifacts are made in another way
 }
 
 // Have says whether a node with a key is there, and the digest of its whole

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/ansible"
+	"github.com/strata-hpc/strata/internal/ansible/value"
 	"github.com/strata-hpc/strata/internal/layer"
 )
 
@@ -43,6 +45,7 @@ const (
 	changed became = iota
 	came
 	gone
+	moved // to another parent
 )
 
 // Place is where it is written, as file:line; "" if that is not known.
@@ -58,20 +61,25 @@ func (r Reason) Place() string {
 
 // String says the reason in a few words: "variable partition_time changed".
 func (r Reason) String() string {
-	verb := [...]string{" changed", " is new", " is gone"}[r.became]
+	verb := [...]string{" changed", " is new", " is gone", ""}[r.became]
 	switch r.Kind {
 	case ReasonNew:
 		return "no build of it yet"
 	case ReasonMissing:
 		return "its last build is gone"
 	case ReasonParent:
+		if r.became == moved {
+			return "its parent is " + r.New + ", no longer " + cmp.Or(r.Old, "none")
+		}
 		return "parent " + r.Name + " changed"
 	case ReasonTool:
 		return "strata itself changed"
 	case ReasonVariable:
 		return "variable " + r.Name + verb
-	case ReasonFile:
-		return r.Name + verb
+	case ReasonPackages, ReasonDefinition:
+		if r.File != r.Name && r.Name != "cluster" && !strings.HasPrefix(r.Name, "repository ") {
+			return "its " + r.Name + verb
+		}
 	}
 	return r.Name + verb
 }
@@ -84,10 +92,14 @@ func reasonOf(old, now *Input) Reason {
 	}
 	r := Reason{Kind: reasonKind(*in), Name: in.Name, File: in.File, Line: in.Line, Via: in.Via}
 	switch in.Kind {
-	case KindDefinition:
-		r.Name = "its " + in.Name
 	case KindSecret:
 		r.Name = "secret " + in.Name
+	case KindFile, KindPackage, KindAnsible:
+		r.File = in.Name
+	case KindVariable:
+		if at := differing(old, now); at != nil {
+			r.File, r.Line = at.File, at.Line
+		}
 	}
 	switch {
 	case in.Kind == KindDefinition: // a part that was left out before changed as well
@@ -102,7 +114,35 @@ func reasonOf(old, now *Input) Reason {
 	if now != nil {
 		r.New = now.Shown
 	}
+	if at := differing(old, now); at != nil && r.Old == r.New && !value.Confidential(in.Name) {
+		r.Old, r.New = "", at.Shown
+		for _, d := range old.definitions {
+			if d.File == at.File {
+				r.Old = d.Shown
+			}
+		}
+	}
+	if r.Old == r.New && r.Old != "" { // what differs is not in what is shown
+		r.Old, r.New = abridged(old.Digest), abridged(now.Digest)
+	}
 	return r
+}
+
+func abridged(digest string) string { return "sha256:" + layer.Key(digest).Short() }
+
+// differing is the strongest definition of a variable that is not as it was, if
+// it is not the strongest of all.
+func differing(old, now *Input) *ansible.Definition {
+	if old == nil || now == nil || len(now.definitions) < 2 {
+		return nil
+	}
+	for i := len(now.definitions) - 1; i >= 0; i-- {
+		d := &now.definitions[i]
+		if !slices.ContainsFunc(old.definitions, func(o ansible.Definition) bool { return o.File == d.File && o.Shown == d.Shown }) {
+			return d
+		}
+	}
+	return nil
 }
 
 func reasonKind(in Input) string {
@@ -149,7 +189,7 @@ func differences(last, now []Input) []Reason {
 		}
 	}
 	if len(found) > 1 { // a step that came or went says it better
-		found = slices.DeleteFunc(found, func(r Reason) bool { return r.Name == "its "+stepOrder })
+		found = slices.DeleteFunc(found, func(r Reason) bool { return r.Kind == ReasonDefinition && r.Name == stepOrder })
 	}
 	slices.SortFunc(found, func(a, b Reason) int {
 		return cmp.Or(cmp.Compare(weight(a), weight(b)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
 )
 
 // budget is how many values a file may hold. Nobody writes that many, but a few
@@ -22,6 +23,8 @@ type walker struct {
 	file         *file
 	faults       *faults
 	repositories []reference // names of repositories that were used
+	repo         func(layer.Repo, string) (string, error)
+	base         string // where paths start: "" for the project's directory
 
 	left        int                 // of the budget
 	open        map[*yaml.Node]bool // mappings and lists that are being decoded, against aliases that hold themselves
@@ -276,7 +279,9 @@ func (w *walker) mapping(n *yaml.Node, s *shape, out reflect.Value, at site) {
 		return
 	}
 	k := keys{w: w, at: at, written: map[string]*yaml.Node{}, values: map[string]*yaml.Node{}, meant: map[string]bool{}}
-	for _, p := range w.pairs(n, at) {
+	pairs := w.pairs(n, at)
+	defer w.startIn(out, pairs, at)()
+	for _, p := range pairs {
 		f := s.field(p.key.Value)
 		if f == nil {
 			w.faults.add(w.place(p.key), unknownHint(p.key.Value, s), "%sunknown key %s", at.prefix(), quote(p.key.Value))

@@ -33,6 +33,8 @@ func formats() map[string]format {
 		"package-name": {pattern: `^[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9-]+)?$`, means: "the name of a package"},
 		"package":      {check: checkPackage, means: "a package's name, name=version, or the path of a .deb file"},
 		"url":          {pattern: `^(https?://|file:/)[!-~]+$`, means: "a URL that begins with http://, https:// or file:/", check: checkURL},
+		"git-url":      {pattern: `^[^-\s][^\s]*$`, means: "a URL that git understands", check: checkGitURL},
+		"below":        {means: "a directory in the repository", check: func(w *walker, v word, where string) string { clean, _ := w.inside(v, where); return clean }},
 		"registry":     {pattern: `^[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._-]+)*$`, means: "HOST[:PORT][/PATH], without https:// and without a tag"},
 		"mode":         {pattern: `^0?[0-7]{3,4}$`, means: `an octal number of three or four digits in quotes, such as "0644"`},
 		"absolute":     {pattern: `^/`, means: "an absolute path in the image", check: checkDest},
@@ -59,6 +61,17 @@ func checkURL(w *walker, v word, path string) string {
 	host, _, _ := strings.Cut(rest, "/")
 	if strings.Contains(host, "@") {
 		w.faults.add(v.At, "leave out what stands before the @, since the URL is stored in the image", "%s: the URL holds credentials", path)
+		w.faults.list[len(w.faults.list)-1].err.Snippet = ""
+	}
+	return v.Text
+}
+
+// checkGitURL refuses credentials: a strata.yaml is in a repository itself.
+func checkGitURL(w *walker, v word, path string) string {
+	_, rest, url := strings.Cut(v.Text, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	if user, _, found := strings.Cut(host, "@"); url && found && strings.Contains(user, ":") {
+		w.faults.add(v.At, "leave out what stands before the @; git asks its credential helpers", "%s: the URL holds credentials", path)
 		w.faults.list[len(w.faults.list)-1].err.Snippet = ""
 	}
 	return v.Text
@@ -112,9 +125,10 @@ const (
 func checkPath(want string) func(*walker, word, string) string {
 	return func(w *walker, v word, where string) string {
 		clean, ok := w.inside(v, where)
-		if !ok || w.fsys == nil {
+		if !ok || w.fsys == nil || w.base == unreachable {
 			return clean
 		}
+		clean = path.Join(w.base, clean)
 		info, err := fs.Stat(w.fsys, clean)
 		switch {
 		case err != nil:

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/strata-hpc/strata/internal/layer"
 )
 
 // loader reads a recipe's files.
@@ -20,6 +22,7 @@ type loader struct {
 	main         *file
 	files        []string // that were read
 	repositories []reference
+	repo         func(layer.Repo, string) (string, error)
 	broken       bool // a file could not be read, so names that are not there may be in it
 }
 
@@ -50,6 +53,7 @@ func (l *loader) load(name string) (*projectDoc, []*includedDoc, bool) {
 // decode decodes a file's tree.
 func (l *loader) decode(f *file, root *yaml.Node, doc any) {
 	w := newWalker(l.fsys, f, l.faults)
+	w.repo = l.repo
 	decodeInto(w, root, doc)
 	l.repositories = append(l.repositories, w.repositories...)
 }

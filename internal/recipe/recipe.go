@@ -20,6 +20,11 @@ import (
 // Options of Load. The zero value is that of an amd64 machine.
 type Options struct {
 	Arch string // Debian's name of this machine's architecture; "" means amd64
+	// Repo makes the files of a git repository part of the project's and returns
+	// the directory that they are then in, without the path in the repository.
+	// User is what needs them: a layer's name, or "inventory". Without it, files of
+	// repositories are not looked for.
+	Repo func(r layer.Repo, user string) (dir string, err error)
 }
 
 // Load reads the recipe called name in fsys, whose root is the project's
@@ -30,7 +35,7 @@ func Load(fsys fs.FS, name string, opts Options) (*layer.Project, error) {
 	if opts.Arch == "" {
 		opts.Arch = "amd64"
 	}
-	l := &loader{fsys: fsys, faults: &faults{}}
+	l := &loader{fsys: fsys, faults: &faults{}, repo: opts.Repo}
 	project, fragments, ok := l.load(name)
 	if !ok {
 		return nil, l.faults.err()

@@ -139,8 +139,10 @@ func valueWords(s *shape) string {
 		return link
 	}
 	switch s.format {
-	case "path", "file", "dir", "glob":
+	case "path", "file", "dir", "glob", "below":
 		return "path"
+	case "git-url":
+		return "git URL"
 	case "absolute":
 		return "absolute path"
 	case "mode":

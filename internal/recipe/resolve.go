@@ -51,7 +51,7 @@ func newResolver(l *loader, opts Options) *resolver {
 // resolve returns the project; it is whole only if no mistake was reported.
 func (r *resolver) resolve(doc *projectDoc, fragments []*includedDoc) *layer.Project {
 	p := &layer.Project{
-		Cluster: doc.Cluster, Registry: doc.Registry, Inventory: doc.Inventory,
+		Cluster: doc.Cluster, Registry: doc.Registry, Inventory: doc.Inventory.Path,
 		Repositories: map[string]layer.Repository{}, Files: r.loader.files,
 	}
 	for _, f := range fragments {

@@ -110,7 +110,7 @@ func agree() map[string]bool {
 		"pakages: [a]":                                                 false,
 		"groups: [a]":                                                  false,
 		"modules: [a]":                                                 false,
-		"repo: {url: x}":                                               false,
+		"repo: {url: x}":                                               true,
 		"files: [{src: files/motd, dest: /a}]":                         true,
 		"files: [{src: files/motd, dest: a}]":                          false,
 		"files: [{src: files/motd, content: x, dest: /a}]":             false,

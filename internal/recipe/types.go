@@ -30,7 +30,7 @@ type projectDoc struct {
 	Strata    int           `yaml:"strata" doc:"Version of the file format." enum:"1" required:"true"`
 	Cluster   layer.Cluster `yaml:"cluster" doc:"The cluster that the images are for."`
 	Registry  string        `yaml:"registry" doc:"Registry, and path in it, through which layers and images are exchanged." format:"registry"`
-	Inventory string        `yaml:"inventory" doc:"Ansible inventory: a file or a directory below the project's directory." format:"path"`
+	Inventory inventoryDoc  `yaml:"inventory" doc:"Ansible inventory." short:"path"`
 	Include   []word        `yaml:"include" doc:"More files of the recipe; * and ? stand for any characters but a slash. They hold repositories, layers and images only." format:"glob"`
 	includedDoc
 }
@@ -59,8 +59,16 @@ type layerDoc struct {
 	Labels       map[string]string     `yaml:"labels" doc:"Labels of the images that are made of the layer and of its children." keys:"label-key"`
 	Secrets      []entry[layer.Secret] `yaml:"secrets" doc:"Values that the layer's steps read below /run/secrets, by file name. They never enter a layer, a log or a label." keys:"secret-name"`
 	Arch         word                  `yaml:"arch" doc:"Architecture by Debian's name. Without it, this machine's; the only one that can be built now." enum:"amd64,arm64,armhf,i386,ppc64el,riscv64,s390x"`
-	Repo         later                 `yaml:"repo" doc:"Git repository and ref that the layer's own files come from."`
+	Repo         *layer.Repo           `yaml:"repo" doc:"Git repository that the layer's own files come from: those of files, ansible, run and packages. Their paths start in it." short:"url"`
 	Variants     []entry[variantDoc]   `yaml:"variants" doc:"The layer once per variant, each a node called LAYER-VARIANT." keys:"name"`
+}
+
+// inventoryDoc is an Ansible inventory. The first three fields are those of
+// layer.Repo, but for what may be left out.
+type inventoryDoc struct {
+	URL  string `yaml:"url" doc:"Git repository that the inventory is in, instead of the project's directory." format:"git-url"`
+	Ref  string `yaml:"ref" doc:"Branch, tag or full commit. Without it, the repository's default branch." format:"word"`
+	Path string `yaml:"path" doc:"File or directory: below the project's directory, or in the repository." format:"path"`
 }
 
 // variantDoc is what a layer's variant adds to the layer.

@@ -83,17 +83,10 @@ func each(t *testing.T, dir string, test func(*testing.T, *txtar.Archive) []txta
 	}
 }
 
-// load loads an imported recipe, which must be right but for the repositories of
-// layers and inventory.
+// load loads an imported recipe, which must be right.
 func load(t testing.TB, r *Result) *layer.Project {
 	t.Helper()
-	var kept []string
-	for line := range strings.Lines(string(r.Recipe)) {
-		if !strings.HasPrefix(line, "    repo: {") && !strings.HasPrefix(line, "inventory: {") {
-			kept = append(kept, line)
-		}
-	}
-	p, err := recipe.Load(everything(strings.Join(kept, "")), "strata.yaml", recipe.Options{})
+	p, err := recipe.Load(everything(r.Recipe), "strata.yaml", recipe.Options{})
 	if err != nil {
 		t.Fatalf("%s\n%s", render(err), r.Recipe)
 	}
