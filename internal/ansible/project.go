@@ -109,9 +109,10 @@ func (p *Project) textOf(s string) *jinja.Text {
 type place struct {
 	file      string
 	line, col int
+	note      string // what the place is said to do, if it is not simply to use something
 }
 
-func placeOf(file string, v value.Value) place { return place{file, v.Line, v.Col} }
+func placeOf(file string, v value.Value) place { return place{file: file, line: v.Line, col: v.Col} }
 
 // fault returns an Input fault at a place, with its line shown.
 func (p *Project) fault(at place, format string, args ...any) *fault.Error {
@@ -128,7 +129,7 @@ func (p *Project) fault(at place, format string, args ...any) *fault.Error {
 // unreadable is the fault of a document that cannot be read.
 func (p *Project) unreadable(name string, err error) *fault.Error {
 	if syntax, ok := errors.AsType[*value.SyntaxError](err); ok {
-		return p.fault(place{name, max(syntax.Line, 1), 0}, "not YAML: %s", syntax.Message).
+		return p.fault(place{file: name, line: max(syntax.Line, 1)}, "not YAML: %s", syntax.Message).
 			WithHint("ansible-playbook --syntax-check shows the place with its surroundings")
 	}
 	return fault.New(fault.Input, "%w", err)

@@ -28,7 +28,7 @@ type File struct {
 	// the content, and whether it may be executed.
 	Digest string
 	Reason string   // why it counts, in a few words: "role slurm"
-	Via    []string // what reaches it, as file:line
+	Via    []string // what reaches it, as file:line; where that can be anything, with ": " and why
 }
 
 // Variable is a variable that counts, with all that its value can be.
@@ -36,7 +36,7 @@ type Variable struct {
 	Name        string
 	Digest      string
 	Definitions []Definition // the strongest last; none if it is defined nowhere
-	Via         []string     // what reads it, as file:line
+	Via         []string     // what reads it, in the same form
 }
 
 // Definition is one place where a variable gets a value.
@@ -90,7 +90,7 @@ func (w *walk) reached() *Reached {
 	return r
 }
 
-const shown = 200 // bytes of a value that people are shown
+const shown = 2000 // bytes of a value that people are shown
 
 // summary is what a reached variable comes to; false for one that has no
 // definition, unless it has a value of Ansible's own.
@@ -137,11 +137,14 @@ func (v *via) add(at place) {
 func (v via) strings() []string {
 	var all []string
 	for _, at := range v.places {
-		if at.line == 0 {
-			all = append(all, at.file)
-			continue
+		text := at.file
+		if at.line > 0 {
+			text = fmt.Sprintf("%s:%d", at.file, at.line)
 		}
-		all = append(all, fmt.Sprintf("%s:%d", at.file, at.line))
+		if at.note != "" {
+			text += ": " + at.note
+		}
+		all = append(all, text)
 	}
 	return all
 }
@@ -210,6 +213,7 @@ func (w *walk) everything(reason string, at place) {
 		return
 	}
 	w.all = true
+	at.note = reason
 	for _, name := range w.files.Names(".") {
 		if !strings.HasPrefix(name, ".") {
 			w.whole(name, reason, at)

@@ -16,6 +16,7 @@ type reads struct {
 	computed   []jinja.Computed // names of variables that are computed
 	files      []jinja.FileRef  // what templates include
 	plugins    []string         // filters and tests
+	binds      []string         // names that the text gives values, which what it includes may see
 	conditions []jinja.Use      // names whose values are evaluated as expressions
 	paths      []pathText       // texts that mention a directory of the project
 	any        []why            // why any variable may be read
@@ -70,6 +71,9 @@ func (r *reads) text(t *jinja.Text, line int) {
 		r.files = append(r.files, f)
 	}
 	r.plugins = append(append(r.plugins, t.Filters...), t.Tests...)
+	if len(t.Files) > 0 {
+		r.binds = append(r.binds, t.Binds...)
+	}
 	for _, c := range t.Computed {
 		c.Line += offset
 		r.computed = append(r.computed, c)

@@ -230,7 +230,7 @@ func (w *walk) meta(file, dir string, stack []string, at place) {
 	}
 	if d.Vaulted {
 		w.whole(file, "role "+path.Base(dir), at)
-		w.everything(file+" is encrypted", place{file: file, line: 1})
+		w.everything("it is encrypted, and may read anything", place{file: file, line: 1})
 		return
 	}
 	rest := value.Value{Kind: value.Map}

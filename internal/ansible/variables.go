@@ -158,6 +158,7 @@ func (w *walk) locally(t *task, o owner) {
 // anyVariable makes all variables of the node count.
 func (w *walk) anyVariable(reason string, at place) {
 	if w.any == nil {
+		at.note = reason
 		w.any, w.anyAt = &why{text: reason, line: at.line}, at
 		w.changes++
 	}

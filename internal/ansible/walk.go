@@ -157,7 +157,7 @@ func (w *walk) sealed(name string) {
 	at := place{file: name, line: 1}
 	w.whole(name, "encrypted variables", place{})
 	w.opaque = true
-	w.anyVariable(name+" is encrypted as a whole, so that any variable may be used in it", at)
+	w.anyVariable("it is encrypted as a whole, and may use any variable", at)
 }
 
 // settle follows everything that is named until nothing new comes.
@@ -199,6 +199,9 @@ func (w *walk) read(r *reads, o owner) {
 	for _, g := range r.groups {
 		w.groupRead(g, o)
 	}
+	for _, name := range r.binds {
+		w.unknown[name] = true
+	}
 	for _, f := range r.files {
 		w.want(request{kind: wantTemplate, shape: f.Path, owner: o, line: f.Line})
 	}
@@ -227,7 +230,7 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 	d := w.files.Document(name)
 	if d.Vaulted {
 		w.whole(name, "encrypted tasks", from)
-		w.everything(name+" is encrypted, so that its tasks may read anything", place{file: name, line: 1})
+		w.everything("it is encrypted, and its tasks may read anything", place{file: name, line: 1})
 		return
 	}
 	if d.Err != nil {
@@ -277,7 +280,7 @@ func (w *walk) playbook(name string, from place) {
 	switch {
 	case d.Vaulted:
 		w.whole(name, "encrypted playbook", from)
-		w.everything(name+" is encrypted, so that its plays may read anything", place{file: name, line: 1})
+		w.everything("it is encrypted, and its plays may read anything", place{file: name, line: 1})
 		return
 	case d.Err != nil:
 		w.faults = append(w.faults, w.unreadable(name, d.Err))
@@ -285,7 +288,7 @@ func (w *walk) playbook(name string, from place) {
 	}
 	book := w.playsOf(d)
 	if !book.valid {
-		w.faults = append(w.faults, w.Project.fault(place{name, 1, 1}, "%s is not a playbook", name).
+		w.faults = append(w.faults, w.Project.fault(place{file: name, line: 1, col: 1}, "%s is not a playbook", name).
 			WithHint("a playbook is a list of plays, each with hosts and tasks or roles"))
 		return
 	}

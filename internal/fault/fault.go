@@ -102,6 +102,24 @@ func KindOf(err error) Kind {
 	return kind
 }
 
+// Within returns err's faults with prefix before the name of each file, for
+// files that are not those on disk: "5e1f0aa:". Other errors stay as they are.
+func Within(prefix string, err error) error {
+	faults := All(err)
+	if len(faults) == 0 || prefix == "" {
+		return err
+	}
+	moved := make([]error, len(faults))
+	for i, f := range faults {
+		c := *f // the same fault may be in another error, too
+		if c.File != "" {
+			c.File = prefix + c.File
+		}
+		moved[i] = &c
+	}
+	return errors.Join(moved...)
+}
+
 // All returns the faults in err's tree in order; where a fault wraps another,
 // only the outer one. An error that is joined with others and is no fault
 // counts as one of kind Failed, so that none gets lost.

@@ -16,7 +16,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/format/objfile"
-	"golang.org/x/sys/unix"
 )
 
 // errMissing says that an object is nowhere.
@@ -207,55 +206,23 @@ func (d *objectDir) list(again bool) ([]*pack, error) {
 // loose lets use read the object's own file.
 func (d *objectDir) loose(id plumbing.Hash, use func(*objfile.Reader) error) error {
 	name := id.String()
-	file := d.path + "/" + name[:2] + "/" + name[2:]
-	f, err := openPlain(file)
+	f, err := os.Open(filepath.Join(d.path, name[:2], name[2:]))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errMissing
 	}
 	if err != nil {
-		return &fs.PathError{Op: "open", Path: file, Err: err}
+		return err
 	}
-	defer f.close()
+	defer f.Close()
 	r, err := objfile.NewReader(f)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	defer r.Close()
 	if err := use(r); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return nil
-}
-
-// plainFile is a file without what os.File does for files that can block, which
-// costs half of the time that a small file takes.
-type plainFile int
-
-func openPlain(name string) (plainFile, error) {
-	for {
-		fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if !errors.Is(err, unix.EINTR) {
-			return plainFile(fd), err
-		}
-	}
-}
-
-func (f plainFile) close() { _ = unix.Close(int(f)) }
-
-// Read implements io.Reader.
-func (f plainFile) Read(b []byte) (int, error) {
-	for {
-		n, err := unix.Read(int(f), b)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
-			return 0, err
-		case n == 0 && len(b) > 0:
-			return 0, io.EOF
-		}
-		return n, nil
-	}
 }
 
 func readLoose(r *objfile.Reader, id plumbing.Hash) (plumbing.ObjectType, []byte, error) {

@@ -114,11 +114,13 @@ func expandPattern(s string) (hostPattern, error) {
 
 // expandRange adds to names those of a name with the ranges [x:y] or [x:y:step].
 func expandRange(names []string, s string) ([]string, error) {
-	head, rest, _ := strings.Cut(s, "[")
-	inside, tail, closed := strings.Cut(rest, "]")
-	if !closed || strings.Contains(s, "|") {
+	// Ansible takes the first of each kind of bracket, in whatever order.
+	i, j := strings.IndexByte(s, '['), strings.IndexByte(s, ']')
+	if j < 0 || strings.Contains(s, "|") {
 		return nil, fmt.Errorf("the range in %q is not closed", s)
 	}
+	i, j = min(i, j), max(i, j)
+	head, inside, tail := s[:i], s[i+1:j], s[j+1:]
 	items, err := rangeItems(inside)
 	if err != nil {
 		return nil, fmt.Errorf("range [%s]: %w", inside, err)

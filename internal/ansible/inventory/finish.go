@@ -17,7 +17,7 @@ func (b *builder) finish() error {
 	inv.explicit = len(all.children)
 	for _, g := range inv.groups {
 		if g != all && len(g.parents) == 0 {
-			b.child(all, g, place{g.File, g.Line})
+			b.child(all, g, place{})
 		}
 	}
 	if err := b.ancestors(); err != nil {

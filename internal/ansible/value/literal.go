@@ -15,9 +15,10 @@ import (
 // Numbers are as Python prints them. Sets, complex numbers and the ellipsis,
 // which no template looks into, are of kind Unsafe with their text.
 func Literal(text string) (Value, bool) {
-	r := literal{text: strings.TrimLeft(text, " \t")}
-	if strings.IndexByte(text, 0) >= 0 {
-		return Value{}, false
+	r := literal{text: strings.TrimRight(strings.TrimLeft(text, " \t"), " \t\r\n")}
+	body := strings.TrimLeft(r.text, "\f")
+	if strings.IndexByte(text, 0) >= 0 || len(body) < len(r.text) && strings.TrimLeft(body, " \t") != body {
+		return Value{}, false // the second is an indented line for Python
 	}
 	v, ok := r.tuple(0)
 	if !ok || r.skip() != 0 {
@@ -226,7 +227,7 @@ func (v item) sameAs() string {
 		return map[string]string{"true": "1", "false": "0"}[v.Text]
 	case Int, Float:
 		if f, ok := new(big.Float).SetString(v.Text); ok {
-			return f.Text('g', -1)
+			return new(big.Float).Add(f, new(big.Float)).Text('g', -1) // -0 + 0 is 0
 		}
 	}
 	return "=" + v.Digest()

@@ -156,8 +156,20 @@ func (v Value) canonical(b *strings.Builder) {
 	}
 }
 
+// Confidential reports whether a name says that what has it is not for everybody
+// who may see a plan.
+func Confidential(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range []string{"password", "passwd", "passphrase", "secret", "token", "private_key", "credential", "api_key"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
 // Shown is v as people are shown it, in at most limit bytes or so. Of encrypted
-// values there is no more than a digest.
+// values, and of entries with a confidential name, there is no more than a digest.
 func (v Value) Shown(limit int) string {
 	var b strings.Builder
 	v.shown(&b, limit)
@@ -200,6 +212,10 @@ func (v Value) shown(b *strings.Builder, limit int) {
 			}
 			p.Key.shown(b, limit)
 			b.WriteString(": ")
+			if p.Value.Kind != Vault && Confidential(p.Key.Text) {
+				b.WriteString("sha256:" + p.Value.Digest()[:12])
+				continue
+			}
 			p.Value.shown(b, limit)
 		}
 		b.WriteString("}")
