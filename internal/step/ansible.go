@@ -108,12 +108,14 @@ func (w *Work) ansibleFiles(s layer.Playbooks) (inventory string, env []string, 
 		"ANSIBLE_LOCAL_TEMP":          local,
 		"ANSIBLE_RETRY_FILES_ENABLED": "0",
 		"ANSIBLE_NOCOLOR":             "1",
-		"ANSIBLE_FORCE_COLOR":         "0",
-		"ANSIBLE_PYTHON_INTERPRETER":  "auto_silent",
-		"LC_ALL":                      "C.UTF-8", // the caller's may not be installed, and sorts otherwise
-		"PYTHONUNBUFFERED":            "1",
-		"PYTHONDONTWRITEBYTECODE":     "1",
-		"STRATA_ENVIRONMENT":          mustJSON(sandbox.Environ(w.Environment)),
+		// A part of the inventory that cannot be read must not be passed over.
+		"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1",
+		"ANSIBLE_FORCE_COLOR":                      "0",
+		"ANSIBLE_PYTHON_INTERPRETER":               "auto_silent",
+		"LC_ALL":                                   "C.UTF-8", // the caller's may not be installed, and sorts otherwise
+		"PYTHONUNBUFFERED":                         "1",
+		"PYTHONDONTWRITEBYTECODE":                  "1",
+		"STRATA_ENVIRONMENT":                       mustJSON(sandbox.Environ(w.Environment)),
 	}
 	if set["ANSIBLE_CONFIG"], err = w.config(s); err != nil {
 		return "", nil, err

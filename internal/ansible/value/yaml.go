@@ -1,9 +1,12 @@
 package value
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,12 +30,17 @@ func (e *SyntaxError) Error() string {
 // !unsafe. Of keys that are there twice the last one counts. An empty document
 // is null. Errors are of type *SyntaxError.
 func YAML(text []byte) (Value, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	var doc, more yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&doc); err == io.EOF {
+		return Value{}, nil
+	} else if err != nil {
 		return Value{}, syntaxError(err)
 	}
-	if doc.Kind == 0 {
-		return Value{}, nil
+	if err := decoder.Decode(&more); err == nil {
+		return Value{}, &SyntaxError{Line: more.Line, Message: "there is a second document, and Ansible reads one"}
+	} else if err != io.EOF {
+		return Value{}, syntaxError(err)
 	}
 	r := reader{left: most}
 	v := r.read(&doc, 0)
@@ -94,7 +102,7 @@ func (r *reader) read(n *yaml.Node, depth int) Value {
 func (r *reader) mapping(n *yaml.Node, depth int) Value {
 	v := Value{Kind: Map, Line: n.Line, Col: n.Column, Pairs: make([]Pair, 0, len(n.Content)/2)}
 	at := make(map[string]int, len(n.Content)/2)
-	set := func(key, value Value, over bool) {
+	set := func(key, value Value) {
 		name := string("nbiftsuvlm"[key.Kind]) + key.Text
 		if !key.Scalar() {
 			name += key.Digest()
@@ -102,26 +110,33 @@ func (r *reader) mapping(n *yaml.Node, depth int) Value {
 		if i, ok := at[name]; !ok {
 			at[name] = len(v.Pairs)
 			v.Pairs = append(v.Pairs, Pair{key, value})
-		} else if over {
+		} else {
 			v.Pairs[i] = Pair{key, value}
 		}
 	}
-	var merged []Value
+	// What is merged comes first, of several mappings the last one, and what is
+	// written here replaces it: the order of PyYAML's flatten_mapping.
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], r.read(n.Content[i+1], depth+1)
-		if key.Kind == yaml.ScalarNode && key.Value == "<<" && key.Style == 0 {
-			merged = append(merged, value.List()...)
+		if !merges(n.Content[i]) {
 			continue
 		}
-		set(r.read(key, depth+1), value, true)
+		for _, m := range slices.Backward(r.read(n.Content[i+1], depth+1).List()) {
+			for _, p := range m.Pairs {
+				r.left--
+				set(p.Key, p.Value)
+			}
+		}
 	}
-	for _, m := range merged {
-		for _, p := range m.Pairs {
-			r.left--
-			set(p.Key, p.Value, false)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if !merges(n.Content[i]) {
+			set(r.read(n.Content[i], depth+1), r.read(n.Content[i+1], depth+1))
 		}
 	}
 	return v
+}
+
+func merges(key *yaml.Node) bool {
+	return key.Kind == yaml.ScalarNode && key.Value == "<<" && key.Style == 0
 }
 
 func scalar(n *yaml.Node) Value {
@@ -176,5 +191,5 @@ func plain(s string) (Kind, string) {
 var (
 	intForm   = regexp.MustCompile(`^[-+]?(0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(:[0-5]?[0-9])+)$`)
 	floatForm = regexp.MustCompile(`^([-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+][0-9]+)?|\.[0-9][0-9_]*([eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$`)
-	timeForm  = regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?$`)
+	timeForm  = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?([ \t]*(Z|[-+][0-9]{1,2}(:[0-9]{2})?))?)$`)
 )
