@@ -124,7 +124,7 @@ func (w *workshop) run(t *testing.T, files []string) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "keep": keep, "same": same, "lacks": lacks,
+			"exits": exits, "keep": keep, "same": same, "lacks": lacks, "commit": commit,
 		},
 	})
 }
@@ -147,6 +147,11 @@ func (w *workshop) setup(env *testscript.Env) error {
 		"DOCS":                    filepath.Join(w.ours, "..", "..", "docs"),
 		"RECORD":                  os.Getenv("STRATA_TEST_RECORD"),
 		"NO_COLOR":                "1",
+		// Commits have the same names wherever they are made.
+		"GIT_CONFIG_GLOBAL":   os.DevNull,
+		"GIT_CONFIG_NOSYSTEM": "1",
+		"GIT_AUTHOR_NAME":     "a", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_AUTHOR_DATE": "2024-01-01T00:00:00Z",
+		"GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.org", "GIT_COMMITTER_DATE": "2024-01-01T00:00:00Z",
 	} {
 		env.Setenv(name, value)
 	}
@@ -228,6 +233,19 @@ func same(ts *testscript.TestScript, neg bool, args []string) {
 	if (args[0] == args[1]) == neg {
 		ts.Fatalf("%s and %s", args[0], args[1])
 	}
+}
+
+// commit DIR MESSAGE commits everything in a directory, which becomes a git
+// repository if it is none.
+func commit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: commit DIR MESSAGE")
+	}
+	if _, err := os.Stat(ts.MkAbs(filepath.Join(args[0], ".git"))); err != nil {
+		ts.Check(ts.Exec("git", "-C", args[0], "init", "--quiet", "--initial-branch=main"))
+	}
+	ts.Check(ts.Exec("git", "-C", args[0], "add", "--all"))
+	ts.Check(ts.Exec("git", "-C", args[0], "commit", "--quiet", "--message="+args[1]))
 }
 
 // lacks DIR TEXT wants no regular file below DIR to contain the text.

@@ -108,13 +108,23 @@ func extend(runs []int, i int) []int {
 }
 
 func reasonOf(r plan.Reason) reasonData {
-	return reasonData{r.Kind, r.Name, r.Place(), abridged(r.Old), abridged(r.New), r.Via}
+	place, old, now := r.Place(), r.Old, r.New
+	if r.File == r.Name {
+		place = "" // the name says it
+	}
+	if max(len(old), len(now)) > mostShown {
+		old, now = r.Difference()
+	}
+	return reasonData{r.Kind, r.Name, place, abridged(old), abridged(now), r.Via}
 }
 
 func inputOf(in Input, text func(string) int) inputData {
 	digest := in.Digest
 	if len(digest) > 12 {
 		digest = digest[:12]
+	}
+	if in.File == in.Name {
+		in.File = "" // the name says it
 	}
 	d := inputData{text(in.Kind), text(in.Name), text(digest), text(abridged(in.Shown)), text(in.File), in.Line}
 	for _, use := range in.Via {

@@ -42,7 +42,7 @@ type Input struct {
 	Shown  string   // the value, where it may be shown
 	File   string   // where it is written; "" where that says nothing
 	Line   int      // counts from 1; 0 means the file as a whole
-	Via    []string // what uses it, the nearest first
+	Via    []string // what uses it, the first few places
 }
 
 // Of is the graph of a plan, with the images that stand on its nodes.

@@ -188,7 +188,7 @@
   // The details of one node.
   const code = (text, name) => make('code', name, make('bdi', '', text));
   const chain = via => via && via.length ? make('ol', 'chain', ...via.map(v => make('li', '', make('bdi', '', v)))) : null;
-  const used = via => via && via.length ? make('div', 'place', 'used by', chain(via)) : null;
+  const used = via => via && via.length ? make('div', 'place', 'used in', chain(via)) : null;
   function link(i) {
     const a = make('a', '', make('bdi', '', data.nodes[i].id));
     a.href = links[i].getAttribute('href');
