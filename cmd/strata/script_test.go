@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,6 +28,8 @@ type workshop struct {
 	cache string // XDG_CACHE_HOME
 	ours  string // the directory of this package
 }
+
+var update = flag.Bool("update", false, "write what scripts compare with into them")
 
 // workshopEnv tells the tests where the workshop is; TestMain sets it.
 const workshopEnv = "STRATA_TEST_WORKSHOP"
@@ -123,6 +126,7 @@ func (w *workshop) run(t *testing.T, files []string) {
 		Condition:           condition,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "keep": keep, "same": same, "lacks": lacks, "commit": commit,
 		},

@@ -98,5 +98,8 @@ func flowStruct(v reflect.Value) string {
 		}
 		pairs = append(pairs, name+": "+text)
 	}
+	if c, ok := v.Interface().(layer.Command); ok && len(pairs) == 1 && c.Command != "" {
+		return flow(v.FieldByName("Command")) // as it is mostly written
+	}
 	return "{" + strings.Join(pairs, ", ") + "}"
 }
