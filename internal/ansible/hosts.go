@@ -136,6 +136,15 @@ func (w *walk) moreGroups(pattern string, at place) {
 			groups = append(groups, g)
 		}
 	}
+	if !strings.Contains(pattern, unknownText) && w.inv.Groups[pattern] == nil {
+		groups = append(groups, pattern)
+	}
+	for _, g := range groups {
+		if !slices.Contains(w.joins, g) {
+			w.joins = append(w.joins, g)
+			w.changes++
+		}
+	}
 	scope, err := w.inv.Node(w.q.Host, append(append(groups, w.q.Groups...), ImageGroup)).Definitions(w.files, w.dirs)
 	if err != nil {
 		w.fail(err)

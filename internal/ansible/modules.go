@@ -27,8 +27,11 @@ func (w *walk) module(t *task, o owner, f form) {
 	case "include_vars":
 		w.includeVars(t, o)
 	case "group_by":
-		for _, key := range w.texts(shapeOf(t.args.At("key")), o) {
-			w.moreGroups(strings.ReplaceAll(key, " ", "-"), o.at(t.line))
+		w.want(request{kind: wantGroupBy, shape: shapeOf(t.args.At("key")), owner: o, line: t.line})
+	case "add_host": // it may name the node itself
+		w.want(request{kind: wantGroupBy, shape: jinja.Unknown{}, owner: o, line: t.line})
+		for _, p := range t.args.Pairs {
+			w.unknown[p.Key.Text] = true
 		}
 	case "template":
 		if w.file(t, o, wantTemplate, "src") && setsSyntax(t.args) {

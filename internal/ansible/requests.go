@@ -21,7 +21,9 @@ type request struct {
 	form    form   // of wantTasks
 	role    roleUse
 	stack   []string // of wantRole: the roles that depend on it, the outermost first
-	settled bool
+	host    jinja.HostRead
+	asked   int    // the places that there were when it was answered
+	missing string // what Ansible stops without, and was not found
 }
 
 // want is what a name is for.
@@ -35,6 +37,9 @@ const (
 	wantGlob // files by a pattern of the shell
 	wantPath // the paths of the project that a text has in it
 	wantVariable
+	wantHost    // variables of other hosts
+	wantGroup   // members of groups; a nil shape for all
+	wantGroupBy // groups that the node is put in
 	wantRole
 	wantPlaybook
 )
@@ -61,11 +66,18 @@ func (w *walk) want(r request) {
 }
 
 // constant reports whether a request has one answer only.
-func (r *request) constant() bool { return constant(r.shape) }
+func (r *request) constant() bool {
+	for _, from := range []jinja.Shape{r.role.tasks, r.role.vars, r.role.defaults, r.role.handlers} {
+		if from != nil && !constant(from) {
+			return false
+		}
+	}
+	return constant(r.shape)
+}
 
 func constant(s jinja.Shape) bool {
 	switch s := s.(type) {
-	case jinja.Literal:
+	case nil, jinja.Literal:
 		return true
 	case jinja.List:
 		return !slices.ContainsFunc(s, func(one jinja.Shape) bool { return !constant(one) })
@@ -75,8 +87,21 @@ func constant(s jinja.Shape) bool {
 
 // answer reaches what a request names, as far as is known now.
 func (w *walk) answer(r *request) {
-	if r.kind == wantVariable {
+	r.missing = ""
+	switch r.kind {
+	case wantVariable:
 		w.computedName(jinja.Computed{Name: r.shape, Line: r.line}, r.owner)
+		return
+	case wantHost:
+		w.hostRead(r.host, r.owner)
+		return
+	case wantGroup:
+		w.groupRead(pathText{r.shape, r.line}, r.owner)
+		return
+	case wantGroupBy:
+		for _, key := range w.texts(r.shape, r.owner) {
+			w.moreGroups(strings.ReplaceAll(key, " ", "-"), r.owner.at(r.line))
+		}
 		return
 	}
 	for _, name := range w.texts(r.shape, r.owner) {
@@ -94,7 +119,7 @@ func (w *walk) answer(r *request) {
 			found = w.find(r, name)
 		}
 		if !found && r.must && r.constant() {
-			w.missing(r, name)
+			r.missing = name
 		}
 	}
 }
@@ -436,6 +461,8 @@ func (w *walk) varsFile(file string, r *request, at place) {
 	switch {
 	case d.Vaulted:
 		w.sealed(file)
+	case d.Err != nil && !r.constant():
+		w.whole(file, "variables", at) // a computed name may not mean this file
 	case d.Err != nil:
 		w.fail(w.unreadable(file, d.Err))
 	case r.under != "":

@@ -191,6 +191,7 @@ func (w *walk) enterRole(dir string, r *request) {
 	if caller := r.owner.role; caller != "" && caller != dir && !known.callers[caller] {
 		known.callers[caller] = true
 		w.changes++
+		w.places++
 	}
 	w.rolePart(dir, "defaults", r.role.defaults, r)
 	w.rolePart(dir, "vars", r.role.vars, r)

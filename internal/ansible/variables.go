@@ -172,8 +172,10 @@ func (w *walk) computedName(c jinja.Computed, o owner) {
 		case name == unknownText:
 			w.anyVariable("the name of a variable is computed", o.at(c.Line))
 		case strings.Contains(name, unknownText):
-			w.namePatterns = append(w.namePatterns, namePattern{name, o.at(c.Line)})
-			w.changes++
+			if p := (namePattern{name, o.at(c.Line)}); !slices.Contains(w.namePatterns, p) {
+				w.namePatterns = append(w.namePatterns, p)
+				w.changes++
+			}
 		default:
 			w.variable(name, o.at(c.Line))
 		}
@@ -273,6 +275,7 @@ func (w *walk) foreignRead(h hostRead, at place) {
 	v.add(at)
 }
 
+// groupRead makes the members of the groups count that a read may mean.
 func (w *walk) groupRead(g pathText, o owner) {
 	names := []string{""}
 	if g.shape != nil {

@@ -3,6 +3,7 @@ package ansible
 import (
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/inventory"
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
@@ -42,11 +43,14 @@ type walk struct {
 	visited   map[visit]bool
 	roles     map[string]*role
 	dirs      []string // directories of playbooks
+	books     []*bookRead
+	joins     []string // groups that the node may be put in while playbooks run
 	plugins   plugins
 	hostReads map[hostRead]*via
 	groups    map[string]*via // groups whose members are read; "" for all
 
 	changes int // counts what may give computed names more values
+	places  int // counts, from 1, what may give plain names other files: places to look in
 	faults  []error
 }
 
@@ -81,7 +85,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 		found: map[string]*counted{}, vars: map[string]*reachedVariable{}, extra: map[string]value.Value{},
 		defs: map[string][]definition{}, locals: map[string][]local{}, unknown: map[string]bool{}, strings: map[string]bool{},
 		visited: map[visit]bool{}, readTexts: map[visitText]bool{}, roles: map[string]*role{}, hostReads: map[hostRead]*via{}, groups: map[string]*via{},
-		plugins: newPlugins(),
+		plugins: newPlugins(), places: 1,
 	}
 	if q.Config == "" && w.files.Kind("ansible.cfg") == tree.File {
 		w.q.Config = "ansible.cfg"
@@ -165,16 +169,27 @@ func (w *walk) settle() {
 	for {
 		before := w.changes
 		for i := 0; i < len(w.requests); i++ { // it grows meanwhile
-			if r := w.requests[i]; !r.settled {
-				w.requests[i].settled = r.constant()
-				w.answer(&r)
+			r := w.requests[i]
+			if r.asked == w.places && r.constant() {
+				continue
 			}
+			r.asked = w.places
+			w.answer(&r)
+			w.requests[i].asked, w.requests[i].missing = r.asked, r.missing
 		}
 		w.reachPlugins()
 		w.readHosts()
 		w.patterned()
+		for i := 0; i < len(w.books); i++ {
+			w.matchPlays(w.books[i])
+		}
 		if w.changes == before {
-			return
+			break
+		}
+	}
+	for i := range w.requests { // what comes later may have had it
+		if r := &w.requests[i]; r.missing != "" {
+			w.missing(r, r.missing)
 		}
 	}
 }
@@ -194,10 +209,10 @@ func (w *walk) read(r *reads, o owner) {
 		w.lookup(c, o)
 	}
 	for _, h := range r.hosts {
-		w.hostRead(h, o)
+		w.want(request{kind: wantHost, shape: jinja.List{h.Host, h.Variable}, host: h, owner: o, line: h.Line})
 	}
 	for _, g := range r.groups {
-		w.groupRead(g, o)
+		w.want(request{kind: wantGroup, shape: g.shape, owner: o, line: g.line})
 	}
 	for _, name := range r.binds {
 		w.unknown[name] = true
@@ -294,50 +309,78 @@ func (w *walk) playbook(name string, from place) {
 	}
 	if dir := path.Dir(name); !slices.Contains(w.dirs, dir) {
 		w.dirs = append(w.dirs, dir)
+		w.places++
 		w.besidePlaybook(dir)
 		w.readScope()
 	}
 	w.plays(name, book, from)
 }
 
+// bookRead is a playbook that is followed: which of its plays are.
+type bookRead struct {
+	name     string
+	book     *playbook
+	from     place
+	followed []bool
+}
+
 // plays follows the plays that match the node.
 func (w *walk) plays(name string, book *playbook, from place) {
-	o := owner{file: name}
-	var said []string
-	for i := range book.plays {
-		p := &book.plays[i]
-		if !w.matches(p) {
-			continue
-		}
-		said = append(said, p.digest)
-		w.read(&p.reads, o)
-		w.define(p.vars, definition{file: name, class: "play", owner: o})
-		if p.imports.Kind != value.Null {
-			w.want(request{kind: wantPlaybook, shape: firstWord(p.imports), owner: o, line: p.imports.Line, must: true})
-			continue
-		}
-		for _, prompt := range p.prompts.List() {
-			w.define([]value.Pair{{Key: prompt.At("name"), Value: prompt.At("default")}}, definition{file: name, class: "prompt", owner: o})
-		}
-		for _, v := range p.varsFiles.List() {
-			w.varsFilesEntry(v, o)
-		}
-		for _, c := range p.collects {
-			w.plugins.collection(c.Text)
-		}
-		w.read(&p.roleReads, o)
-		for _, entry := range p.roles {
-			w.roleEntry(entry, o, nil)
-		}
-		for _, l := range p.tasks {
-			if p.here {
-				l = l.onThisMachine()
-			}
-			w.list(l, o, asTasks)
+	w.books = append(w.books, &bookRead{name, book, from, make([]bool, len(book.plays))})
+	w.matchPlays(w.books[len(w.books)-1])
+}
+
+// matchPlays follows the plays that match the node and are not followed yet:
+// while playbooks run, it may be put in further groups.
+func (w *walk) matchPlays(b *bookRead) {
+	more := false
+	for i := range b.book.plays {
+		if p := &b.book.plays[i]; !b.followed[i] && w.matches(p) {
+			b.followed[i], more = true, true
+			w.play(p, owner{file: b.name})
 		}
 	}
-	if len(said) > 0 {
-		w.count(name, asNamed, sum(said...), "playbook", from)
+	if !more {
+		return
+	}
+	w.changes++
+	var said []string
+	for i, followed := range b.followed {
+		if followed {
+			said = append(said, b.book.plays[i].digest)
+		}
+	}
+	w.count(b.name, asNamed, sum(said...), "playbook", b.from)
+	if c := w.found[b.name]; c != nil && c.form == asNamed {
+		c.digest = sum(said...)
+	}
+}
+
+func (w *walk) play(p *play, o owner) {
+	w.read(&p.reads, o)
+	w.define(p.vars, definition{file: o.file, class: "play", owner: o})
+	if p.imports.Kind != value.Null {
+		w.want(request{kind: wantPlaybook, shape: firstWord(p.imports), owner: o, line: p.imports.Line, must: true})
+		return
+	}
+	for _, prompt := range p.prompts.List() {
+		w.define([]value.Pair{{Key: prompt.At("name"), Value: prompt.At("default")}}, definition{file: o.file, class: "prompt", owner: o})
+	}
+	for _, v := range p.varsFiles.List() {
+		w.varsFilesEntry(v, o)
+	}
+	for _, c := range p.collects {
+		w.plugins.collection(c.Text)
+	}
+	w.read(&p.roleReads, o)
+	for _, entry := range p.roles {
+		w.roleEntry(entry, o, nil)
+	}
+	for _, l := range p.tasks {
+		if p.here {
+			l = l.onThisMachine()
+		}
+		w.list(l, o, asTasks)
 	}
 }
 
@@ -359,8 +402,13 @@ func (w *walk) matches(p *play) bool {
 		}
 		patterns = append(patterns, pattern.Text)
 	}
-	matches, _ := w.node.MatchList(patterns)
-	return matches
+	if matches, _ := w.node.MatchList(patterns); matches || len(w.joins) == 0 {
+		return matches
+	}
+	// The node may be in some of these, or in all.
+	without := func(p string) bool { return strings.Contains(p, "!") }
+	matches, _ := w.inv.Node(w.q.Host, slices.Concat(w.joins, w.q.Groups, []string{ImageGroup})).MatchList(patterns)
+	return matches || slices.ContainsFunc(patterns, without)
 }
 
 // firstWord is the form of the file that an import names, without what follows
