@@ -29,7 +29,12 @@ func newWatchCommand(a *app) *cobra.Command {
 			"--override names, has changed; with --build it builds as well. A mistake is printed, and\n" +
 			"watching goes on. It ends when it is interrupted.",
 		ValidArgsFunction: a.completeNames,
-		RunE:              func(cmd *cobra.Command, names []string) error { return runWatch(cmd, a, names, opts) },
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if err := noneEmpty(cmd, "base"); err != nil {
+				return err
+			}
+			return runWatch(cmd, a, names, opts)
+		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.build, "build", false, "build what the plan says")

@@ -39,3 +39,19 @@ func TestExitCodes(t *testing.T) {
 		t.Error("an interruption decides")
 	}
 }
+
+// Faults of files that are elsewhere name the place, and the same fault in
+// another error does not.
+func TestWithin(t *testing.T) {
+	one := New(Input, "wrong").At("a.yml", 3, 1)
+	err := Within("5e1f0aa:", errors.Join(fmt.Errorf("node a: %w", one), New(Failed, "no file")))
+	if all := All(err); len(all) != 2 || all[0].Error() != "5e1f0aa:a.yml:3:1: wrong" || all[1].Error() != "no file" {
+		t.Errorf("within: %v", all)
+	}
+	if one.File != "a.yml" {
+		t.Errorf("the fault itself was changed: %v", one)
+	}
+	if plain := errors.New("plain"); Within("x:", plain) != plain || Within("", one) != error(one) || Within("x:", nil) != nil {
+		t.Error("what has no file was changed")
+	}
+}

@@ -239,7 +239,7 @@ func (r *Repository) noParent(v revision, c record, which int) error {
 		return unknown(v.text, "the history begins with commit %s", c.Short())
 	}
 	if len(c.parents) == 1 {
-		return unknown(v.text, "commit %s has one parent", c.Short())
+		return unknown(v.text, "commit %s has one parent, not %d", c.Short(), which)
 	}
 	return unknown(v.text, "commit %s has %d parents, not %d", c.Short(), len(c.parents), which)
 }

@@ -82,7 +82,7 @@ func TestUnknownRevisions(t *testing.T) {
 		"HEAD:a":       {"there is no revision HEAD:a", "one commit"},
 		"v1..v2":       {"one commit"},
 		"HEAD~99":      {"the history begins with commit"},
-		"HEAD^3":       {"has 1 parents, not 3"},
+		"HEAD^3":       {"has one parent, not 3"},
 		"main@{99}":    {"the log of main is not that long"},
 		"@{yesterday}": {"@{yesterday} is not understood", "rev-parse"},
 		blob:           {"is a blob, not a commit"},

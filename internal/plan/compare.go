@@ -94,7 +94,6 @@ type comparer struct {
 	plan        *Plan
 	at          map[layer.NodeID]int
 	used        map[string]bool // files that decide something
-	chains      map[layer.NodeID]layer.Digest
 }
 
 // pair is the inputs of a node at both revisions.

@@ -17,6 +17,7 @@ type DetailOptions struct {
 const (
 	mostNodes   = 8
 	mostReasons = 12
+	mostGroups  = 25
 )
 
 // Details says every reason for building a node with its values and places:
@@ -42,7 +43,11 @@ func (p *Plan) Details(o DetailOptions) string {
 		}
 	}
 	var b strings.Builder
-	for _, g := range groups {
+	for i, g := range groups {
+		if left := len(groups) - i; i >= mostGroups && left > 1 && !o.All {
+			fmt.Fprintf(&b, "\n… and reasons of %d more nodes, or groups of nodes (-v says all)\n", left)
+			break
+		}
 		fmt.Fprintf(&b, "\n%s\n", listed(g.nodes, mostNodes, o.All))
 		explain(&b, g.reasons, o)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,14 +14,35 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 )
 
-// full is a file system in which every name is a file that is a playbook, too.
-type full struct{}
-
-func (full) Open(name string) (fs.File, error) {
-	if !fs.ValidPath(name) {
-		return nil, fs.ErrInvalid
+// full is a file system in which every text of a value names a file that is a
+// playbook, too.
+func full(v reflect.Value) fstest.MapFS {
+	files := fstest.MapFS{}
+	var down func(v reflect.Value)
+	down = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.String:
+			if name := path.Clean(v.String()); fs.ValidPath(name) && name != "." {
+				files[name] = &fstest.MapFile{Data: []byte("[]"), Mode: 0o644}
+			}
+		case reflect.Pointer, reflect.Interface:
+			down(v.Elem())
+		case reflect.Struct:
+			for i := range v.NumField() {
+				down(v.Field(i))
+			}
+		case reflect.Slice:
+			for i := range v.Len() {
+				down(v.Index(i))
+			}
+		case reflect.Map:
+			for _, k := range v.MapKeys() {
+				down(v.MapIndex(k))
+			}
+		}
 	}
-	return fstest.MapFS{name: {Data: []byte("[]"), Mode: 0o644}}.Open(name)
+	down(v)
+	return files
 }
 
 // fill sets every field below v to something.
@@ -177,7 +199,7 @@ func TestEveryFieldDecides(t *testing.T) {
 				p.Repositories[name] = layer.Repository{Type: "apt"}
 			}
 		}
-		src := &Source{Files: full{}, Secret: func(layer.Secret) ([]byte, error) { return []byte("s"), nil }}
+		src := &Source{Files: full(reflect.ValueOf(n)), Secret: func(layer.Secret) ([]byte, error) { return []byte("s"), nil }}
 		inputs, err := Inputs(p, n, src)
 		if err != nil {
 			t.Fatal(err)
