@@ -52,7 +52,7 @@ func YAML(text []byte) (Value, error) {
 
 func syntaxError(err error) error {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 0
+	line := 1 // the library names no line for the first
 	if rest, ok := strings.CutPrefix(message, "line "); ok {
 		number, text, _ := strings.Cut(rest, ": ")
 		if n, err := strconv.Atoi(number); err == nil {
