@@ -64,8 +64,12 @@ func (l *lab) store() string { return l.path("store") }
 
 // install installs what is missing.
 func (l *lab) install() error {
+	return installPackages(l, "buildah", "skopeo", "mmdebstrap", "ansible", "docker-registry", "squashfs-tools", "erofs-utils")
+}
+
+func installPackages(l *lab, names ...string) error {
 	var missing []string
-	for _, p := range []string{"buildah", "skopeo", "mmdebstrap", "ansible", "docker-registry", "squashfs-tools", "erofs-utils"} {
+	for _, p := range names {
 		out, err := exec.CommandContext(l.ctx, "dpkg-query", "-W", "-f", "${db:Status-Status}", p).Output()
 		if err != nil || string(out) != "installed" {
 			missing = append(missing, p)
@@ -89,6 +93,8 @@ type command struct {
 	As   *syscall.Credential
 	// CPU receives the seconds of CPU time that it and all that it waited for took.
 	CPU *float64
+	// Usage receives what the process itself used.
+	Usage *syscall.Rusage
 	// Started is called with the process's id once it runs.
 	Started func(pid int)
 }
@@ -127,6 +133,9 @@ func (l *lab) output(c command) (float64, []byte, error) {
 	seconds := time.Since(start).Seconds()
 	if c.CPU != nil {
 		*c.CPU = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+	}
+	if used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && c.Usage != nil {
+		*c.Usage = *used
 	}
 	if _, writeErr := log.Write(out.Bytes()); writeErr != nil {
 		return 0, nil, writeErr

@@ -190,7 +190,7 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed})
+	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: h.app.output == "text" || h.app.json()})
 	return made, now, err
 }
 

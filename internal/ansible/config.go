@@ -22,16 +22,18 @@ type config struct {
 }
 
 // config reads an ansible.cfg. Directories in it are relative to its own.
-func (w *walk) config(name string) config {
+func (p *Project) config(name string) config {
 	c := config{file: name, plugins: map[string][]string{}}
-	text, err := w.files.Text(name)
+	text, err := p.files.Text(name)
 	if name == "" || err != nil {
 		return config{}
 	}
-	all := settings(string(text))
-	var said []string
+	all, sections := settings(string(text))
+	said := sections
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		said = append(said, key, all[key])
+		if !harmless(key) {
+			said = append(said, key, all[key])
+		}
 		for _, entry := range strings.Split(all[key], ":") {
 			below, ok := inProject(path.Dir(name), strings.Trim(strings.TrimSpace(entry), `"'`))
 			searched := key == "roles_path" || key == "collections_path" || key == "collections_paths"
@@ -80,27 +82,53 @@ func inProject(dir, entry string) (string, bool) {
 	return below, below != ".." && !strings.HasPrefix(below, "../")
 }
 
+// harmless reports whether a setting, whatever its value, has no part in what
+// playbooks do to a node: it is about what people see, or Strata sets it itself.
+func harmless(key string) bool {
+	switch key {
+	case "deprecation_warnings", "display_skipped_hosts", "host_key_checking", "interpreter_python", "inventory", "nocows", "pipelining", "retry_files_enabled":
+		return true
+	}
+	return false
+}
+
 // settings reads the settings of an ini file, sections aside: no two of
-// ansible.cfg's that matter here differ in the section only.
-func settings(s string) map[string]string {
-	all := map[string]string{}
-	last := ""
+// ansible.cfg's that matter here differ in the section only. What it returns
+// besides says in which section those stand that matter, and what Ansible does
+// not take.
+func settings(s string) (all map[string]string, said []string) {
+	all = map[string]string{}
+	last, section := "", ""
+	seen := map[string]bool{}
+	note := func(what string, matters bool) {
+		if seen[what] || matters {
+			said = append(said, what)
+		}
+		seen[what] = true
+	}
 	for line := range strings.Lines(s) {
 		line = strings.TrimRight(line, "\r\n")
 		trimmed, _, _ := strings.Cut(strings.TrimSpace(line), " ;")
 		switch {
-		case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';' || trimmed[0] == '[':
+		case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
+			continue
+		case trimmed[0] == '[' && strings.LastIndexByte(trimmed, ']') > 1:
+			section, last = trimmed[1:strings.LastIndexByte(trimmed, ']')], ""
+			note("["+section+"]", false)
 			continue
 		case (line[0] == ' ' || line[0] == '\t') && last != "":
 			all[last] += trimmed // a value that goes on
 			continue
 		}
 		i := strings.IndexAny(trimmed, "=:")
-		if i < 0 {
+		if i <= 0 {
+			note(section+"\x00"+trimmed, true)
 			continue
 		}
 		last = strings.ToLower(strings.TrimSpace(trimmed[:i]))
 		all[last] = strings.TrimSpace(trimmed[i+1:])
+		note(section+"\x00"+last, section == "" || !harmless(last))
 	}
-	return all
+	slices.Sort(said)
+	return all, said
 }

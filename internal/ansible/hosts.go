@@ -1,10 +1,12 @@
 package ansible
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
@@ -12,9 +14,10 @@ import (
 
 // foreignResult is what a variable comes to on other hosts.
 type foreignResult struct {
-	digest string
-	reads  reads
-	first  Definition
+	digest  string
+	reads   reads
+	first   Definition
+	touched bool // something was looked at that differs from the other revision
 }
 
 // otherHosts are the hosts of the inventory that a pattern may mean, but for
@@ -28,23 +31,26 @@ func (w *walk) otherHosts(pattern string) []string {
 // foreignValue is what a variable comes to on the hosts that a pattern may mean;
 // a name of "" is all of them. Playbooks' own group_vars count as well.
 func (w *walk) foreignValue(h hostRead) foreignResult {
-	hosts := w.otherHosts(h.host)
-	// Another node may have found the answer before: what it looked at, this
-	// one has not seen.
-	w.files.Touched = w.files.Touched || len(w.files.Differences) > 0
-	return w.foreign.get([2]string{h.host + "\x00" + strings.Join(w.dirs, ":"), h.name + "\x00" + w.q.Inventory}, func() foreignResult {
+	self := "" // where it is a host of the inventory, it is not among the others
+	if w.inv.Hosts[w.q.Host] != nil {
+		self = w.q.Host
+	}
+	of := fmt.Sprintf("%s\x00%s\x00%p\x00%s\x00%s", self, strings.Join(w.dirs, ":"), w.files.Differences, w.q.Inventory, w.cfg.digest)
+	r := w.foreign.get([2]string{h.host + "\x00" + h.name, of}, func() foreignResult {
 		var r foreignResult
 		var parts []string
-		for _, host := range hosts {
-			scope, err := w.inv.Node(host, nil).Definitions(w.files, w.dirs)
+		seen := &tree.Seen{Files: w.files.Files, Differences: w.files.Differences}
+		for _, host := range w.otherHosts(h.host) {
+			scope, err := w.inv.Node(host, nil).Definitions(seen, w.dirs)
 			if err != nil {
 				continue // the same fault comes up where the node's own variables are read
 			}
 			parts = append(parts, host)
-			for _, d := range scope.Definitions {
-				if h.name != "" && d.Name != h.name {
-					continue
-				}
+			definitions := slices.Values(scope.Lookup(h.name))
+			if h.name == "" {
+				definitions = scope.Definitions()
+			}
+			for d := range definitions {
 				parts = append(parts, d.Name, d.Value.Digest())
 				r.reads.value(d.Value)
 				if r.first.File == "" {
@@ -52,13 +58,15 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 				}
 			}
 			for _, s := range scope.Sealed {
-				digest, _ := w.files.Digest(s.File)
+				digest, _ := seen.Digest(s.File)
 				parts = append(parts, s.File, digest)
 			}
 		}
-		r.digest = sum(parts...)
+		r.digest, r.touched = sum(parts...), seen.Touched
 		return r
 	})
+	w.files.Touched = w.files.Touched || r.touched
+	return r
 }
 
 // readHosts follows what the variables of other hosts read: variables of the
@@ -150,7 +158,7 @@ func (w *walk) moreGroups(pattern string, at place) {
 		w.fail(err)
 		return
 	}
-	for _, d := range scope.Definitions {
+	for d := range scope.Definitions() {
 		like := definition{file: d.File, class: "group_by", owner: owner{file: d.File}}
 		key := value.Value{Kind: value.String, Text: d.Name, Line: d.Line}
 		w.define([]value.Pair{{Key: key, Value: d.Value}}, like)

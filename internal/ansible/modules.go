@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
@@ -13,6 +14,10 @@ func (w *walk) module(t *task, o owner, f form) {
 		return
 	}
 	w.plugins.module(t.module)
+	if (strings.HasSuffix(t.module, "_facts") || t.module == "getent") && t.module != "gather_facts" && !w.facts {
+		w.facts = true
+		w.changes++
+	}
 	if computes(t.module) {
 		w.plugins.anyModule()
 	}
@@ -107,7 +112,22 @@ func (w *walk) script(t *task, o owner) {
 	if text.Kind == value.Null {
 		text = t.args.At("_raw_params")
 	}
-	w.want(request{kind: wantFile, shape: firstWord(text), owner: o, line: t.line})
+	for _, word := range words(text.Text) {
+		if name, _, ok := strings.Cut(word, "="); ok && optionOfScript(name) {
+			continue
+		}
+		word = strings.Trim(word, `"'`)
+		w.want(request{kind: wantFile, shape: shapeOf(value.Value{Kind: value.String, Text: word, Line: text.Line}), owner: o, line: t.line})
+		return
+	}
+}
+
+func optionOfScript(name string) bool {
+	switch name {
+	case "chdir", "creates", "executable", "removes", "decrypt":
+		return true
+	}
+	return false
 }
 
 // file wants the file that an argument names; false if it has none.
@@ -218,7 +238,9 @@ func (w *walk) lookup(c jinja.Call, o owner) {
 		w.everything("a lookup has computed arguments", at)
 	}
 	switch builtin(c.Plugin) {
-	case "vars", "varnames", "env", "config", "items", "list", "dict", "flattened", "indexed_items", "inventory_hostnames",
+	case "varnames":
+		w.anyVariable("the names of variables are read", at)
+	case "vars", "env", "config", "items", "list", "dict", "flattened", "indexed_items", "inventory_hostnames",
 		"nested", "random_choice", "sequence", "subelements", "together", "undef", "url", "dig", "dnstxt", "cartesian":
 		if c.Plugin == "inventory_hostnames" {
 			w.groupRead(pathText{nil, c.Line}, owner{file: o.file})
@@ -232,45 +254,27 @@ func (w *walk) lookup(c jinja.Call, o owner) {
 	case "fileglob", "community.general.filetree", "filetree":
 		wantAll(wantGlob, c.Args...)
 	case "first_found":
-		w.wantFirstFound(c, o)
+		// What it finds is used by the task, which follows it by its own means.
+		wantAll(wantFile, jinja.Found{Terms: append(slices.Clip(c.Args), c.Keywords["terms"]), Files: c.Keywords["files"], Paths: c.Keywords["paths"]})
 	default: // file, unvault, password, csvfile, ini and what is not known
 		wantAll(wantFile, c.Args...)
+		wantAll(wantWords, c.Args...)
 		for _, s := range c.Keywords {
 			wantAll(wantFile, s)
 		}
-	}
-}
-
-// wantFirstFound wants each file that first_found may find. What it finds is
-// used by the task, which follows it by its own means.
-func (w *walk) wantFirstFound(c jinja.Call, o owner) {
-	for _, arg := range c.Args {
-		if terms, ok := arg.(jinja.List); ok {
-			for _, term := range terms {
-				w.want(request{kind: wantFile, shape: firstFoundShape(term), owner: o, line: c.Line})
-			}
-			continue
-		}
-		w.want(request{kind: wantFile, shape: firstFoundShape(arg), owner: o, line: c.Line})
-	}
-	for _, key := range []string{"files", "terms"} {
-		if s, ok := c.Keywords[key]; ok {
-			w.want(request{kind: wantFile, shape: joined(c.Keywords["paths"], s), owner: o, line: c.Line})
+		if known := byDefault(builtin(c.Plugin)); known != "" {
+			wantAll(wantFile, jinja.Literal(known))
 		}
 	}
 }
 
-func firstFoundShape(s jinja.Shape) jinja.Shape {
-	if m, ok := s.(jinja.Map); ok {
-		return joined(m["paths"], m["files"])
+// byDefault is the file that a lookup reads if it is told none.
+func byDefault(plugin string) string {
+	switch plugin {
+	case "csvfile":
+		return "ansible.csv"
+	case "ini":
+		return "ansible.ini"
 	}
-	return s
-}
-
-// joined is the form of files in directories.
-func joined(dirs, files jinja.Shape) jinja.Shape {
-	if dirs == nil {
-		return files
-	}
-	return jinja.Concat{dirs, jinja.Literal("/"), files}
+	return ""
 }

@@ -8,6 +8,7 @@ import (
 type play struct {
 	hosts     value.Value
 	digest    string // of what it says but its name, its hosts and its variables
+	named     string // the same with names
 	line      int
 	roles     []value.Value
 	roleReads reads // of the entries of roles
@@ -29,7 +30,7 @@ type playbook struct {
 
 // readPlaybook reads a list of plays.
 func readPlaybook(v value.Value) *playbook {
-	b := &playbook{valid: v.Kind == value.List || v.Kind == value.Null}
+	b := &playbook{valid: v.Kind == value.List && len(v.Items) > 0} // Ansible refuses an empty one
 	for _, item := range v.Items {
 		if item.Kind != value.Map || !isPlay(item) {
 			b.valid = false
@@ -59,11 +60,13 @@ func imported(v value.Value) value.Value {
 
 func readPlay(v value.Value) play {
 	p := play{line: v.Line, imports: imported(v)}
-	rest := value.Value{Kind: value.Map}
+	rest, named := value.Value{Kind: value.Map}, value.Value{Kind: value.Map}
 	for _, pair := range v.Pairs {
-		entry := pair.Value
+		entry, full := pair.Value, pair.Value
 		switch key := pair.Key.Text; key {
 		case "name":
+			named.Pairs = append(named.Pairs, pair)
+			p.reads.value(entry)
 			continue
 		case "hosts":
 			p.hosts = entry
@@ -84,9 +87,9 @@ func readPlay(v value.Value) play {
 				p.roleReads.entry(role)
 			}
 		case "tasks", "pre_tasks", "post_tasks", "handlers":
-			list := readTasks(entry)
+			list := readUnguarded(entry)
 			p.tasks = append(p.tasks, list)
-			pair.Value = normalTasks(entry, key == "handlers")
+			pair.Value, full = normalTasks(entry, key == "handlers"), normalTasks(entry, true)
 		case "collections":
 			p.collects = entry.List()
 		case "connection":
@@ -97,8 +100,10 @@ func readPlay(v value.Value) play {
 			p.reads.value(entry)
 		}
 		rest.Pairs = append(rest.Pairs, pair)
+		pair.Value = full
+		named.Pairs = append(named.Pairs, pair)
 	}
-	p.digest = sorted(rest).Digest()
+	p.digest, p.named = sorted(rest).Digest(), sorted(named).Digest()
 	return p
 }
 

@@ -127,9 +127,11 @@ func (w *walk) codeReads(kind, text string, at place) {
 	case "module_utils", "doc_fragments_plugins":
 		return
 	case "action_plugins", "action":
+		w.opaque = w.opaque || says("ansible_facts")
 		w.plugins.any = w.plugins.any || says("_execute_module")
 		w.anyVariable("an action plugin of the project may read any variable", at)
 	case "lookup_plugins", "lookup", "vars_plugins", "vars", "strategy_plugins", "strategy", "inventory_plugins", "inventory":
+		w.opaque = w.opaque || !strings.HasPrefix(kind, "lookup")
 		w.anyVariable("a plugin of the project may read any variable", at)
 	default:
 		if says("pass_context", "contextfilter", "pass_environment", "environmentfilter", "task_vars", "variables", "hostvars") {

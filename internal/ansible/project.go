@@ -20,6 +20,11 @@ type Project struct {
 	parsed      *Parsed
 	inventories *memo[string, inventoryResult]
 	foreign     *memo[[2]string, foreignResult]
+	others      *memo[string, othersResult]
+	beside      *memo[string, []string] // the files beside playbooks
+	beginnings  *memo[string, *beginnings]
+	configs     *memo[string, config]
+	sayings     *memo[saidAt, said]
 }
 
 // Parsed is what was read of files whatever project they belong to, so that two
@@ -48,6 +53,11 @@ func Open(fsys fs.FS, parsed *Parsed) *Project {
 		parsed:      parsed,
 		inventories: newMemo[string, inventoryResult](),
 		foreign:     newMemo[[2]string, foreignResult](),
+		others:      newMemo[string, othersResult](),
+		beside:      newMemo[string, []string](),
+		beginnings:  newMemo[string, *beginnings](),
+		configs:     newMemo[string, config](),
+		sayings:     newMemo[saidAt, said](),
 	}
 }
 
@@ -111,8 +121,6 @@ type place struct {
 	line, col int
 	note      string // what the place is said to do, if it is not simply to use something
 }
-
-func placeOf(file string, v value.Value) place { return place{file: file, line: v.Line, col: v.Col} }
 
 // fault returns an Input fault at a place, with its line shown.
 func (p *Project) fault(at place, format string, args ...any) *fault.Error {

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 )
@@ -53,22 +53,28 @@ type Options struct {
 	// whether anything that was looked at is in them. Where it is not, the
 	// other revision has the same answer.
 	Differences tree.Differences
+	// OnlyTouched leaves the answer empty where nothing was looked at that
+	// differs: for those who then have no use for it.
+	OnlyTouched bool
 }
 
 // Reach returns what the playbooks of q reach. Mistakes that stop Ansible too (a
 // role that is not there, a cycle of role dependencies, YAML that cannot be
 // read) are faults of kind Input, joined.
 func (p *Project) Reach(q Query, o Options) (*Reached, error) {
-	w, err := newWalk(p, q, o)
+	w, err := p.begin(q, o)
 	if err != nil {
 		return nil, err
-	}
-	for _, name := range w.q.Playbooks {
-		w.playbook(name, place{})
 	}
 	w.settle()
 	if len(w.faults) > 0 {
 		return nil, errors.Join(w.faults...)
+	}
+	for h := range w.hostReads { // they look at files, too
+		w.foreignValue(h)
+	}
+	if o.OnlyTouched && !w.files.Touched {
+		return &Reached{}, nil
 	}
 	return w.reached(), nil
 }
@@ -77,7 +83,14 @@ func (w *walk) reached() *Reached {
 	r := &Reached{}
 	for _, name := range slices.Sorted(maps.Keys(w.found)) {
 		f := w.found[name]
-		r.Files = append(r.Files, File{Path: name, Digest: f.digest, Reason: f.reason, Via: f.via.strings()})
+		digest := f.digest
+		switch {
+		case f.list != nil && f.form != asWhole:
+			digest = w.listDigest(f)
+		case f.named != "" && w.readsNames():
+			digest = f.named
+		}
+		r.Files = append(r.Files, File{Path: name, Digest: digest, Reason: f.reason, Via: f.via.strings()})
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.vars)) {
 		if v, ok := w.summary(name); ok {
@@ -105,13 +118,45 @@ func (w *walk) summary(name string) (Variable, bool) {
 	if len(defs) == 0 {
 		return v, false
 	}
+	v.Definitions = make([]Definition, len(defs))
+	if len(defs) == 1 {
+		s := w.said(name, &defs[0])
+		v.Definitions[0], v.Digest = s.definition, s.alone
+		return v, true
+	}
 	parts := make([]string, 0, 2*len(defs))
-	for _, d := range defs {
-		parts = append(parts, d.class, d.value.Digest())
-		v.Definitions = append(v.Definitions, Definition{File: d.file, Line: d.line, Shown: d.value.Shown(shown), Extra: d.class == "extra"})
+	for i := range defs {
+		s := w.said(name, &defs[i])
+		parts = append(parts, defs[i].class, s.digest)
+		v.Definitions[i] = s.definition
 	}
 	v.Digest = sum(parts...)
 	return v, true
+}
+
+// said is what a definition says, wherever it counts.
+type said struct {
+	definition Definition
+	digest     string // of the value
+	alone      string // of the variable, if it has no other definition
+}
+
+// saidAt is where a value is written.
+type saidAt struct {
+	name, file, class string
+	line, col         int
+}
+
+func (w *walk) said(name string, d *definition) said {
+	say := func() said {
+		digest := d.value.Digest()
+		shown := Definition{File: d.file, Line: d.line, Shown: d.value.Shown(shown), Extra: d.class == "extra"}
+		return said{shown, digest, sum(d.class, digest)}
+	}
+	if d.file == "" || d.value.Line == 0 {
+		return say()
+	}
+	return w.sayings.get(saidAt{name, d.file, d.class, d.value.Line, d.value.Col}, say)
 }
 
 // sum is the digest of a list of texts.
@@ -153,8 +198,10 @@ func (v via) strings() []string {
 type counted struct {
 	form   form
 	digest string
+	named  string // the same with the names of tasks and plays; "" where that is no other
 	reason string
 	via    via
+	list   *taskList // of a file of tasks
 }
 
 // form says what of a file counts; a greater one has the smaller in it.
@@ -179,8 +226,36 @@ func (w *walk) count(name string, f form, digest, reason string, at place) {
 	}
 	c.via.add(at)
 	if f > c.form {
-		c.form, c.digest = f, digest
+		c.form, c.digest, c.named = f, digest, ""
 	}
+}
+
+// listDigest is of what a file of tasks says, but for what those would do that
+// never run.
+func (w *walk) listDigest(c *counted) string {
+	names := c.form == asNamed || w.readsNames()
+	parts := []string{c.list.bare}
+	if names {
+		parts[0] = c.list.bareN
+	}
+	for i, g := range c.list.guarded {
+		switch {
+		case !w.runs[guardedTask{guarded: g}]:
+		case names:
+			parts = append(parts, strconv.Itoa(i), g.named)
+		default:
+			parts = append(parts, strconv.Itoa(i), g.digest)
+		}
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return sum(parts...)
+}
+
+// readsNames reports whether the names of plays and tasks can be read.
+func (w *walk) readsNames() bool {
+	return w.any != nil || w.vars["ansible_failed_task"] != nil || w.vars["ansible_play_name"] != nil
 }
 
 func (w *walk) excluded(name string) bool {
@@ -215,7 +290,7 @@ func (w *walk) everything(reason string, at place) {
 	w.all = true
 	at.note = reason
 	for _, name := range w.files.Names(".") {
-		if !strings.HasPrefix(name, ".") {
+		if name != ".git" {
 			w.whole(name, reason, at)
 		}
 	}

@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -22,6 +23,8 @@ type request struct {
 	role    roleUse
 	stack   []string // of wantRole: the roles that depend on it, the outermost first
 	host    jinja.HostRead
+	guarded *guarded
+	state   int    // what w.state was when it was answered last, or 0
 	asked   int    // the places that there were when it was answered
 	missing string // what Ansible stops without, and was not found
 }
@@ -33,13 +36,15 @@ const (
 	wantTasks want = iota
 	wantVars
 	wantTemplate
-	wantFile // a file or directory as it is
-	wantGlob // files by a pattern of the shell
-	wantPath // the paths of the project that a text has in it
+	wantFile  // a file or directory as it is
+	wantGlob  // files by a pattern of the shell
+	wantWords // files among the words of a text: "x file=a.csv"
+	wantPath  // the paths of the project that a text has in it
 	wantVariable
 	wantHost    // variables of other hosts
 	wantGroup   // members of groups; a nil shape for all
 	wantGroupBy // groups that the node is put in
+	wantGuarded // a task, unless it never runs
 	wantRole
 	wantPlaybook
 )
@@ -95,6 +100,9 @@ func (w *walk) answer(r *request) {
 	case wantHost:
 		w.hostRead(r.host, r.owner)
 		return
+	case wantGuarded:
+		w.guardedTask(r.guarded, r)
+		return
 	case wantGroup:
 		w.groupRead(pathText{r.shape, r.line}, r.owner)
 		return
@@ -111,6 +119,11 @@ func (w *walk) answer(r *request) {
 			continue
 		case r.kind == wantRole:
 			found = w.findRoles(r, name)
+		case r.kind == wantWords:
+			for _, word := range words(name) {
+				_, file, _ := strings.Cut(word, "=")
+				found = w.find(&request{kind: wantFile, owner: r.owner, line: r.line}, cmp.Or(file, word)) || found
+			}
 		case r.kind == wantPath:
 			found = w.findPaths(r, name)
 		case r.kind == wantPlaybook:
@@ -261,7 +274,7 @@ func (w *walk) findPattern(r *request, pattern string, groups [][]string) bool {
 			if dir == path.Dir(pattern) && w.files.Kind(dir) != tree.Directory {
 				continue
 			}
-			for _, file := range w.candidates(dir, base) {
+			for _, file := range w.candidates(dir, base, r.kind) {
 				rest := strings.TrimPrefix(file, dir+"/")
 				if dir == "." {
 					rest = file
@@ -277,11 +290,22 @@ func (w *walk) findPattern(r *request, pattern string, groups [][]string) bool {
 
 // candidates are the files below a directory that a computed name may mean: in
 // a playbook's directory not those which are found by other names.
-func (w *walk) candidates(dir, base string) []string {
+func (w *walk) candidates(dir, base string, kind want) []string {
 	files := w.below(dir)
 	if !slices.Contains(w.dirs, dir) || dir != base {
 		return files
 	}
+	searched := w.searched()
+	if kind == wantVars {
+		dir = "vars:" + dir
+	}
+	of := dir + "\x00" + strings.Join(w.dirs, ":") + "\x00" + strings.Join(searched, ":")
+	return w.beside.get(of, func() []string { return w.unsearched(base, files, searched, kind == wantVars) })
+}
+
+// unsearched leaves out of the files in a playbook's directory those that are
+// found by other names.
+func (w *walk) unsearched(dir string, files, searched []string, vars bool) []string {
 	return slices.DeleteFunc(slices.Clone(files), func(file string) bool {
 		rest := file
 		if dir != "." {
@@ -293,10 +317,12 @@ func (w *walk) candidates(dir, base string) []string {
 			return true
 		case !below:
 			return false
-		case top == "roles" || top == "collections" || top == "group_vars" || top == "host_vars":
+		case top == "roles" || top == "collections":
 			return true
+		case top == "group_vars" || top == "host_vars":
+			return !vars
 		}
-		return slices.ContainsFunc(w.searched(), func(known string) bool { return within(file, known) })
+		return slices.ContainsFunc(searched, func(known string) bool { return within(file, known) })
 	})
 }
 
@@ -312,29 +338,7 @@ func (w *walk) searched() []string {
 
 // below lists the files below a directory; version control is left out, and
 // links are followed some levels deep.
-func (w *walk) below(dir string) []string {
-	const deepest = 40
-	var list []string
-	var down func(dir string, depth int)
-	down = func(dir string, depth int) {
-		if depth > deepest {
-			return
-		}
-		for _, name := range w.files.Names(dir) {
-			full := path.Join(dir, name)
-			switch w.files.Kind(full) {
-			case tree.File:
-				list = append(list, full)
-			case tree.Directory:
-				if name != ".git" {
-					down(full, depth+1)
-				}
-			}
-		}
-	}
-	down(dir, 0)
-	return list
-}
+func (w *walk) below(dir string) []string { return w.files.Below(dir) }
 
 // findPaths counts the paths of the project that a text has in it.
 func (w *walk) findPaths(r *request, text string) bool {
@@ -376,6 +380,7 @@ func (w *walk) findPlaybooks(r *request, name string) bool {
 	if fqcn(name) && w.files.Kind(target) == tree.Absent {
 		return w.collectionPlaybook(name, at)
 	}
+	w.imports(target, r)
 	w.playbook(target, at)
 	return true
 }
@@ -406,6 +411,9 @@ func (w *walk) act(r *request, file string, computed bool) bool {
 	}
 	switch {
 	case r.kind == wantTasks && kind == tree.File:
+		if r.must {
+			w.imports(file, r)
+		}
 		w.tasks(file, owner{role: r.owner.role}, r.form, at)
 	case r.kind == wantVars && kind == tree.File:
 		w.varsFile(file, r, at)
@@ -485,6 +493,9 @@ func (w *walk) template(file string, o owner, at place) {
 	w.visited[v] = true
 	t := w.files.Template(file)
 	if t.Text == nil {
+		if text, err := w.files.Text(file); err == nil && tree.IsVaulted(text) {
+			w.anyVariable("the template "+file+" is encrypted", place{file: file, line: 1})
+		}
 		return
 	}
 	var r reads

@@ -15,7 +15,6 @@ import (
 type role struct {
 	callers map[string]bool // directories of the roles that use it
 	used    map[string]bool // the files that were asked for: "tasks/main"
-	open    bool            // its dependencies are being followed
 }
 
 // roleUse is how a role is used.
@@ -35,6 +34,7 @@ func (w *walk) roleEntry(v value.Value, o owner, stack []string) {
 			}
 		}
 		use = useOf(v)
+		w.changes++
 		for _, p := range v.Pairs { // parameters may be written beside the keywords
 			w.locals[p.Key.Text] = append(w.locals[p.Key.Text], local{value: p.Value, owner: o})
 		}
@@ -77,12 +77,18 @@ func (w *walk) findRoles(r *request, name string) bool {
 		}
 	}
 	found := false
-	for _, dir := range w.rolePlaces(r) {
-		role := path.Join(dir, name)
-		if role == "." || role == ".." || strings.HasPrefix(role, "../") || w.files.Kind(role) != tree.Directory {
-			continue
+	for _, beside := range w.dirs { // each playbook looks beside itself
+		for _, dir := range w.rolePlaces(r, beside) {
+			role := path.Join(dir, name)
+			if role == "." || role == ".." || strings.HasPrefix(role, "../") || w.files.Kind(role) != tree.Directory {
+				continue
+			}
+			w.enterRole(role, r)
+			found = true
+			break
 		}
-		w.enterRole(role, r)
+	}
+	if found {
 		return true
 	}
 	for _, short := range slices.Sorted(maps.Keys(w.plugins.collections)) {
@@ -92,12 +98,9 @@ func (w *walk) findRoles(r *request, name string) bool {
 }
 
 // rolePlaces are the directories that a role is looked for in, in order: the
-// first that has it is taken.
-func (w *walk) rolePlaces(r *request) []string {
-	var places []string
-	for _, dir := range w.dirs {
-		places = append(places, path.Join(dir, "roles"))
-	}
+// first that has it is taken. It is used by a playbook in directory beside.
+func (w *walk) rolePlaces(r *request, beside string) []string {
+	places := []string{path.Join(beside, "roles")}
 	places = append(places, w.q.RolesPath...)
 	if len(w.q.RolesPath) == 0 {
 		places = append(places, w.cfg.roles...)
@@ -108,13 +111,15 @@ func (w *walk) rolePlaces(r *request) []string {
 	for _, role := range slices.Backward(r.stack) {
 		places = append(places, path.Dir(role))
 	}
-	places = append(places, w.dirs...)
-	return append(places, ".")
+	return append(places, beside, ".")
 }
 
 // rolesDirs lists every directory that a role with a computed name may be in.
 func (w *walk) rolesDirs(r *request) []string {
-	dirs := append(w.rolePlaces(r), w.cfg.roles...)
+	dirs := slices.Clone(w.cfg.roles)
+	for _, beside := range w.dirs {
+		dirs = append(dirs, w.rolePlaces(r, beside)...)
+	}
 	for role := range w.roles {
 		dirs = append(dirs, path.Dir(role))
 	}
@@ -210,6 +215,7 @@ func (w *walk) firstUse(dir string, stack []string, at place) {
 		if file := path.Join(dir, "meta", name); w.files.Kind(file) == tree.File {
 			d := w.files.Document(file)
 			w.count(file, asNamed, d.Value.Digest(), "role "+path.Base(dir), at)
+			w.specs(d.Value.At("argument_specs"), file)
 		}
 	}
 	for _, name := range []string{"main.yml", "main.yaml", "main.json", "main"} {
@@ -241,6 +247,7 @@ func (w *walk) meta(file, dir string, stack []string, at place) {
 		}
 	}
 	w.count(file, asNamed, sorted(rest).Digest(), "role "+path.Base(dir), at)
+	w.specs(d.Value.At("argument_specs"), file)
 	o := owner{file: file, role: dir}
 	for _, c := range d.Value.At("collections").List() {
 		w.plugins.collection(c.Text)
@@ -250,6 +257,16 @@ func (w *walk) meta(file, dir string, stack []string, at place) {
 		r.entry(entry)
 		w.read(&r, o)
 		w.roleEntry(entry, o, stack)
+	}
+}
+
+// specs follows what a role says about its arguments: each is read, and must be
+// what it says.
+func (w *walk) specs(v value.Value, file string) {
+	for _, entry := range v.Pairs {
+		for _, option := range entry.Value.At("options").Pairs {
+			w.variable(option.Key.Text, place{file: file, line: option.Key.Line})
+		}
 	}
 }
 
@@ -309,6 +326,8 @@ func (w *walk) partFile(dir, sub, file string, at place) {
 			w.sealed(file)
 		case d.Err != nil:
 			w.fail(w.unreadable(file, d.Err))
+		case d.Value.Kind != value.Map && d.Value.Kind != value.Null:
+			w.fail(w.Project.fault(place{file: file, line: max(d.Value.Line, 1), col: max(d.Value.Col, 1)}, "expected a mapping of variables, not a %s", d.Value.Kind))
 		default:
 			w.define(d.Value.Pairs, definition{file: file, class: class, owner: o, weak: sub == "defaults"})
 		}

@@ -50,7 +50,10 @@ func unknownOutcome() []outcome { return []outcome{{text: unknownText}} }
 
 // texts are the patterns of the texts that a shape can come to, the elements of
 // lists included.
-func (w *walk) texts(s jinja.Shape, o owner) []string {
+func (w *walk) texts(s jinja.Shape, o owner) []string { return w.textsAt(s, o, 0) }
+
+// textsAt is texts of a shape that is met when this many others have led to it.
+func (w *walk) textsAt(s jinja.Shape, o owner, at int) []string {
 	var all []string
 	seen := map[string]bool{}
 	add := func(t string) {
@@ -64,7 +67,7 @@ func (w *walk) texts(s jinja.Shape, o owner) []string {
 		for _, out := range list {
 			switch {
 			case out.isList() && depth < 3:
-				flatten(w.items(out, nil, 0), depth+1)
+				flatten(w.items(out, nil, at), depth+1)
 			case !out.isText():
 				add(unknownText)
 			default:
@@ -72,7 +75,7 @@ func (w *walk) texts(s jinja.Shape, o owner) []string {
 			}
 		}
 	}
-	flatten(w.outcomes(s, nil, o, 0), 0)
+	flatten(w.outcomes(s, nil, o, at), 0)
 	if len(all) > mostTexts {
 		return []string{unknownText}
 	}
@@ -119,6 +122,10 @@ func (w *walk) outcomes(s jinja.Shape, at []string, o owner, depth int) []outcom
 	case jinja.Concat:
 		if len(at) == 0 {
 			return w.concat(s, o, depth)
+		}
+	case jinja.Found:
+		if len(at) == 0 {
+			return w.lookedFor(s, o, depth)
 		}
 	}
 	return unknownOutcome()
@@ -214,6 +221,7 @@ func (w *walk) ownPath(name string, o owner) []outcome {
 			return []outcome{{text: path.Base(o.role)}}
 		}
 	case "inventory_hostname":
+		w.own = true
 		return []outcome{{text: w.q.Host}}
 	}
 	return nil
@@ -262,6 +270,15 @@ func (w *walk) elements(l *loop, at []string, o owner, depth int) []outcome {
 	case "", "items", "list", "flattened", "random_choice":
 	case "first_found":
 		return w.firstFound(l.items, o, depth)
+	case "fileglob":
+		if len(at) > 0 {
+			return unknownOutcome()
+		}
+		var all []outcome
+		for _, pattern := range w.textsAt(w.shapeOf(l.items), o, depth+1) {
+			all = append(all, outcome{text: unknownText + globbed(pattern)})
+		}
+		return limited(all)
 	case "dict":
 		return w.entries(l.items, at, o, depth)
 	default:
@@ -329,17 +346,99 @@ func (w *walk) firstFound(items value.Value, o owner, depth int) []outcome {
 		}
 		paths := []string{""}
 		if given := term.At("paths"); given.Kind != value.Null {
-			paths = w.texts(shapeOf(given), o)
+			paths = w.textsAt(w.shapeOf(given), o, depth+1)
 		}
-		for _, dir := range paths {
-			for _, file := range w.texts(shapeOf(term.At("files")), o) {
-				if dir != "" {
-					file = strings.TrimSuffix(dir, "/") + "/" + file
-				}
-				all = append(all, outcome{text: file})
+		all = append(all, filesIn(paths, w.textsAt(w.shapeOf(term.At("files")), o, depth+1))...)
+	}
+	return limited(all)
+}
+
+// shapeOf is shapeOf, each text parsed once.
+func (p *Project) shapeOf(v value.Value) jinja.Shape {
+	switch {
+	case v.Kind == value.List:
+		list := make(jinja.List, len(v.Items))
+		for i, item := range v.Items {
+			list[i] = p.shapeOf(item)
+		}
+		return list
+	case v.Kind == value.String && computes(v.Text):
+		return p.textOf(v.Text).Shape
+	}
+	return shapeOf(v)
+}
+
+// filesIn are files in directories, as first_found joins them.
+func filesIn(dirs, files []string) []outcome {
+	split := func(list []string, at string) []string {
+		var all []string
+		for _, s := range list {
+			all = append(all, strings.FieldsFunc(s, func(c rune) bool { return strings.ContainsRune(at, c) })...)
+		}
+		return all
+	}
+	files = split(files, ",;")
+	if dirs = split(dirs, ",;:"); len(dirs) == 0 {
+		dirs = []string{""}
+	}
+	var all []outcome
+	for _, dir := range dirs {
+		for _, file := range files {
+			if dir != "" {
+				file = strings.TrimSuffix(dir, "/") + "/" + file
+			}
+			all = append(all, outcome{text: file})
+		}
+	}
+	return all
+}
+
+// lookedFor is what lookup('first_found') can come to.
+func (w *walk) lookedFor(s jinja.Found, o owner, depth int) []outcome {
+	var all []outcome
+	in := func(paths, files jinja.Shape) {
+		if files == nil {
+			return
+		}
+		var dirs []string
+		if paths != nil {
+			dirs = w.textsAt(paths, o, depth+1)
+		}
+		all = append(all, filesIn(dirs, w.textsAt(files, o, depth+1))...)
+	}
+	var down func(list []outcome, depth int)
+	down = func(list []outcome, depth int) {
+		for _, out := range list {
+			switch {
+			case out.isList() && depth < deepestValue:
+				down(w.items(out, nil, depth), depth+1)
+			case out.value.Kind == value.Map:
+				all = append(all, w.firstFound(out.value, out.owner, depth)...)
+			case out.isText():
+				all = append(all, out)
+			default:
+				all = append(all, unknownOutcome()...)
 			}
 		}
 	}
+	var each func(term jinja.Shape)
+	each = func(term jinja.Shape) {
+		switch term := term.(type) {
+		case nil:
+		case jinja.Map:
+			in(term["paths"], term["files"])
+		case jinja.List:
+			for _, one := range term {
+				each(one)
+			}
+		default:
+			down(w.outcomes(term, nil, o, depth+1), depth+1)
+		}
+	}
+	for _, term := range s.Terms {
+		each(term)
+	}
+	in(s.Paths, s.Files)
 	return limited(all)
 }
 

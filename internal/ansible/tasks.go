@@ -16,6 +16,19 @@ type taskList struct {
 	tasks  []task // blocks taken apart
 	reads  reads  // of all of them
 	valid  bool   // it is a list of mappings
+	odd    []oddTask
+	// guarded are tasks that may be known never to run. They are in none of the
+	// above but digest and named, with all that they say.
+	guarded []*guarded
+	bare    string // digest without what the guarded do
+	bareN   string // the same with names
+}
+
+// oddTask is something at which Ansible stops when it reads a list of tasks,
+// whoever runs them.
+type oddTask struct {
+	line, col int
+	why       string
 }
 
 // task is one task, or the keywords of a block or a play.
@@ -60,18 +73,38 @@ var keywords = map[string]bool{
 	"timeout": true, "until": true, "vars": true, "when": true,
 }
 
+// readUnguarded reads a list of tasks, all of which count.
+func readUnguarded(v value.Value) *taskList { return readList(v, false) }
+
 // readTasks reads a list of tasks.
-func readTasks(v value.Value) *taskList {
+func readTasks(v value.Value) *taskList { return readList(v, true) }
+
+func readList(v value.Value, guards bool) *taskList {
 	l := &taskList{valid: v.Kind == value.List || v.Kind == value.Null}
+	bare := v
+	bare.Items = nil
 	for _, item := range v.Items {
 		l.valid = l.valid && item.Kind == value.Map
+		if g := guard(item); guards && g != nil {
+			l.guarded = append(l.guarded, g)
+			l.odd = append(l.odd, g.tasks.odd...)
+			bare.Items = append(bare.Items, g.bare)
+			l.reads.keywords(g.bare)
+			continue
+		}
+		bare.Items = append(bare.Items, item)
 		l.task(item, context{})
 	}
 	l.digest, l.named = normalTasks(v, false).Digest(), normalTasks(v, true).Digest()
+	l.bare, l.bareN = l.digest, l.named
+	if len(l.guarded) > 0 {
+		l.bare, l.bareN = normalTasks(bare, false).Digest(), normalTasks(bare, true).Digest()
+	}
 	return l
 }
 
 func (l *taskList) task(v value.Value, c context) {
+	l.odd = append(l.odd, oddities(v)...)
 	t := task{line: v.Line}
 	where := v.At("delegate_to")
 	if connection := v.At("connection"); connection.Text == "local" {
@@ -118,6 +151,34 @@ func (l *taskList) task(v value.Value, c context) {
 		l.reads.expression(t.args.At("var"))
 	}
 	l.tasks = append(l.tasks, t)
+}
+
+// oddities are what is wrong with a task: it must have one module.
+func oddities(v value.Value) []oddTask {
+	if v.Kind != value.Map {
+		return nil
+	}
+	var modules []string
+	block := false
+	for _, p := range v.Pairs {
+		switch key := p.Key.Text; {
+		case key == "block" || key == "rescue" || key == "always":
+			block = block || key == "block"
+			if p.Value.Kind != value.List && p.Value.Kind != value.Null {
+				return []oddTask{{p.Key.Line, p.Key.Col, "a " + key + " is a list of tasks"}}
+			}
+		case key == "action" || key == "local_action" || !keywords[key] && !strings.HasPrefix(key, "with_"):
+			modules = append(modules, key)
+		}
+	}
+	switch {
+	case block:
+	case len(modules) == 0:
+		return []oddTask{{v.Line, v.Col, "a task without a module"}}
+	case len(modules) > 1:
+		return []oddTask{{v.Line, v.Col, "a task with more than one module: " + strings.Join(modules, ", ")}}
+	}
+	return nil
 }
 
 func readLoop(v value.Value) *loop {
@@ -279,7 +340,13 @@ func shapeOf(v value.Value) jinja.Shape {
 			list[i] = shapeOf(item)
 		}
 		return list
-	case value.Map, value.Vault:
+	case value.Map:
+		m := jinja.Map{}
+		for _, p := range v.Pairs {
+			m[p.Key.Text] = shapeOf(p.Value)
+		}
+		return m
+	case value.Vault:
 		return jinja.Unknown{}
 	}
 	return jinja.Literal(v.Text)

@@ -1,9 +1,11 @@
 package ansible
 
 import (
+	"path"
 	"slices"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/ansible/inventory"
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
@@ -28,8 +30,7 @@ type local struct {
 
 // reachedVariable is a variable that counts.
 type reachedVariable struct {
-	via      via
-	followed int // how many of its definitions were followed
+	via via
 }
 
 // implicit reports whether Ansible reads a variable though nobody names it.
@@ -61,6 +62,7 @@ func (w *walk) define(pairs []value.Pair, like definition) {
 			continue
 		}
 		w.defs[name] = append(w.defs[name], d)
+		delete(w.resolved, name)
 		w.changes++
 		if implicit(name) {
 			w.variable(name, place{})
@@ -74,34 +76,56 @@ func (w *walk) define(pairs []value.Pair, like definition) {
 // definitions are the values that a variable may have for the node, the
 // strongest last. Of those that are always there, the weaker do not count.
 func (w *walk) definitions(name string) []definition {
+	if w.shared { // also what is known already
+		w.asked[name] = true
+	}
+	all, known := w.resolved[name]
+	if !known {
+		all = w.resolve(name)
+		w.resolved[name] = all
+	}
+	return all
+}
+
+func (w *walk) resolve(name string) []definition {
 	if v, ok := w.extra[name]; ok {
 		return []definition{{value: v, class: "extra"}}
 	}
 	var all []definition
+	certain := true // one value for all playbooks
 	if w.scope != nil {
 		found := w.scope.Lookup(name)
-		if len(found) > 1 && !w.cfg.merge {
+		certain = !slices.ContainsFunc(found, w.besideSome)
+		if len(found) > 1 && !w.cfg.merge && certain {
 			found = found[len(found)-1:]
 		}
 		for _, d := range found {
 			all = append(all, definition{value: d.Value, file: d.File, line: d.Line, class: "inventory", owner: owner{file: d.File}})
 		}
 	}
-	inventory := len(all) > 0
+	overrides := len(all) > 0 && certain
 	for _, d := range w.defs[name] {
 		if !d.weak {
 			all = append(all, d)
-		} else if !inventory || w.cfg.merge {
+		} else if !overrides || w.cfg.merge {
 			all = slices.Insert(all, 0, d)
 		}
 	}
 	return all
 }
 
+// besideSome reports whether a definition lies beside some of the playbooks, and
+// not beside others: then only some have it.
+func (w *walk) besideSome(d inventory.Definition) bool {
+	return len(w.dirs) > 1 && slices.ContainsFunc(w.dirs, func(dir string) bool {
+		return dir != w.inv.Dir && (within(d.File, path.Join(dir, "group_vars")) || within(d.File, path.Join(dir, "host_vars")))
+	})
+}
+
 // follow reads what the values of a reached variable read.
 func (w *walk) follow(name string) {
 	v := w.vars[name]
-	if v == nil {
+	if v == nil || w.shared {
 		return
 	}
 	for _, d := range w.definitions(name) {
@@ -205,7 +229,7 @@ func (w *walk) patterned() {
 		}
 	}
 	if w.scope != nil {
-		for _, d := range w.scope.Definitions {
+		for d := range w.scope.Definitions() {
 			reach(d.Name)
 		}
 	}

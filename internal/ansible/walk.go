@@ -3,7 +3,6 @@ package ansible
 import (
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/inventory"
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
@@ -30,16 +29,20 @@ type walk struct {
 	all   bool // everything in the project counts
 
 	defs         map[string][]definition // of plays, roles and files of variables
+	resolved     map[string][]definition // what definitions found
 	locals       map[string][]local      // of tasks: values that count with the task
 	unknown      map[string]bool         // names that get values which nobody can know
 	opaque       bool                    // any name may get one
+	facts        bool                    // a module makes facts whose names nobody knows
 	strings      map[string]bool         // names whose values are evaluated as expressions
 	any          *why                    // why all variables count
 	anyAt        place
 	readTexts    map[visitText]bool // templates in values that were followed
 	namePatterns []namePattern
 
-	requests  []request // files and roles that are named
+	runs      map[guardedTask]bool      // guarded tasks that may run
+	requests  []request                 // files and roles that are named
+	imported  map[string][]importedFile // by the file that imports
 	visited   map[visit]bool
 	roles     map[string]*role
 	dirs      []string // directories of playbooks
@@ -48,6 +51,14 @@ type walk struct {
 	plugins   plugins
 	hostReads map[hostRead]*via
 	groups    map[string]*via // groups whose members are read; "" for all
+
+	shared  bool                 // it is the beginning of several walks, and takes no value of the inventory's
+	own     bool                 // it took something that is the node's
+	asked   map[string]bool      // variables whose values were asked for
+	absent  map[string]bool      // variables that the inventory must not have for what the beginning found
+	matched []matched            // which plays the beginning followed
+	trial   *trial               // of a walk that looks for its beginning
+	lively  *memo[any, []string] // see livelyNames
 
 	changes int // counts what may give computed names more values
 	places  int // counts, from 1, what may give plain names other files: places to look in
@@ -83,9 +94,9 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	w := &walk{
 		Project: p, q: q, files: &tree.Seen{Files: p.files, Differences: o.Differences},
 		found: map[string]*counted{}, vars: map[string]*reachedVariable{}, extra: map[string]value.Value{},
-		defs: map[string][]definition{}, locals: map[string][]local{}, unknown: map[string]bool{}, strings: map[string]bool{},
+		defs: map[string][]definition{}, resolved: map[string][]definition{}, locals: map[string][]local{}, unknown: map[string]bool{}, strings: map[string]bool{},
 		visited: map[visit]bool{}, readTexts: map[visitText]bool{}, roles: map[string]*role{}, hostReads: map[hostRead]*via{}, groups: map[string]*via{},
-		plugins: newPlugins(), places: 1,
+		plugins: newPlugins(), places: 1, runs: map[guardedTask]bool{}, imported: map[string][]importedFile{},
 	}
 	if q.Config == "" && w.files.Kind("ansible.cfg") == tree.File {
 		w.q.Config = "ansible.cfg"
@@ -93,7 +104,8 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	if q.Config != "" && w.files.Kind(q.Config) != tree.File {
 		return nil, fault.New(fault.Input, "the ansible configuration %s does not exist", q.Config)
 	}
-	w.cfg = w.config(w.q.Config)
+	w.files.Look([]string{w.q.Config})
+	w.cfg = p.configs.get(w.q.Config, func() config { return p.config(w.q.Config) })
 	w.count(w.cfg.file, asWhole, w.cfg.digest, "ansible configuration", place{})
 	for kind, dirs := range w.cfg.plugins {
 		for _, dir := range dirs {
@@ -125,8 +137,9 @@ func (w *walk) readInventory() error {
 	w.node = inv.Node(w.q.Host, append(slices.Clip(w.q.Groups), ImageGroup))
 	for _, o := range inv.Opaque {
 		w.opaque = true
-		w.whole(o.File, "inventory", place{})
-		w.allGroups(place{file: o.File})
+		at := place{file: o.File, note: o.Why}
+		w.whole(o.File, "inventory", at)
+		w.allGroups(at)
 	}
 	return nil
 }
@@ -134,22 +147,32 @@ func (w *walk) readInventory() error {
 // scopeOf reads the variables of the inventory: those beside playbooks too,
 // which is why it is called again for each new directory of playbooks.
 func (w *walk) readScope() {
+	if w.shared {
+		return
+	}
 	scope, err := w.node.Definitions(w.files, w.dirs)
 	if err != nil {
 		w.faults = append(w.faults, err)
 		return
 	}
+	w.useScope(scope)
+}
+
+func (w *walk) useScope(scope *inventory.Scope) {
 	w.scope = scope
-	w.changes++
+	clear(w.resolved)
+	if w.absent == nil { // else what was asked does not depend on it
+		w.changes++
+	}
 	for _, s := range scope.Sealed {
 		w.sealed(s.File)
 	}
-	for _, d := range scope.Definitions {
+	for d := range scope.Definitions() {
 		// Connection and become read these, whoever names them.
 		if implicit(d.Name) {
 			w.variable(d.Name, place{})
 		}
-		if w.vars[d.Name] != nil {
+		if w.absent == nil && w.vars[d.Name] != nil { // else the caller does
 			w.follow(d.Name)
 		}
 	}
@@ -170,12 +193,10 @@ func (w *walk) settle() {
 		before := w.changes
 		for i := 0; i < len(w.requests); i++ { // it grows meanwhile
 			r := w.requests[i]
-			if r.asked == w.places && r.constant() {
+			if r.asked == w.places && (r.constant() || r.state == w.state() && r.kind != wantRole) {
 				continue
 			}
-			r.asked = w.places
-			w.answer(&r)
-			w.requests[i].asked, w.requests[i].missing = r.asked, r.missing
+			w.ask(i)
 		}
 		w.reachPlugins()
 		w.readHosts()
@@ -192,6 +213,28 @@ func (w *walk) settle() {
 			w.missing(r, r.missing)
 		}
 	}
+	w.circles()
+	for _, b := range w.books {
+		w.others(b)
+	}
+}
+
+// ask answers a request. Requests may become more meanwhile.
+func (w *walk) ask(i int) {
+	r := w.requests[i]
+	r.asked, r.state = w.places, w.state()
+	w.answer(&r)
+	w.requests[i].asked, w.requests[i].state, w.requests[i].missing = r.asked, r.state, r.missing
+}
+
+// state is another number whenever the answer to a computed request may be
+// another: all changes count but further requests. It is never 0.
+func (w *walk) state() int {
+	n := 2*(w.changes-len(w.requests)) + 2
+	if w.opaque {
+		n++
+	}
+	return n
 }
 
 // read follows what texts of an owner can read.
@@ -253,12 +296,32 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 		return
 	}
 	list := w.tasksOf(d)
+	if !list.valid {
+		w.notTasks(name, d)
+		return
+	}
 	digest := list.digest
-	if f == asNamed || w.vars["ansible_failed_task"] != nil {
+	if f == asNamed {
 		digest = list.named
 	}
 	w.count(name, f, digest, reasonOf(o), from)
+	if c := w.found[name]; c != nil && c.form != asWhole {
+		c.list = list
+	}
 	w.list(list, o, f)
+}
+
+func (w *walk) notTasks(name string, d *tree.Document) {
+	w.fail(w.Project.fault(place{file: name, line: max(d.Value.Line, 1), col: max(d.Value.Col, 1)}, "not a list of tasks").
+		WithHint("a file of tasks is a list, each element a mapping with a module in it"))
+}
+
+// odd notes the tasks of a list at which Ansible stops.
+func (w *walk) odd(l *taskList, file string) {
+	for _, one := range l.odd {
+		w.fail(w.Project.fault(place{file: file, line: one.line, col: one.col}, "%s", one.why).
+			WithHint("a task is a mapping with the name of one module, and keywords such as when and loop"))
+	}
 }
 
 func reasonOf(o owner) string {
@@ -270,7 +333,11 @@ func reasonOf(o owner) string {
 
 // list follows a list of tasks.
 func (w *walk) list(l *taskList, o owner, f form) {
+	w.odd(l, o.file)
 	w.read(&l.reads, o)
+	for _, g := range l.guarded {
+		w.want(request{kind: wantGuarded, shape: jinja.Unknown{}, guarded: g, owner: o, form: f, line: 0})
+	}
 	for i := range l.tasks {
 		t := &l.tasks[i]
 		inner := o
@@ -278,137 +345,6 @@ func (w *walk) list(l *taskList, o owner, f form) {
 		w.locally(t, inner)
 		w.module(t, inner, f)
 	}
-}
-
-// playbook follows a playbook of the query, or one that another imports.
-func (w *walk) playbook(name string, from place) {
-	if w.visited[visit{file: name}] {
-		return
-	}
-	w.visited[visit{file: name}] = true
-	if w.files.Kind(name) != tree.File {
-		w.faults = append(w.faults, w.Project.fault(from, "the playbook %s does not exist", name).
-			WithHint("playbooks are named relative to the project's directory, imported ones relative to the playbook that imports them"))
-		return
-	}
-	d := w.files.Document(name)
-	switch {
-	case d.Vaulted:
-		w.whole(name, "encrypted playbook", from)
-		w.everything("it is encrypted, and its plays may read anything", place{file: name, line: 1})
-		return
-	case d.Err != nil:
-		w.faults = append(w.faults, w.unreadable(name, d.Err))
-		return
-	}
-	book := w.playsOf(d)
-	if !book.valid {
-		w.faults = append(w.faults, w.Project.fault(place{file: name, line: 1, col: 1}, "%s is not a playbook", name).
-			WithHint("a playbook is a list of plays, each with hosts and tasks or roles"))
-		return
-	}
-	if dir := path.Dir(name); !slices.Contains(w.dirs, dir) {
-		w.dirs = append(w.dirs, dir)
-		w.places++
-		w.besidePlaybook(dir)
-		w.readScope()
-	}
-	w.plays(name, book, from)
-}
-
-// bookRead is a playbook that is followed: which of its plays are.
-type bookRead struct {
-	name     string
-	book     *playbook
-	from     place
-	followed []bool
-}
-
-// plays follows the plays that match the node.
-func (w *walk) plays(name string, book *playbook, from place) {
-	w.books = append(w.books, &bookRead{name, book, from, make([]bool, len(book.plays))})
-	w.matchPlays(w.books[len(w.books)-1])
-}
-
-// matchPlays follows the plays that match the node and are not followed yet:
-// while playbooks run, it may be put in further groups.
-func (w *walk) matchPlays(b *bookRead) {
-	more := false
-	for i := range b.book.plays {
-		if p := &b.book.plays[i]; !b.followed[i] && w.matches(p) {
-			b.followed[i], more = true, true
-			w.play(p, owner{file: b.name})
-		}
-	}
-	if !more {
-		return
-	}
-	w.changes++
-	var said []string
-	for i, followed := range b.followed {
-		if followed {
-			said = append(said, b.book.plays[i].digest)
-		}
-	}
-	w.count(b.name, asNamed, sum(said...), "playbook", b.from)
-	if c := w.found[b.name]; c != nil && c.form == asNamed {
-		c.digest = sum(said...)
-	}
-}
-
-func (w *walk) play(p *play, o owner) {
-	w.read(&p.reads, o)
-	w.define(p.vars, definition{file: o.file, class: "play", owner: o})
-	if p.imports.Kind != value.Null {
-		w.want(request{kind: wantPlaybook, shape: firstWord(p.imports), owner: o, line: p.imports.Line, must: true})
-		return
-	}
-	for _, prompt := range p.prompts.List() {
-		w.define([]value.Pair{{Key: prompt.At("name"), Value: prompt.At("default")}}, definition{file: o.file, class: "prompt", owner: o})
-	}
-	for _, v := range p.varsFiles.List() {
-		w.varsFilesEntry(v, o)
-	}
-	for _, c := range p.collects {
-		w.plugins.collection(c.Text)
-	}
-	w.read(&p.roleReads, o)
-	for _, entry := range p.roles {
-		w.roleEntry(entry, o, nil)
-	}
-	for _, l := range p.tasks {
-		if p.here {
-			l = l.onThisMachine()
-		}
-		w.list(l, o, asTasks)
-	}
-}
-
-// varsFilesEntry is a file of variables, or a list of which the first that is
-// there is taken.
-func (w *walk) varsFilesEntry(v value.Value, o owner) {
-	w.want(request{kind: wantVars, shape: shapeOf(v), owner: o, line: v.Line})
-}
-
-// matches reports whether a play may run on the node.
-func (w *walk) matches(p *play) bool {
-	if p.imports.Kind != value.Null {
-		return true
-	}
-	var patterns []string
-	for _, pattern := range p.hosts.List() {
-		if computes(pattern.Text) {
-			return true
-		}
-		patterns = append(patterns, pattern.Text)
-	}
-	if matches, _ := w.node.MatchList(patterns); matches || len(w.joins) == 0 {
-		return matches
-	}
-	// The node may be in some of these, or in all.
-	without := func(p string) bool { return strings.Contains(p, "!") }
-	matches, _ := w.inv.Node(w.q.Host, slices.Concat(w.joins, w.q.Groups, []string{ImageGroup})).MatchList(patterns)
-	return matches || slices.ContainsFunc(patterns, without)
 }
 
 // firstWord is the form of the file that an import names, without what follows

@@ -42,6 +42,9 @@ type CompareOptions struct {
 	Changed []string
 	// Have says what there is, which tells more keys. It may be nil.
 	Have Have
+	// Brief leaves the inputs out of decisions about nodes that were there before
+	// and have a parent: they take more time and memory than all else.
+	Brief bool
 }
 
 // Compare plans the wanted nodes of head, compared with what they were at base.
@@ -99,6 +102,7 @@ type comparer struct {
 // pair is the inputs of a node at both revisions.
 type pair struct {
 	base, head []Input
+	reasons    []Reason     // how they differ
 	was        bool         // the node was there
 	moved      bool         // onto another parent
 	from       layer.NodeID // the parent that it had
@@ -107,7 +111,16 @@ type pair struct {
 
 func (c *comparer) inputs(p *pair, now layer.Node, old *layer.Node) error {
 	head := collector{p: c.head.Project, n: now, src: c.head.Source, differences: c.differences}
+	base := collector{p: c.base.Project, src: c.base.Source}
 	var err error
+	// A key is made of all inputs, and may be told of those without a parent only.
+	brief := old != nil && c.o.Brief && c.o.Have == nil && now.Parent != ""
+	if brief && c.differences != nil {
+		base.n = *old
+		if head.same, err = base.queries(); err != nil {
+			return fmt.Errorf("at %s: %w", c.base.Name, err)
+		}
+	}
 	if p.head, err = head.collect(); err != nil {
 		return fault.Within(c.head.prefix(), err)
 	}
@@ -116,19 +129,23 @@ func (c *comparer) inputs(p *pair, now layer.Node, old *layer.Node) error {
 	}
 	p.was, p.moved, p.from = true, old.Parent != now.Parent, old.Parent
 	p.regrouped = !slices.Equal(old.Groups, now.Groups)
-	base := collector{p: c.base.Project, n: *old, src: c.base.Source}
+	base.n = *old
 	if c.differences != nil {
 		base.known = &head.found
 	}
 	if p.base, err = base.collect(); err != nil {
 		return fault.Within(c.base.prefix(), err)
 	}
+	p.reasons = differences(p.base, p.head)
+	if brief {
+		p.base, p.head = nil, nil
+	}
 	return nil
 }
 
 func (c *comparer) decide(n layer.Node, p pair) error {
 	d := Decision{Node: n, Inputs: p.head, Seconds: 1, Action: Keep, Reason: "nothing changed"}
-	reasons := differences(p.base, p.head)
+	reasons := p.reasons
 	if p.moved {
 		at := Reason{Kind: ReasonParent, Name: string(n.Parent), File: n.Pos.File, Line: n.Pos.Line, became: moved}
 		at.Old, at.New = string(p.from), string(n.Parent)
@@ -202,8 +219,12 @@ func (c *comparer) removed() {
 		*list = append(*list, name)
 		c.use(file)
 	}
+	nodes := make(map[layer.NodeID]bool, len(c.head.Project.Nodes))
+	for _, n := range c.head.Project.Nodes {
+		nodes[n.ID] = true
+	}
 	for _, n := range c.base.Project.Nodes {
-		if _, ok := c.head.Project.Node(n.ID); !ok {
+		if !nodes[n.ID] {
 			note(&c.plan.Removed, string(n.ID), n.Pos.File)
 		}
 	}

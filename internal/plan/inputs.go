@@ -130,6 +130,7 @@ type collector struct {
 	errs   []error
 
 	differences tree.Differences // from another revision, or nil
+	same        map[string]bool  // the queries of the other revision whose answers need not be known where nothing differs
 	known       *reaches         // what this node's playbooks reach at the other one, or nil
 	found       reaches          // what they reach at this one
 }
@@ -317,18 +318,7 @@ func (c *collector) step(s layer.Step) {
 
 // playbooks adds the files and variables that playbooks reach.
 func (c *collector) playbooks(s layer.Playbooks) {
-	reached, err := c.reach(ansible.Query{
-		Playbooks:         s.Playbooks,
-		Host:              string(c.n.ID),
-		Groups:            slices.Compact(slices.Sorted(slices.Values(slices.Concat(c.n.Groups, s.Groups)))),
-		Inventory:         c.p.Inventory,
-		RolesPath:         s.RolesPath,
-		Collections:       s.Collections,
-		Config:            s.Config,
-		ExtraVars:         s.ExtraVars,
-		VaultPasswordFile: s.VaultPasswordFile,
-		Exclude:           c.src.Exclude,
-	})
+	reached, err := c.reach(c.query(s))
 	if err != nil {
 		c.fail(err)
 		return
@@ -353,6 +343,37 @@ func (c *collector) playbooks(s layer.Playbooks) {
 	}
 }
 
+// query is what is asked about a step's playbooks.
+func (c *collector) query(s layer.Playbooks) ansible.Query {
+	return ansible.Query{
+		Playbooks:         s.Playbooks,
+		Host:              string(c.n.ID),
+		Groups:            slices.Compact(slices.Sorted(slices.Values(slices.Concat(c.n.Groups, s.Groups)))),
+		Inventory:         c.p.Inventory,
+		RolesPath:         s.RolesPath,
+		Collections:       s.Collections,
+		Config:            s.Config,
+		ExtraVars:         s.ExtraVars,
+		VaultPasswordFile: s.VaultPasswordFile,
+		Exclude:           c.src.Exclude,
+	}
+}
+
+// queries are the queries of the node.
+func (c *collector) queries() (map[string]bool, error) {
+	all := map[string]bool{}
+	for _, s := range c.n.Steps {
+		if s, ok := s.(layer.Playbooks); ok {
+			text, err := canonical(c.query(s))
+			if err != nil {
+				return nil, err
+			}
+			all[string(text)] = true
+		}
+	}
+	return all, nil
+}
+
 // reach asks what playbooks reach, unless the answer is known from the other
 // revision, where nothing differs that it looked at.
 func (c *collector) reach(q ansible.Query) (*ansible.Reached, error) {
@@ -365,7 +386,7 @@ func (c *collector) reach(q ansible.Query) (*ansible.Reached, error) {
 			return r, nil
 		}
 	}
-	r, err := c.src.playbooks.Reach(q, ansible.Options{Differences: c.differences})
+	r, err := c.src.playbooks.Reach(q, ansible.Options{Differences: c.differences, OnlyTouched: c.same[string(text)]})
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func full(v reflect.Value) fstest.MapFS {
 		switch v.Kind() {
 		case reflect.String:
 			if name := path.Clean(v.String()); fs.ValidPath(name) && name != "." {
-				files[name] = &fstest.MapFile{Data: []byte("[]"), Mode: 0o644}
+				files[name] = &fstest.MapFile{Data: []byte("- hosts: all\n"), Mode: 0o644}
 			}
 		case reflect.Pointer, reflect.Interface:
 			down(v.Elem())

@@ -30,11 +30,13 @@ type Inventory struct {
 	settings Settings
 	groups   []*Group // in the order in which Ansible came to know them
 	hosts    []*Host
+	sorted   func() []string
 	local    *Host // the first that is called as this machine is
 	explicit int   // how many children all has that some file says it has
 
 	mu      sync.RWMutex
 	blocks  map[blockKey]*block
+	joined  map[string]*block // by the path of an entity, without suffix
 	members map[string]*members
 	plays   map[string]*pattern
 }
@@ -116,8 +118,9 @@ func Read(files tree.Files, name string) (*Inventory, error) {
 func (s Settings) Read(files tree.Files, name string) (*Inventory, error) {
 	inv := &Inventory{
 		Groups: map[string]*Group{}, Hosts: map[string]*Host{}, settings: s,
-		blocks: map[blockKey]*block{}, members: map[string]*members{}, plays: map[string]*pattern{},
+		blocks: map[blockKey]*block{}, joined: map[string]*block{}, members: map[string]*members{}, plays: map[string]*pattern{},
 	}
+	inv.sorted = sync.OnceValue(func() []string { return slices.Sorted(maps.Keys(inv.Hosts)) })
 	b := &builder{inv: inv, files: files}
 	all := b.group("all", place{})
 	b.child(all, b.group("ungrouped", place{}), place{})
@@ -142,8 +145,8 @@ func (s Settings) Read(files tree.Files, name string) (*Inventory, error) {
 	return inv, nil
 }
 
-// AllHosts returns the names of the hosts, sorted.
-func (inv *Inventory) AllHosts() []string { return slices.Sorted(maps.Keys(inv.Hosts)) }
+// AllHosts returns the names of the hosts, sorted. They must not be changed.
+func (inv *Inventory) AllHosts() []string { return inv.sorted() }
 
 // local are the names that Ansible takes for this machine.
 func localName(name string) bool {

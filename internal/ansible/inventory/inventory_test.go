@@ -284,7 +284,9 @@ func BenchmarkNode(b *testing.B) {
 				b.Fatal(err)
 			}
 			s.Winner("variable_7_7")
-			definitions += len(s.Definitions)
+			for range s.Definitions() {
+				definitions++
+			}
 		}
 		return definitions
 	}

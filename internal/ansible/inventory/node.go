@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"slices"
-	"strings"
 )
 
 // Node is one host with its groups, as a play sees it. It may be used by
@@ -190,15 +189,18 @@ func (inv *Inventory) membersOf(g *Group, given []*Group) *members {
 				}
 			}
 		}
-		key += "\x00" + strings.Join(names(given, func(g *Group) string { return g.Name }), "\x00")
+		key = "" // it is not kept
 	}
 	inv.mu.RLock()
-	m := inv.members[key]
+	m := inv.members[key] // nil for ""
 	inv.mu.RUnlock()
 	if m != nil {
 		return m
 	}
 	m = walk(g, children)
+	if key != g.Name {
+		return m // of one node, or few
+	}
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	inv.members[key] = m

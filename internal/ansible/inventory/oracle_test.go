@@ -170,7 +170,7 @@ func (c oracleCase) compare(t *testing.T, want oracleAnswer, count map[string]in
 			t.Fatal(err)
 		}
 		names := map[string]bool{}
-		for _, d := range scope.Definitions {
+		for d := range scope.Definitions() {
 			names[d.Name] = names[d.Name] || strings.HasPrefix(d.Name, "v") || d.Name == "ansible_port" || d.Name == "ansible_host"
 		}
 		for v := range host.Vars {

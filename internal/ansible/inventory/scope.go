@@ -1,11 +1,12 @@
 package inventory
 
 import (
-	"cmp"
 	"errors"
+	"iter"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
@@ -14,11 +15,23 @@ import (
 
 // Scope is every variable that the inventory gives a node.
 type Scope struct {
-	Definitions []Definition // lowest precedence first
-	Sealed      []Sealed
-	Files       []string // the files of variables that were read
+	Sealed []Sealed
+	Files  []string // the files of variables that were read
 
 	blocks []*block
+}
+
+// Definitions returns every definition, lowest precedence first.
+func (s *Scope) Definitions() iter.Seq[Definition] {
+	return func(yield func(Definition) bool) {
+		for _, b := range s.blocks {
+			for _, d := range b.definitions {
+				if !yield(d) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Definition is one definition of a variable.
@@ -30,6 +43,14 @@ type Definition struct {
 // Sealed is a file of variables that is encrypted as a whole.
 type Sealed struct{ File, Level string }
 
+// Parts calls f for the parts that the definitions come in, lowest precedence
+// first. Scopes that have a part in common have the same key for it.
+func (s *Scope) Parts(f func(key any, definitions []Definition)) {
+	for _, b := range s.blocks {
+		f(b, b.definitions)
+	}
+}
+
 // Lookup returns the definitions of a variable, the one that wins last. Only
 // where ansible.cfg says hash_behaviour=merge, and for mappings, do the others
 // count.
@@ -39,6 +60,12 @@ func (s *Scope) Lookup(name string) []Definition {
 		all = b.find(all, name)
 	}
 	return all
+}
+
+// Has reports whether a variable is defined.
+func (s *Scope) Has(name string) bool {
+	_, found := s.Winner(name)
+	return found
 }
 
 // Winner returns the definition that counts.
@@ -55,32 +82,37 @@ func (s *Scope) Winner(name string) (Definition, bool) {
 // block is variables that are defined in one place. It does not change.
 type block struct {
 	definitions []Definition
-	byName      []int32 // indices of definitions by name and then order; nil for few
 	sealed      bool
-	file        string
 	err         error
+	parts       []*block // what it was joined of
+
+	index sync.Once
+	first map[string]int32 // indices of definitions by name; nil for few
+	next  []int32          // for each definition the next one of its name, or 0
 }
+
+const fewDefinitions = 32
 
 func newBlock(variables []Variable, level string) *block {
 	b := &block{definitions: make([]Definition, len(variables))}
 	for i := range variables {
 		b.definitions[i] = Definition{&variables[i], level}
 	}
-	if len(variables) > 8 {
-		b.byName = make([]int32, len(variables))
-		for i := range b.byName {
-			b.byName[i] = int32(i)
-		}
-		slices.SortFunc(b.byName, func(i, j int32) int {
-			return cmp.Or(strings.Compare(variables[i].Name, variables[j].Name), cmp.Compare(i, j))
-		})
+	return b
+}
+
+// join makes one block of several that always come together.
+func join(parts []*block) *block {
+	b := &block{parts: parts}
+	for _, p := range parts {
+		b.definitions = append(b.definitions, p.definitions...)
 	}
 	return b
 }
 
 // find adds the definitions of a name.
 func (b *block) find(to []Definition, name string) []Definition {
-	if b.byName == nil {
+	if len(b.definitions) <= fewDefinitions {
 		for _, d := range b.definitions {
 			if d.Name == name {
 				to = append(to, d)
@@ -88,13 +120,22 @@ func (b *block) find(to []Definition, name string) []Definition {
 		}
 		return to
 	}
-	at, _ := slices.BinarySearchFunc(b.byName, name, func(i int32, name string) int {
-		return strings.Compare(b.definitions[i].Name, name)
-	})
-	for ; at < len(b.byName) && b.definitions[b.byName[at]].Name == name; at++ {
-		to = append(to, b.definitions[b.byName[at]])
+	b.index.Do(b.makeIndex)
+	i, ok := b.first[name]
+	for ; ok; ok = i > 0 {
+		to = append(to, b.definitions[i])
+		i = b.next[i]
 	}
 	return to
+}
+
+func (b *block) makeIndex() {
+	b.first, b.next = make(map[string]int32, len(b.definitions)), make([]int32, len(b.definitions))
+	for i := len(b.definitions) - 1; i >= 0; i-- {
+		name := b.definitions[i].Name
+		b.next[i] = b.first[name] // 0 where there is none: the first is nobody's next
+		b.first[name] = int32(i)
+	}
 }
 
 // defaultPrecedence is VARIABLE_PRECEDENCE.
@@ -187,6 +228,8 @@ func (r *scopeReader) entity(dir, name, level string) {
 		return
 	}
 	base := path.Join(dir, name)
+	before := len(r.scope.blocks)
+	defer func() { r.join(base, before) }()
 	for i, extensions := -1, r.inv.settings.yamlExtensions(); i < len(extensions); i++ {
 		file := base
 		if i >= 0 {
@@ -224,6 +267,24 @@ func (r *scopeReader) directory(dir, level string, depth int) {
 			}
 		}
 	}
+}
+
+// join makes one block of those that an entity gave, the same one each time.
+func (r *scopeReader) join(base string, before int) {
+	parts := r.scope.blocks[before:]
+	if len(parts) < 2 {
+		return
+	}
+	r.inv.mu.RLock()
+	b := r.inv.joined[base]
+	r.inv.mu.RUnlock()
+	if b == nil || !slices.Equal(b.parts, parts) {
+		b = join(slices.Clone(parts))
+		r.inv.mu.Lock()
+		r.inv.joined[base] = b
+		r.inv.mu.Unlock()
+	}
+	r.scope.blocks = append(r.scope.blocks[:before], b)
 }
 
 type blockKey struct {
@@ -281,14 +342,6 @@ func (r *scopeReader) read(doc *tree.Document, name, level string) *block {
 func (r *scopeReader) result() (*Scope, error) {
 	if len(r.errors) > 0 {
 		return nil, errors.Join(r.errors...)
-	}
-	total := 0
-	for _, b := range r.scope.blocks {
-		total += len(b.definitions)
-	}
-	r.scope.Definitions = make([]Definition, 0, total)
-	for _, b := range r.scope.blocks {
-		r.scope.Definitions = append(r.scope.Definitions, b.definitions...)
 	}
 	return r.scope, nil
 }

@@ -329,12 +329,18 @@ func (f *former) call(e *expr) Shape {
 		}
 		return m
 	case "lookup":
-		if len(args) != 2 || slices.ContainsFunc(e.named, func(n named) bool { return n.name[0] == '*' }) {
+		if len(args) == 0 || slices.ContainsFunc(e.named, func(n named) bool { return n.name[0] == '*' }) {
 			break
 		}
 		plugin, _ := f.of(args[0]).(Literal)
+		if unqualified(string(plugin)) == "first_found" {
+			return f.found(args[1:], e.named)
+		}
+		if len(args) != 2 || unqualified(string(plugin)) != "vars" {
+			break
+		}
 		name, ok := f.of(args[1]).(Literal)
-		if unqualified(string(plugin)) != "vars" || !ok {
+		if !ok {
 			break
 		}
 		v := Shape(Variable{Name: string(name)})
@@ -346,4 +352,23 @@ func (f *former) call(e *expr) Shape {
 		return v
 	}
 	return Unknown{}
+}
+
+// found is what a lookup of the first file that is there comes to.
+func (f *former) found(terms []*expr, keywords []named) Shape {
+	var s Found
+	for _, t := range terms {
+		s.Terms = append(s.Terms, f.of(t))
+	}
+	for _, k := range keywords {
+		switch k.name {
+		case "files":
+			s.Files = f.of(k.value)
+		case "paths":
+			s.Paths = f.of(k.value)
+		case "terms":
+			s.Terms = append(s.Terms, f.of(k.value))
+		}
+	}
+	return s
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // Shape is the form of a value, as far as it can be told: one of Literal,
-// Scalar, List, Map, Variable, Concat, Either and Unknown.
+// Scalar, List, Map, Variable, Concat, Either, Found and Unknown.
 type Shape interface{ shape() }
 
 type (
@@ -30,6 +30,11 @@ type (
 	Concat []Shape
 	// Either is one of these.
 	Either []Shape
+	// Found is the name of a file: what lookup('first_found') comes to.
+	Found struct {
+		Terms        []Shape // names, lists of them, mappings with files and paths
+		Files, Paths Shape   // given by name; nil if they are not
+	}
 	// Unknown can be anything.
 	Unknown struct{}
 )
@@ -41,6 +46,7 @@ func (Map) shape()      {}
 func (Variable) shape() {}
 func (Concat) shape()   {}
 func (Either) shape()   {}
+func (Found) shape()    {}
 func (Unknown) shape()  {}
 
 const (

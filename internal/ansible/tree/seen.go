@@ -12,21 +12,24 @@ type difference struct {
 	kind    bool // it is something else, or only in one of them
 	names   bool // a directory whose list of names is another
 	content bool
+	below   bool // a directory below which something is in one of them only
 }
 
 // Compare returns how two trees differ whose changed files have these names.
 func Compare(base, head *Tree, changed []string) Differences {
 	all := Differences{}
 	for _, name := range changed {
-		all[name] = difference{kind: base.Kind(name) != head.Kind(name), content: true, names: true}
+		other := base.Kind(name) != head.Kind(name)
+		all[name] = difference{kind: other, content: true, names: true, below: true}
 		for dir := path.Dir(name); ; dir = path.Dir(dir) {
-			if _, known := all[dir]; known {
-				break
+			d, known := all[dir]
+			if !known {
+				d.kind = base.Kind(dir) != head.Kind(dir)
+				d.names = !slices.Equal(base.Names(dir), head.Names(dir))
 			}
-			all[dir] = difference{
-				kind:  base.Kind(dir) != head.Kind(dir),
-				names: !slices.Equal(base.Names(dir), head.Names(dir)),
-			}
+			// A file that became a link may be a directory now, or lead to another.
+			d.below = d.below || other || d.kind || d.names
+			all[dir] = d
 			if dir == "." {
 				break
 			}
@@ -43,9 +46,21 @@ type Seen struct {
 	Touched     bool        // set once something that differs was asked for
 }
 
+// linked notes that a link has a part in the answer: files of other names may
+// make it another.
+func (s *Seen) linked(name string, below bool) {
+	if len(s.Differences) == 0 || s.Touched {
+		return
+	}
+	if by, ok := s.Files.(interface{ Linked(string, bool) bool }); ok && by.Linked(name, below) {
+		s.Touched = true
+	}
+}
+
 // Kind implements Files.
 func (s *Seen) Kind(name string) Kind {
 	s.Touched = s.Touched || s.Differences[name].kind
+	s.linked(name, false)
 	return s.Files.Kind(name)
 }
 
@@ -53,12 +68,23 @@ func (s *Seen) Kind(name string) Kind {
 func (s *Seen) Names(dir string) []string {
 	d := s.Differences[dir]
 	s.Touched = s.Touched || d.kind || d.names
+	s.linked(dir, false)
 	return s.Files.Names(dir)
+}
+
+// Below implements Files.
+func (s *Seen) Below(dir string) []string {
+	d := s.Differences[dir]
+	s.Touched = s.Touched || d.kind || d.below
+	list := s.Files.Below(dir)
+	s.linked(dir, true)
+	return list
 }
 
 func (s *Seen) read(name string) {
 	d := s.Differences[name]
 	s.Touched = s.Touched || d.kind || d.content
+	s.linked(name, false)
 }
 
 // Executable implements Files.
@@ -81,5 +107,6 @@ func (s *Seen) Look(names []string) {
 	for _, name := range names {
 		d := s.Differences[name]
 		s.Touched = s.Touched || d.kind || d.names || d.content
+		s.linked(name, false)
 	}
 }

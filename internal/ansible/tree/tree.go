@@ -29,7 +29,8 @@ const (
 )
 
 // Files is what can be asked about a project's files. Names are as io/fs wants
-// them, relative to the project's directory.
+// them, relative to the project's directory. What is returned must not be
+// changed.
 type Files interface {
 	// Kind says what a name is; names that io/fs refuses are Absent.
 	Kind(name string) Kind
@@ -37,6 +38,9 @@ type Files interface {
 	Executable(name string) bool
 	// Names lists a directory, sorted; anything else has no names.
 	Names(dir string) []string
+	// Below lists the files below a directory, depth first; version control is
+	// left out, and links are followed some levels deep.
+	Below(dir string) []string
 	// Text reads a file.
 	Text(name string) ([]byte, error)
 	// Document reads a file as YAML or JSON.
@@ -67,80 +71,187 @@ type Tree struct {
 	fsys fs.FS
 	once *Once
 
-	mu    sync.Mutex
-	stats map[string]stat
-	names map[string][]string
+	mu      sync.RWMutex
+	entries map[string]*entry
 }
 
-type stat struct {
-	kind       Kind
-	executable bool
+// entry is what is known of a name. Each part of it is found out once.
+type entry struct {
+	kind   Kind
+	linked bool // a link leads to it, so that files of other names decide about it
+
+	mode     sync.Once
+	runs     bool // it may be executed
+	list     sync.Once
+	names    []string
+	kinds    []Kind // of names; unknownKind for links
+	deep     sync.Once
+	below    []string
+	beyond   bool // something below is linked
+	parse    sync.Once
+	document *Document
+	jinja    sync.Once
+	template *Template
+	hash     sync.Once
+	digest   digest
 }
+
+const unknownKind Kind = 255
+
+// What is known of all names that are not there.
+var (
+	nothing       = &entry{}
+	nothingLinked = &entry{linked: true}
+)
 
 // New returns the tree of a file system. What is read of it is kept in once,
 // which other trees may share.
 func New(fsys fs.FS, once *Once) *Tree {
-	return &Tree{fsys: fsys, once: once, stats: map[string]stat{}, names: map[string][]string{}}
+	return &Tree{fsys: fsys, once: once, entries: map[string]*entry{".": {kind: Directory}}}
 }
 
-func (t *Tree) stat(name string) stat {
-	t.mu.Lock()
-	s, ok := t.stats[name]
-	t.mu.Unlock()
-	if ok || !fs.ValidPath(name) {
-		return s
+// at returns what is known of a name, which at first is its kind.
+func (t *Tree) at(name string) *entry {
+	t.mu.RLock()
+	e := t.entries[name]
+	t.mu.RUnlock()
+	if e != nil {
+		return e
 	}
-	if info, err := fs.Stat(t.fsys, name); err == nil {
-		switch {
-		case info.IsDir():
-			s.kind = Directory
-		case info.Mode().IsRegular():
-			s = stat{File, info.Mode()&0o100 != 0}
-		}
+	var found *entry
+	switch kind, linked := t.find(name); {
+	case kind != Absent:
+		found = &entry{kind: kind, linked: linked}
+	case linked:
+		found = nothingLinked
+	default:
+		found = nothing
 	}
 	t.mu.Lock()
-	t.stats[name] = s
-	t.mu.Unlock()
-	return s
+	defer t.mu.Unlock()
+	if e = t.entries[name]; e == nil {
+		e = found
+		t.entries[name] = e
+	}
+	return e
+}
+
+// find says what a name is: most names that are looked for are not there, and
+// what their directory lists says so.
+func (t *Tree) find(name string) (kind Kind, linked bool) {
+	if !fs.ValidPath(name) {
+		return Absent, false
+	}
+	dir, base := path.Split(name)
+	dir = path.Clean(dir)
+	up := t.at(dir)
+	if up.kind != Directory {
+		return Absent, up.linked
+	}
+	names := t.list(up, dir)
+	i, ok := slices.BinarySearch(names, base)
+	if !ok {
+		return Absent, up.linked
+	}
+	if up.kinds[i] != unknownKind {
+		return up.kinds[i], up.linked
+	}
+	info, err := fs.Stat(t.fsys, name)
+	switch {
+	case err != nil:
+		return Absent, true
+	case info.IsDir():
+		return Directory, true
+	case info.Mode().IsRegular():
+		return File, true
+	}
+	return Absent, true
+}
+
+// Linked reports whether links have a part in what is at a name, or below it
+// once Below was asked.
+func (t *Tree) Linked(name string, below bool) bool {
+	e := t.at(name)
+	return e.linked || below && e.beyond
 }
 
 // Kind implements Files.
-func (t *Tree) Kind(name string) Kind {
-	if dir := path.Dir(name); dir != "." { // most names that are looked for are not there
-		t.mu.Lock()
-		names, ok := t.names[dir]
-		t.mu.Unlock()
-		if ok {
-			if _, found := slices.BinarySearch(names, path.Base(name)); !found {
-				return Absent
-			}
-		}
-	}
-	return t.stat(name).kind
-}
+func (t *Tree) Kind(name string) Kind { return t.at(name).kind }
 
 // Executable implements Files.
-func (t *Tree) Executable(name string) bool { return t.stat(name).executable }
+func (t *Tree) Executable(name string) bool { return t.executable(t.at(name), name) }
+
+func (t *Tree) executable(e *entry, name string) bool {
+	if e.kind != File {
+		return false
+	}
+	e.mode.Do(func() {
+		info, err := fs.Stat(t.fsys, name)
+		e.runs = err == nil && info.Mode()&0o100 != 0
+	})
+	return e.runs
+}
 
 // Names implements Files.
 func (t *Tree) Names(dir string) []string {
-	t.mu.Lock()
-	names, ok := t.names[dir]
-	t.mu.Unlock()
-	if ok || !fs.ValidPath(dir) {
-		return names
+	e := t.at(dir)
+	if e.kind != Directory {
+		return nil
 	}
-	entries, err := fs.ReadDir(t.fsys, dir)
-	if err == nil || len(entries) > 0 {
-		for _, e := range entries {
-			names = append(names, e.Name())
+	return t.list(e, dir)
+}
+
+func (t *Tree) list(e *entry, dir string) []string {
+	e.list.Do(func() {
+		found, _ := fs.ReadDir(t.fsys, dir) // what could be listed counts
+		slices.SortFunc(found, func(a, b fs.DirEntry) int { return bytes.Compare([]byte(a.Name()), []byte(b.Name())) })
+		e.names, e.kinds = make([]string, len(found)), make([]Kind, len(found))
+		for i, f := range found {
+			e.names[i] = f.Name()
+			switch mode := f.Type(); {
+			case mode.IsDir():
+				e.kinds[i] = Directory
+			case mode.IsRegular():
+				e.kinds[i] = File
+			case mode&fs.ModeSymlink != 0:
+				e.kinds[i] = unknownKind
+			}
 		}
-		slices.Sort(names)
+	})
+	return e.names
+}
+
+// deepest is how many directories deep Below goes: links can lead in circles.
+const deepest = 40
+
+// Below implements Files.
+func (t *Tree) Below(dir string) []string {
+	e := t.at(dir)
+	if e.kind != Directory {
+		return nil
 	}
-	t.mu.Lock()
-	t.names[dir] = names
-	t.mu.Unlock()
-	return names
+	e.deep.Do(func() {
+		var down func(dir string, depth int)
+		down = func(dir string, depth int) {
+			if depth > deepest {
+				return
+			}
+			for _, name := range t.Names(dir) {
+				full := path.Join(dir, name)
+				e.beyond = e.beyond || t.at(full).linked
+				switch t.Kind(full) {
+				case File:
+					e.below = append(e.below, full)
+				case Directory:
+					if name != ".git" {
+						down(full, depth+1)
+					}
+				}
+			}
+		}
+		down(dir, 0)
+	})
+	return e.below
 }
 
 // Text implements Files.
@@ -166,48 +277,69 @@ func (t *Tree) id(name string) string {
 
 // Document implements Files.
 func (t *Tree) Document(name string) *Document {
-	return once(t, t.once.documents, name, func() *Document {
-		text, err := t.Text(name)
-		if err != nil {
-			return &Document{Err: err}
-		}
-		if IsVaulted(text) {
-			v := value.Value{Kind: value.Vault, Text: string(bytes.Join(bytes.Fields(text), []byte("\n"))), Line: 1}
-			return &Document{Value: v, Vaulted: true}
-		}
-		v, err := value.YAML(text)
-		return &Document{Value: v, Err: err}
-	})
+	e := t.at(name)
+	if e.kind != File {
+		return t.document(name)
+	}
+	e.parse.Do(func() { e.document = once(t, t.once.documents, name, func() *Document { return t.document(name) }) })
+	return e.document
+}
+
+func (t *Tree) document(name string) *Document {
+	text, err := t.Text(name)
+	if err != nil {
+		return &Document{Err: err}
+	}
+	if IsVaulted(text) {
+		v := value.Value{Kind: value.Vault, Text: string(bytes.Join(bytes.Fields(text), []byte("\n"))), Line: 1}
+		return &Document{Value: v, Vaulted: true}
+	}
+	v, err := value.YAML(text)
+	return &Document{Value: v, Err: err}
 }
 
 // Template implements Files.
 func (t *Tree) Template(name string) *Template {
-	return once(t, t.once.templates, name, func() *Template {
-		text, err := t.Text(name)
-		if err != nil || bytes.IndexByte(text, 0) >= 0 || IsVaulted(text) {
-			return &Template{Err: err}
-		}
-		syntax, rest, ok := jinja.Header(string(text))
-		parsed, err := jinja.Parse(rest, syntax)
-		if err == nil && !ok {
-			parsed.AnyVariable = "its first line sets the syntax of the template in a way that cannot be followed"
-		}
-		return &Template{Text: parsed}
-	})
+	e := t.at(name)
+	if e.kind != File {
+		return t.parse(name)
+	}
+	e.jinja.Do(func() { e.template = once(t, t.once.templates, name, func() *Template { return t.parse(name) }) })
+	return e.template
+}
+
+func (t *Tree) parse(name string) *Template {
+	text, err := t.Text(name)
+	if err != nil || bytes.IndexByte(text, 0) >= 0 || IsVaulted(text) {
+		return &Template{Err: err}
+	}
+	syntax, rest, ok := jinja.Header(string(text))
+	parsed, err := jinja.Parse(rest, syntax)
+	if err == nil && !ok {
+		parsed.AnyVariable = "its first line sets the syntax of the template in a way that cannot be followed"
+	}
+	return &Template{Text: parsed}
 }
 
 // Digest implements Files.
 func (t *Tree) Digest(name string) (string, error) {
-	s := t.stat(name)
-	d := once(t, t.once.digests, name, func() *digest {
-		text, err := t.Text(name)
-		sum := sha256.Sum256(text)
-		return &digest{hex.EncodeToString(sum[:]), err}
-	})
-	if s.executable {
-		return "x" + d.sum, d.err
+	e := t.at(name)
+	if e.kind != File {
+		_, err := t.Text(name)
+		return "", err
 	}
-	return d.sum, d.err
+	e.hash.Do(func() {
+		d := once(t, t.once.digests, name, func() *digest {
+			text, err := t.Text(name)
+			sum := sha256.Sum256(text)
+			return &digest{hex.EncodeToString(sum[:]), err}
+		})
+		e.digest = *d
+		if t.executable(e, name) {
+			e.digest.sum = "x" + d.sum
+		}
+	})
+	return e.digest.sum, e.digest.err
 }
 
 type digest struct {

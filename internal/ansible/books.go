@@ -1,0 +1,155 @@
+package ansible
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/ansible/value"
+)
+
+// playbook follows a playbook of the query, or one that another imports.
+func (w *walk) playbook(name string, from place) {
+	if w.visited[visit{file: name}] {
+		return
+	}
+	w.visited[visit{file: name}] = true
+	if w.files.Kind(name) != tree.File {
+		w.faults = append(w.faults, w.Project.fault(from, "the playbook %s does not exist", name).
+			WithHint("playbooks are named relative to the project's directory, imported ones relative to the playbook that imports them"))
+		return
+	}
+	d := w.files.Document(name)
+	switch {
+	case d.Vaulted:
+		w.whole(name, "encrypted playbook", from)
+		w.everything("it is encrypted, and its plays may read anything", place{file: name, line: 1})
+		return
+	case d.Err != nil:
+		w.faults = append(w.faults, w.unreadable(name, d.Err))
+		return
+	}
+	book := w.playsOf(d)
+	if !book.valid {
+		w.faults = append(w.faults, w.Project.fault(place{file: name, line: 1, col: 1}, "%s is not a playbook", name).
+			WithHint("a playbook is a list of plays, each with hosts and tasks or roles"))
+		return
+	}
+	if dir := path.Dir(name); !slices.Contains(w.dirs, dir) {
+		w.dirs = append(w.dirs, dir)
+		w.places++
+		w.besidePlaybook(dir)
+		w.readScope()
+	}
+	w.plays(name, book, from)
+}
+
+// bookRead is a playbook that is followed: which of its plays are.
+type bookRead struct {
+	name     string
+	book     *playbook
+	from     place
+	followed []bool
+}
+
+// plays follows the plays that match the node.
+func (w *walk) plays(name string, book *playbook, from place) {
+	for i := range book.plays { // those of other hosts are read, too
+		for _, l := range book.plays[i].tasks {
+			w.odd(l, name)
+		}
+	}
+	w.books = append(w.books, &bookRead{name, book, from, make([]bool, len(book.plays))})
+	w.matchPlays(w.books[len(w.books)-1])
+}
+
+// matchPlays follows the plays that match the node and are not followed yet:
+// while playbooks run, it may be put in further groups.
+func (w *walk) matchPlays(b *bookRead) {
+	more := false
+	for i := range b.book.plays {
+		if p := &b.book.plays[i]; !b.followed[i] && w.matches(p) {
+			b.followed[i], more = true, true
+			w.play(p, owner{file: b.name})
+		}
+	}
+	if !more {
+		return
+	}
+	w.changes++
+	var said, named []string
+	for i, followed := range b.followed {
+		if followed {
+			said = append(said, b.book.plays[i].digest)
+			named = append(named, b.book.plays[i].named)
+		}
+	}
+	w.count(b.name, asNamed, sum(said...), "playbook", b.from)
+	if c := w.found[b.name]; c != nil && c.form == asNamed {
+		c.digest, c.named = sum(said...), sum(named...)
+	}
+}
+
+func (w *walk) play(p *play, o owner) {
+	w.read(&p.reads, o)
+	w.define(p.vars, definition{file: o.file, class: "play", owner: o})
+	if p.imports.Kind != value.Null {
+		w.want(request{kind: wantPlaybook, shape: firstWord(p.imports), owner: o, line: p.imports.Line, must: true})
+		return
+	}
+	for _, prompt := range p.prompts.List() {
+		w.define([]value.Pair{{Key: prompt.At("name"), Value: prompt.At("default")}}, definition{file: o.file, class: "prompt", owner: o})
+	}
+	for _, v := range p.varsFiles.List() {
+		w.varsFilesEntry(v, o)
+	}
+	for _, c := range p.collects {
+		w.plugins.collection(c.Text)
+	}
+	w.read(&p.roleReads, o)
+	for _, entry := range p.roles {
+		w.roleEntry(entry, o, nil)
+	}
+	for _, l := range p.tasks {
+		if p.here {
+			l = l.onThisMachine()
+		}
+		w.list(l, o, asTasks)
+	}
+}
+
+// varsFilesEntry is a file of variables, or a list of which the first that is
+// there is taken.
+func (w *walk) varsFilesEntry(v value.Value, o owner) {
+	w.want(request{kind: wantVars, shape: shapeOf(v), owner: o, line: v.Line})
+}
+
+// matches reports whether a play may run on the node.
+func (w *walk) matches(p *play) bool {
+	matches := w.matchesNow(p)
+	if w.shared {
+		w.matched = append(w.matched, matched{p, matches})
+	}
+	return matches
+}
+
+func (w *walk) matchesNow(p *play) bool {
+	if p.imports.Kind != value.Null {
+		return true
+	}
+	var patterns []string
+	for _, pattern := range p.hosts.List() {
+		if computes(pattern.Text) {
+			return true
+		}
+		patterns = append(patterns, pattern.Text)
+	}
+	if matches, _ := w.node.MatchList(patterns); matches || len(w.joins) == 0 {
+		return matches
+	}
+	// The node may be in some of these, or in all.
+	without := func(p string) bool { return strings.Contains(p, "!") }
+	matches, _ := w.inv.Node(w.q.Host, slices.Concat(w.joins, w.q.Groups, []string{ImageGroup})).MatchList(patterns)
+	return matches || slices.ContainsFunc(patterns, without)
+}

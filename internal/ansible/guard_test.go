@@ -1,0 +1,62 @@
+package ansible
+
+import "testing"
+
+// TestGuards has tasks that never run, and tasks of which nobody can be sure.
+func TestGuards(t *testing.T) {
+	const (
+		never = "never runs"
+		may   = "may run"
+	)
+	tests := []struct{ name, when, more, want string }{
+		{"the image", "not (strata_image | default(false) | bool)", "", never},
+		{"the image, shorter", "not strata_image", "", never},
+		{"only in the image", "strata_image | bool", "", may},
+		{"a list", "[whatever, not strata_image]", "", never},
+		{"one of two", "not strata_image or whatever", "", may},
+		{"neither of two", "not strata_image or flag", "", never},
+		{"a variable", "flag", "", never},
+		{"a variable that is true", "not flag", "", may},
+		{"a length", "text | length > 0", "", never},
+		{"another length", "list | length > 1", "", may},
+		{"a comparison", "kind == 'x'", "", never},
+		{"a comparison that holds", "kind != 'x'", "", may},
+		{"a text", "empty_text", "", may},
+		{"a text as a truth", "word | bool", "", never},
+		{"a default", "own_default", "", never},
+		{"nobody knows it", "nothing | default(false)", "", may},
+		{"a template", "lead", "", may},
+		{"set", "flag", "- set_fact: {flag: true}\n", may},
+		{"registered", "flag", "- command: x\n  register: flag\n", may},
+		{"included", "flag", "- include_vars: '{{ whatever }}'\n", may},
+		{"facts", "flag", "- service_facts:\n", may},
+		{"set by one that never runs", "flag", "- set_fact: {flag: true}\n  when: not strata_image\n", never},
+		{"the loop's", "item", "", may},
+		{"no more than false", "false", "", never},
+		{"broken", "x ==", "", may},
+		{"a template itself", "'{{ flag }}'", "", may},
+	}
+	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: "hosts"}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			base := "-- hosts --\n-- p.yml --\n- hosts: all\n  roles: [one]\n-- group_vars/all.yml --\nflag: false\ntext: ''\nempty_text: ''\nlist: [1, 2]\nkind: y\nword: no way\nlead: '{{ flag }}'\nread: 1\nitem: false\n" +
+				"-- extra.yml --\nx: 1\n-- roles/one/defaults/main.yml --\nown_default: false\n-- roles/one/tasks/main.yml --\n" + test.more
+			task := func(arg string) string {
+				return "- copy: {content: '{{ read }}" + arg + "', dest: /x}\n  when: " + test.when + "\n  with_items: [1]\n"
+			}
+			if test.name == "included" {
+				base = "-- vars/more.yml --\nflag: true\n" + base
+			}
+			before := digestOf(t, project(base+task("")), q)
+			if after := digestOf(t, project(base+task("x")), q); (after == before) != (test.want == never) {
+				t.Errorf("it %s", test.want)
+			}
+			if after := digestOf(t, project(base+task("")+"-- group_vars/web.yml --\nread: 2\n"), q); (after == before) != (test.want == never) {
+				t.Errorf("it %s, and reads a variable", test.want)
+			}
+			if after := digestOf(t, project(base+task("")+"  notify: x\n"), q); after == before {
+				t.Error("that it is there, and how, counts")
+			}
+		})
+	}
+}

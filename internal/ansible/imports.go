@@ -1,0 +1,56 @@
+package ansible
+
+import (
+	"maps"
+	"path"
+	"slices"
+)
+
+// importedFile is a file that another imports before anything runs.
+type importedFile struct {
+	to string
+	at place
+}
+
+func (w *walk) imports(to string, r *request) {
+	from := r.owner.file
+	at := w.whereIs(r)
+	if !slices.Contains(w.imported[from], importedFile{to, at}) {
+		w.imported[from] = append(w.imported[from], importedFile{to, at})
+	}
+}
+
+// circles finds files that import each other, of which there is no end.
+func (w *walk) circles() {
+	done := map[string]bool{}
+	var stack []string
+	var down func(file string)
+	down = func(file string) {
+		stack = append(stack, file)
+		for _, next := range w.imported[file] {
+			if i := slices.Index(stack, next.to); i >= 0 {
+				circle := ""
+				for _, one := range stack[i:] {
+					circle += path.Base(one) + " -> "
+				}
+				what := "files of tasks"
+				if w.isPlaybook(next.to) {
+					what = "playbooks"
+				}
+				w.fail(w.Project.fault(next.at, "the %s import each other in a circle: %s", what, circle+path.Base(next.to)).
+					WithHint("only what is included while it runs (include_tasks, with a condition) may come back to itself"))
+				continue
+			}
+			if !done[next.to] {
+				down(next.to)
+			}
+		}
+		stack = stack[:len(stack)-1]
+		done[file] = true
+	}
+	for _, file := range slices.Sorted(maps.Keys(w.imported)) {
+		if !done[file] {
+			down(file)
+		}
+	}
+}

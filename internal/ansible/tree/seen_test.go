@@ -1,0 +1,53 @@
+package tree
+
+import (
+	"io/fs"
+	"testing"
+	"testing/fstest"
+)
+
+// TestSeenNoticesWhatDiffers asks single questions about trees that differ.
+func TestSeenNoticesWhatDiffers(t *testing.T) {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text), Mode: 0o644} }
+	link := func(to string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(to), Mode: fs.ModeSymlink | 0o777}
+	}
+	before := fstest.MapFS{
+		"roles/a/tasks/main.yml": file("[]"), "roles/a/README": file("a"), "shared/x/y.yml": file("x: 1"),
+		"roles/b": link("../shared/x"), "gone/file": file(""), "dangling": link("later"),
+	}
+	after := fstest.MapFS{
+		"roles/a/tasks/main.yml": file("[{}]"), "roles/a/README": file("a"), "roles/a/vars/main.yml": file("{}"), "shared/x/y.yml": file("x: 2"),
+		"roles/b": link("../shared/x"), "dangling": link("later"), "later": file(""),
+	}
+	changed := []string{"roles/a/tasks/main.yml", "roles/a/vars/main.yml", "shared/x/y.yml", "gone/file", "later"}
+	for _, c := range []struct {
+		what    string
+		ask     func(s *Seen)
+		touched bool
+	}{
+		{"content that changed", func(s *Seen) { s.Document("roles/a/tasks/main.yml") }, true},
+		{"content that did not", func(s *Seen) { s.Digest("roles/a/README") }, false},
+		{"kind of a file with other content", func(s *Seen) { s.Kind("roles/a/tasks/main.yml") }, false},
+		{"a file that came", func(s *Seen) { s.Kind("roles/a/vars/main.yml") }, true},
+		{"the directory of a file that came", func(s *Seen) { s.Kind("roles/a/vars") }, true},
+		{"a name that is in neither", func(s *Seen) { s.Kind("roles/a/files") }, false},
+		{"names that are others", func(s *Seen) { s.Names("roles/a") }, true},
+		{"names that are not", func(s *Seen) { s.Names("roles/a/tasks") }, false},
+		{"files below", func(s *Seen) { s.Below("roles/a") }, true},
+		{"files below, of other content only", func(s *Seen) { s.Below("shared") }, false},
+		{"a directory that went", func(s *Seen) { s.Names("gone") }, true},
+		{"content through a link to a directory", func(s *Seen) { s.Document("roles/b/y.yml") }, true},
+		{"names through a link", func(s *Seen) { s.Names("roles/b") }, true},
+		{"files below, some of them through a link", func(s *Seen) { s.Below("roles") }, true},
+		{"a link that leads somewhere now", func(s *Seen) { s.Kind("dangling") }, true},
+	} {
+		once := NewOnce()
+		base, head := New(before, once), New(after, once)
+		s := &Seen{Files: head, Differences: Compare(base, head, changed)}
+		c.ask(s)
+		if s.Touched != c.touched {
+			t.Errorf("%s: touched is %v", c.what, s.Touched)
+		}
+	}
+}
