@@ -41,6 +41,7 @@ func (w *walk) module(t *task, o owner, f form) {
 	case "template":
 		if w.file(t, o, wantTemplate, "src") && setsSyntax(t.args) {
 			w.anyVariable("the syntax of the template is set by the task", o.at(t.line))
+			w.file(t, o, wantFile, "src") // what looks like a comment may be none
 		}
 	case "script":
 		w.script(t, o)
@@ -251,6 +252,9 @@ func (w *walk) lookup(c jinja.Call, o owner) {
 		w.everything("a command runs on the machine that builds", at)
 	case "template":
 		wantAll(wantTemplate, c.Args...)
+		if len(c.Keywords) > 0 { // they may set another syntax
+			wantAll(wantFile, c.Args...)
+		}
 	case "fileglob", "community.general.filetree", "filetree":
 		wantAll(wantGlob, c.Args...)
 	case "first_found":

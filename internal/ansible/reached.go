@@ -210,6 +210,7 @@ type form int
 const (
 	asTasks form = iota + 1 // what its tasks say, names aside
 	asNamed                 // with the names: handlers
+	asTemplate              // a template but for what its comments say
 	asWhole
 )
 

@@ -226,6 +226,9 @@ func (w *walk) find(r *request, name string) bool {
 			if file := path.Join(base, name); w.act(r, file, false) {
 				found = true
 			}
+			if found && r.kind == wantTemplate {
+				return true // of templates, the first is taken
+			}
 		}
 		if found {
 			return true
@@ -485,13 +488,21 @@ func (w *walk) varsFile(file string, r *request, at place) {
 
 // template counts a template and follows what it reads.
 func (w *walk) template(file string, o owner, at place) {
-	w.whole(file, "template", at)
-	v := visit{file, o.role, asWhole}
+	t := w.files.Template(file)
+	if t.Text == nil {
+		w.whole(file, "template", at)
+	} else {
+		digest := t.Digest
+		if w.files.Executable(file) {
+			digest = "x" + digest // mode: preserve
+		}
+		w.count(file, asTemplate, digest, "template", at)
+	}
+	v := visit{file, o.role, asTemplate}
 	if w.visited[v] {
 		return
 	}
 	w.visited[v] = true
-	t := w.files.Template(file)
 	if t.Text == nil {
 		if text, err := w.files.Text(file); err == nil && tree.IsVaulted(text) {
 			w.anyVariable("the template "+file+" is encrypted", place{file: file, line: 1})

@@ -41,6 +41,8 @@ type lexer struct {
 	mode    byte   // 0 in text, or 'v', 'b', 's' as in opener; 'x': a bare expression
 	open    []byte // brackets
 	err     *SyntaxError
+
+	comments *[]span // those that were met; nil: they are not noted
 }
 
 func newLexer(src string, o Syntax) lexer {
@@ -242,6 +244,13 @@ func (l *lexer) comment() (token, bool) {
 		return l.fail("missing end of comment"), true
 	}
 	end := l.pos + n
+	if l.comments != nil {
+		said := end
+		if n > 0 && (l.src[end-1] == '-' || l.src[end-1] == '+') {
+			said--
+		}
+		*l.comments = append(*l.comments, span{l.pos, said})
+	}
 	l.leave(end, end+len(l.o.CommentEnd), n > 0 && l.src[end-1] == '-', n > 0 && l.src[end-1] == '+')
 	return token{}, false
 }

@@ -62,6 +62,7 @@ type Document struct {
 // Template is a file read as a Jinja template.
 type Template struct {
 	*jinja.Text       // nil for a file that is not text, or cannot be read
+	Digest      string // of the template without what its comments say; hex of a SHA-256
 	Err         error // it cannot be read
 }
 
@@ -315,10 +316,14 @@ func (t *Tree) parse(name string) *Template {
 	}
 	syntax, rest, ok := jinja.Header(string(text))
 	parsed, err := jinja.Parse(rest, syntax)
+	said := string(text)
 	if err == nil && !ok {
 		parsed.AnyVariable = "its first line sets the syntax of the template in a way that cannot be followed"
+	} else if err == nil {
+		said = said[:len(said)-len(rest)] + jinja.Uncommented(rest, syntax)
 	}
-	return &Template{Text: parsed}
+	sum := sha256.Sum256([]byte(said))
+	return &Template{Text: parsed, Digest: hex.EncodeToString(sum[:])}
 }
 
 // Digest implements Files.
