@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -90,7 +91,7 @@ func memory(l *lab) (Findings, error) {
 		{Work: "the same, with its agents (which share the binary's pages)", Unit: "MB", Ours: largest(all), Target: Target{Kind: "below", Value: 200}},
 	}
 	found.Tables = []Table{table}
-	found.Notes = append(found.Notes, "Memory: VmHWM of every process that runs Strata's binary, read every 10 ms; with agents, shared pages count once per process. Programs that Strata starts are not counted: mksquashfs alone takes up to a quarter of the machine's memory by default.")
+	found.Notes = append(found.Notes, "Memory: VmHWM of every process that runs Strata's binary, read every 10 ms; with agents, shared pages count once per process. A process that still has its parent's memory, as it is about to become another program, counts as its parent. Programs that Strata starts are not counted: mksquashfs alone takes up to a quarter of the machine's memory by default.")
 	return found, nil
 }
 
@@ -140,6 +141,9 @@ func (p *peaks) look(binary string, main int) {
 		if unix.Stat(filepath.Join(dir, "exe"), &st) != nil || st.Ino != want.Ino || st.Dev != want.Dev {
 			continue
 		}
+		if borrowed(dir) {
+			continue
+		}
 		mb := highWater(dir)
 		sum += mb
 		if filepath.Base(dir) == strconv.Itoa(main) {
@@ -149,6 +153,23 @@ func (p *peaks) look(binary string, main int) {
 		}
 	}
 	p.all = max(p.all, sum)
+}
+
+// borrowed reports whether a process still has its parent's memory: one that was
+// made by vfork and has not become another program yet. It has the parent's
+// command line.
+func borrowed(dir string) bool {
+	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	if err != nil {
+		return true // it has ended
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 2 {
+		return true
+	}
+	own, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+	parent, parentErr := os.ReadFile(filepath.Join("/proc", fields[1], "cmdline"))
+	return err == nil && parentErr == nil && bytes.Equal(own, parent)
 }
 
 // highWater is a process's highest resident set size so far, in MB.
