@@ -208,9 +208,9 @@ type counted struct {
 type form int
 
 const (
-	asTasks form = iota + 1 // what its tasks say, names aside
-	asNamed                 // with the names: handlers
-	asTemplate              // a template but for what its comments say
+	asTasks    form = iota + 1 // what its tasks say, names aside
+	asNamed                    // with the names: handlers
+	asTemplate                 // a template but for what its comments say
 	asWhole
 )
 

@@ -61,9 +61,9 @@ type Document struct {
 
 // Template is a file read as a Jinja template.
 type Template struct {
-	*jinja.Text       // nil for a file that is not text, or cannot be read
+	*jinja.Text        // nil for a file that is not text, or cannot be read
 	Digest      string // of the template without what its comments say; hex of a SHA-256
-	Err         error // it cannot be read
+	Err         error  // it cannot be read
 }
 
 // Tree is a project's files. It may be used by several goroutines, and must not
