@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 )
 
 // writeDocument writes what was measured last.
@@ -16,8 +15,9 @@ func writeDocument(path string, l *lab) error {
 	var b strings.Builder
 	b.WriteString(`# Benchmarks
 
-Strata beside the programs that people use for the same work, measured on one machine in one run, in turns (ours, peer, ours,
-peer …). ` + "`bench/run`" + ` wrote this page; edit it there.
+Strata beside the programs that people use for the same work, measured on one machine. The two sides of a comparison
+are measured in one run, in turns (ours, peer, ours, peer …); the subjects, each at its own time, which is given below. ` + "`bench/run`" + `
+wrote this page; edit it there.
 
 `)
 	rows := Table{Head: []string{"work", "peer", "ours: median (range)", "peer: median (range)", "ratio", "target", "reached"}}
@@ -49,25 +49,13 @@ peer …). ` + "`bench/run`" + ` wrote this page; edit it there.
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
-// taken says when, and how often.
+// taken says when each subject was measured, and how often.
 func taken(all []Findings) string {
-	var parts []string
-	for _, f := range all {
-		if len(f.Rows) > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", f.Subject, f.Repeats))
-		}
+	parts := make([]string, len(all))
+	for i, f := range all {
+		parts[i] = fmt.Sprintf("%s %s (%d)", f.Subject, f.When.UTC().Format("2006-01-02 15:04"), f.Repeats)
 	}
-	first, last := time.Now(), time.Time{}
-	for _, f := range all {
-		if f.When.Before(first) {
-			first = f.When
-		}
-		if f.When.After(last) {
-			last = f.When
-		}
-	}
-	const form = "2006-01-02 15:04"
-	return fmt.Sprintf("Measured from %s to %s UTC. Rounds of each comparison: %s.", first.UTC().Format(form), last.UTC().Format(form), strings.Join(parts, ", "))
+	return "When each subject was measured, UTC, and in how many rounds: " + strings.Join(parts, ", ") + "."
 }
 
 // markdown renders a table.

@@ -36,7 +36,7 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 		self = w.q.Host
 	}
 	of := fmt.Sprintf("%s\x00%s\x00%p\x00%s\x00%s", self, strings.Join(w.dirs, ":"), w.files.Differences, w.q.Inventory, w.cfg.digest)
-	r := w.foreign.get([2]string{h.host + "\x00" + h.name, of}, func() foreignResult {
+	r := w.foreign.Get([2]string{h.host + "\x00" + h.name, of}, func() foreignResult {
 		var r foreignResult
 		var parts []string
 		seen := &tree.Seen{Files: w.files.Files, Differences: w.files.Differences}

@@ -28,7 +28,7 @@ func (w *walk) others(b *bookRead) {
 			continue
 		}
 		key := sum(append([]string{b.name, b.book.plays[i].named, w.cfg.file, w.cfg.digest}, append(w.q.RolesPath, w.dirs...)...)...)
-		r := w.Project.others.get(key, func() othersResult { return w.otherPlay(b, &b.book.plays[i]) })
+		r := w.Project.others.Get(key, func() othersResult { return w.otherPlay(b, &b.book.plays[i]) })
 		for name := range w.files.Differences {
 			w.files.Touched = w.files.Touched || r.files[name]
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
-	"sync"
 
 	"github.com/strata-hpc/strata/internal/ansible/inventory"
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
@@ -18,31 +17,31 @@ import (
 type Project struct {
 	files       *tree.Tree
 	parsed      *Parsed
-	inventories *memo[string, inventoryResult]
-	foreign     *memo[[2]string, foreignResult]
-	others      *memo[string, othersResult]
-	beside      *memo[string, []string] // the files beside playbooks
-	beginnings  *memo[string, *beginnings]
-	configs     *memo[string, config]
-	sayings     *memo[saidAt, said]
+	inventories *tree.Memo[string, inventoryResult]
+	foreign     *tree.Memo[[2]string, foreignResult]
+	others      *tree.Memo[string, othersResult]
+	beside      *tree.Memo[string, []string] // the files beside playbooks
+	beginnings  *tree.Memo[string, *beginnings]
+	configs     *tree.Memo[string, config]
+	sayings     *tree.Memo[saidAt, said]
 }
 
 // Parsed is what was read of files whatever project they belong to, so that two
 // revisions read once what they have in common.
 type Parsed struct {
 	once  *tree.Once
-	lists *memo[*tree.Document, *taskList]
-	books *memo[*tree.Document, *playbook]
-	texts *memo[string, *jinja.Text]
+	lists *tree.Memo[*tree.Document, *taskList]
+	books *tree.Memo[*tree.Document, *playbook]
+	texts *tree.Memo[string, *jinja.Text]
 }
 
 // NewParsed returns a Parsed with nothing in it.
 func NewParsed() *Parsed {
 	return &Parsed{
 		once:  tree.NewOnce(),
-		lists: newMemo[*tree.Document, *taskList](),
-		books: newMemo[*tree.Document, *playbook](),
-		texts: newMemo[string, *jinja.Text](),
+		lists: tree.NewMemo[*tree.Document, *taskList](),
+		books: tree.NewMemo[*tree.Document, *playbook](),
+		texts: tree.NewMemo[string, *jinja.Text](),
 	}
 }
 
@@ -51,13 +50,13 @@ func Open(fsys fs.FS, parsed *Parsed) *Project {
 	return &Project{
 		files:       tree.New(fsys, parsed.once),
 		parsed:      parsed,
-		inventories: newMemo[string, inventoryResult](),
-		foreign:     newMemo[[2]string, foreignResult](),
-		others:      newMemo[string, othersResult](),
-		beside:      newMemo[string, []string](),
-		beginnings:  newMemo[string, *beginnings](),
-		configs:     newMemo[string, config](),
-		sayings:     newMemo[saidAt, said](),
+		inventories: tree.NewMemo[string, inventoryResult](),
+		foreign:     tree.NewMemo[[2]string, foreignResult](),
+		others:      tree.NewMemo[string, othersResult](),
+		beside:      tree.NewMemo[string, []string](),
+		beginnings:  tree.NewMemo[string, *beginnings](),
+		configs:     tree.NewMemo[string, config](),
+		sayings:     tree.NewMemo[saidAt, said](),
 	}
 }
 
@@ -72,44 +71,19 @@ type inventoryResult struct {
 	err       error
 }
 
-// memo holds values that are each made once, for several goroutines.
-type memo[K comparable, V any] struct {
-	mu  sync.Mutex
-	all map[K]*memoSlot[V]
-}
-
-type memoSlot[V any] struct {
-	once  sync.Once
-	value V
-}
-
-func newMemo[K comparable, V any]() *memo[K, V] { return &memo[K, V]{all: map[K]*memoSlot[V]{}} }
-
-func (m *memo[K, V]) get(k K, make func() V) V {
-	m.mu.Lock()
-	s := m.all[k]
-	if s == nil {
-		s = &memoSlot[V]{}
-		m.all[k] = s
-	}
-	m.mu.Unlock()
-	s.once.Do(func() { s.value = make() })
-	return s.value
-}
-
 // tasksOf reads a document as tasks.
 func (p *Project) tasksOf(d *tree.Document) *taskList {
-	return p.parsed.lists.get(d, func() *taskList { return readTasks(d.Value) })
+	return p.parsed.lists.Get(d, func() *taskList { return readTasks(d.Value) })
 }
 
 // playsOf reads a document as plays.
 func (p *Project) playsOf(d *tree.Document) *playbook {
-	return p.parsed.books.get(d, func() *playbook { return readPlaybook(d.Value) })
+	return p.parsed.books.Get(d, func() *playbook { return readPlaybook(d.Value) })
 }
 
 // textOf parses a string that may be a template.
 func (p *Project) textOf(s string) *jinja.Text {
-	return p.parsed.texts.get(s, func() *jinja.Text {
+	return p.parsed.texts.Get(s, func() *jinja.Text {
 		t, _ := jinja.Parse(s, jinja.Syntax{})
 		return t
 	})

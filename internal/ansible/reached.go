@@ -156,7 +156,7 @@ func (w *walk) said(name string, d *definition) said {
 	if d.file == "" || d.value.Line == 0 {
 		return say()
 	}
-	return w.sayings.get(saidAt{name, d.file, d.class, d.value.Line, d.value.Col}, say)
+	return w.sayings.Get(saidAt{name, d.file, d.class, d.value.Line, d.value.Col}, say)
 }
 
 // sum is the digest of a list of texts.

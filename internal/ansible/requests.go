@@ -8,7 +8,6 @@ import (
 
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
-	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
 // request is something that is named, perhaps by a computed name.
@@ -303,7 +302,7 @@ func (w *walk) candidates(dir, base string, kind want) []string {
 		dir = "vars:" + dir
 	}
 	of := dir + "\x00" + strings.Join(w.dirs, ":") + "\x00" + strings.Join(searched, ":")
-	return w.beside.get(of, func() []string { return w.unsearched(base, files, searched, kind == wantVars) })
+	return w.beside.Get(of, func() []string { return w.unsearched(base, files, searched, kind == wantVars) })
 }
 
 // unsearched leaves out of the files in a playbook's directory those that are
@@ -386,130 +385,4 @@ func (w *walk) findPlaybooks(r *request, name string) bool {
 	w.imports(target, r)
 	w.playbook(target, at)
 	return true
-}
-
-// isPlaybook reports whether a file has plays, so that no task can read it as
-// tasks or variables.
-func (w *walk) isPlaybook(name string) bool {
-	if ext := path.Ext(name); ext != ".yml" && ext != ".yaml" {
-		return false
-	}
-	d := w.files.Document(name)
-	return d.Err == nil && d.Value.Kind == value.List && len(d.Value.Items) > 0 && isPlay(d.Value.Items[0])
-}
-
-// act reaches a file for a request, if it is there and of the right kind.
-func (w *walk) act(r *request, file string, computed bool) bool {
-	kind := w.files.Kind(file)
-	if kind == tree.Absent || file == ".." || strings.HasPrefix(file, "../") || w.excluded(file) {
-		return false
-	}
-	at := r.owner.at(r.line)
-	if computed {
-		// A computed name may be anything; what it is for says what it cannot be.
-		switch {
-		case w.isPlaybook(file), r.kind == wantTasks && !w.isTasks(file), r.kind == wantVars && !isVars(file):
-			return false
-		}
-	}
-	switch {
-	case r.kind == wantTasks && kind == tree.File:
-		if r.must {
-			w.imports(file, r)
-		}
-		w.tasks(file, owner{role: r.owner.role}, r.form, at)
-	case r.kind == wantVars && kind == tree.File:
-		w.varsFile(file, r, at)
-	case r.kind == wantVars:
-		for _, f := range w.below(file) {
-			if isVars(f) {
-				w.varsFile(f, r, at)
-			}
-		}
-	case r.kind == wantTemplate && kind == tree.File:
-		w.template(file, r.owner, at)
-	case r.kind == wantFile || r.kind == wantGlob:
-		if file == "." || slices.Contains(w.dirs, file) || w.roles[file] != nil {
-			return false // no name means a whole playbook's directory
-		}
-		w.whole(file, "file", at)
-	default:
-		return false
-	}
-	return true
-}
-
-func (w *walk) isTasks(file string) bool {
-	switch path.Ext(file) {
-	case ".yml", ".yaml", ".json", "":
-	default:
-		return false
-	}
-	d := w.files.Document(file)
-	if d.Vaulted {
-		return true
-	}
-	return d.Err == nil && (d.Value.Kind == value.List && w.tasksOf(d).valid || d.Value.Kind == value.Null)
-}
-
-func isVars(file string) bool {
-	switch path.Ext(file) {
-	case ".yml", ".yaml", ".json", "":
-		return true
-	}
-	return false
-}
-
-// varsFile gives variables the values of a file.
-func (w *walk) varsFile(file string, r *request, at place) {
-	v := visit{file, r.owner.role + "\x00" + r.under, asTasks}
-	if w.visited[v] {
-		return
-	}
-	w.visited[v] = true
-	d := w.files.Document(file)
-	like := definition{file: file, class: "vars", owner: owner{file: file, role: r.owner.role}}
-	switch {
-	case d.Vaulted:
-		w.sealed(file)
-	case d.Err != nil && !r.constant():
-		w.whole(file, "variables", at) // a computed name may not mean this file
-	case d.Err != nil:
-		w.fail(w.unreadable(file, d.Err))
-	case r.under != "":
-		key := value.Value{Kind: value.String, Text: r.under, Line: 1}
-		w.define([]value.Pair{{Key: key, Value: d.Value}}, like)
-	case d.Value.Kind == value.Map:
-		w.define(d.Value.Pairs, like)
-	default:
-		w.whole(file, "variables", at)
-	}
-}
-
-// template counts a template and follows what it reads.
-func (w *walk) template(file string, o owner, at place) {
-	t := w.files.Template(file)
-	if t.Text == nil {
-		w.whole(file, "template", at)
-	} else {
-		digest := t.Digest
-		if w.files.Executable(file) {
-			digest = "x" + digest // mode: preserve
-		}
-		w.count(file, asTemplate, digest, "template", at)
-	}
-	v := visit{file, o.role, asTemplate}
-	if w.visited[v] {
-		return
-	}
-	w.visited[v] = true
-	if t.Text == nil {
-		if text, err := w.files.Text(file); err == nil && tree.IsVaulted(text) {
-			w.anyVariable("the template "+file+" is encrypted", place{file: file, line: 1})
-		}
-		return
-	}
-	var r reads
-	r.text(t.Text, 1)
-	w.read(&r, owner{file: file, role: o.role, loop: o.loop})
 }

@@ -42,7 +42,7 @@ func (p *Project) begin(q Query, o Options) (*walk, error) {
 		same := w.q
 		same.Host, same.Groups = "", nil
 		of := fmt.Sprintf("%p\x00%#v", o.Differences, same)
-		b, err := p.beginnings.get(of, func() *beginnings { return &beginnings{} }).find(w, q, o)
+		b, err := p.beginnings.Get(of, func() *beginnings { return &beginnings{} }).find(w, q, o)
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +94,7 @@ func (b *beginnings) find(w *walk, q Query, o Options) (*walk, error) {
 	for name, list := range one.locals {
 		one.locals[name] = slices.Clip(list)
 	}
-	one.lively = newMemo[any, []string]()
+	one.lively = tree.NewMemo[any, []string]()
 	b.all = append(slices.Clip(b.all), one)
 	if !one.fits(w) {
 		return nil, nil
@@ -249,7 +249,7 @@ func (p plugins) clone() plugins {
 // livelyNames are the variables, sorted, that were reached and whose values may
 // read others, in a scope or by themselves: most are plain.
 func (b *walk) livelyNames(s *inventory.Scope) []string {
-	all := b.lively.get(nil, func() []string {
+	all := b.lively.Get(nil, func() []string {
 		var names []string
 		for name := range b.vars {
 			if b.strings[name] || slices.ContainsFunc(b.defs[name], func(d definition) bool { return computesIn(d.value) }) {
@@ -264,7 +264,7 @@ func (b *walk) livelyNames(s *inventory.Scope) []string {
 	all = slices.Clone(all)
 	if s != nil {
 		s.Parts(func(key any, definitions []inventory.Definition) {
-			all = append(all, b.lively.get(key, func() []string {
+			all = append(all, b.lively.Get(key, func() []string {
 				var names []string
 				for _, d := range definitions {
 					if b.vars[d.Name] != nil && computesIn(d.Value) {

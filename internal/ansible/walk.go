@@ -52,13 +52,13 @@ type walk struct {
 	hostReads map[hostRead]*via
 	groups    map[string]*via // groups whose members are read; "" for all
 
-	shared  bool                 // it is the beginning of several walks, and takes no value of the inventory's
-	own     bool                 // it took something that is the node's
-	asked   map[string]bool      // variables whose values were asked for
-	absent  map[string]bool      // variables that the inventory must not have for what the beginning found
-	matched []matched            // which plays the beginning followed
-	trial   *trial               // of a walk that looks for its beginning
-	lively  *memo[any, []string] // see livelyNames
+	shared  bool                      // it is the beginning of several walks, and takes no value of the inventory's
+	own     bool                      // it took something that is the node's
+	asked   map[string]bool           // variables whose values were asked for
+	absent  map[string]bool           // variables that the inventory must not have for what the beginning found
+	matched []matched                 // which plays the beginning followed
+	trial   *trial                    // of a walk that looks for its beginning
+	lively  *tree.Memo[any, []string] // see livelyNames
 
 	changes int // counts what may give computed names more values
 	places  int // counts, from 1, what may give plain names other files: places to look in
@@ -105,7 +105,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 		return nil, fault.New(fault.Input, "the ansible configuration %s does not exist", q.Config)
 	}
 	w.files.Look([]string{w.q.Config})
-	w.cfg = p.configs.get(w.q.Config, func() config { return p.config(w.q.Config) })
+	w.cfg = p.configs.Get(w.q.Config, func() config { return p.config(w.q.Config) })
 	w.count(w.cfg.file, asWhole, w.cfg.digest, "ansible configuration", place{})
 	for kind, dirs := range w.cfg.plugins {
 		for _, dir := range dirs {
@@ -124,7 +124,7 @@ func (w *walk) readInventory() error {
 	if name != "" && w.files.Kind(name) == tree.Absent {
 		return fault.New(fault.Input, "the inventory %s does not exist", name)
 	}
-	result := w.inventories.get(name+"\x00"+w.cfg.digest, func() inventoryResult {
+	result := w.inventories.Get(name+"\x00"+w.cfg.digest, func() inventoryResult {
 		inv, err := w.cfg.inventory.Read(w.Project.files, name)
 		return inventoryResult{inv, err}
 	})

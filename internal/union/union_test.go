@@ -35,3 +35,21 @@ func TestFS(t *testing.T) {
 		t.Errorf("%v, %v", names, err)
 	}
 }
+
+// known is a file system that knows git's ids.
+type known struct{ fstest.MapFS }
+
+func (k known) ObjectID(name string) (string, error) { return "id of " + name, nil }
+
+func TestObjectID(t *testing.T) {
+	u := New(fstest.MapFS{"a": {}})
+	if err := u.Join("@k", known{fstest.MapFS{"d/x": {}}}); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := u.ObjectID("@k/d/x"); err != nil || id != "id of d/x" {
+		t.Errorf("%q, %v", id, err)
+	}
+	if id, err := u.ObjectID("a"); err == nil {
+		t.Errorf("an id %q where none is known", id)
+	}
+}

@@ -1,25 +1,17 @@
 package tree
 
-import "sync"
-
 // Once keeps what was read of files by their content, so that trees which have
 // most files in common, as two revisions do, read those once. It may be used by
 // several goroutines.
 type Once struct {
-	documents *kept[*Document]
-	templates *kept[*Template]
-	digests   *kept[*digest]
+	documents *Memo[key, *Document]
+	templates *Memo[key, *Template]
+	digests   *Memo[key, *digest]
 }
 
 // NewOnce returns a Once with nothing in it.
 func NewOnce() *Once {
-	return &Once{documents: newKept[*Document](), templates: newKept[*Template](), digests: newKept[*digest]()}
-}
-
-// kept holds values of one kind, each made once.
-type kept[T any] struct {
-	mu  sync.Mutex
-	all map[key]*slot[T]
+	return &Once{documents: NewMemo[key, *Document](), templates: NewMemo[key, *Template](), digests: NewMemo[key, *digest]()}
 }
 
 // key names a content by its id, or else a file of one tree.
@@ -29,26 +21,9 @@ type key struct {
 	name string
 }
 
-type slot[T any] struct {
-	once  sync.Once
-	value T
-}
-
-func newKept[T any]() *kept[T] { return &kept[T]{all: map[key]*slot[T]{}} }
-
-// once returns what make returned for this content before, or else calls it.
-func once[T any](t *Tree, in *kept[T], name string, make func() T) T {
-	k := key{id: t.id(name)}
-	if k.id == "" {
-		k = key{tree: t, name: name}
+func (t *Tree) key(name string) key {
+	if id := t.id(name); id != "" {
+		return key{id: id}
 	}
-	in.mu.Lock()
-	s := in.all[k]
-	if s == nil {
-		s = &slot[T]{}
-		in.all[k] = s
-	}
-	in.mu.Unlock()
-	s.once.Do(func() { s.value = make() })
-	return s.value
+	return key{tree: t, name: name}
 }

@@ -282,7 +282,7 @@ func (t *Tree) Document(name string) *Document {
 	if e.kind != File {
 		return t.document(name)
 	}
-	e.parse.Do(func() { e.document = once(t, t.once.documents, name, func() *Document { return t.document(name) }) })
+	e.parse.Do(func() { e.document = t.once.documents.Get(t.key(name), func() *Document { return t.document(name) }) })
 	return e.document
 }
 
@@ -305,7 +305,7 @@ func (t *Tree) Template(name string) *Template {
 	if e.kind != File {
 		return t.parse(name)
 	}
-	e.jinja.Do(func() { e.template = once(t, t.once.templates, name, func() *Template { return t.parse(name) }) })
+	e.jinja.Do(func() { e.template = t.once.templates.Get(t.key(name), func() *Template { return t.parse(name) }) })
 	return e.template
 }
 
@@ -334,7 +334,7 @@ func (t *Tree) Digest(name string) (string, error) {
 		return "", err
 	}
 	e.hash.Do(func() {
-		d := once(t, t.once.digests, name, func() *digest {
+		d := t.once.digests.Get(t.key(name), func() *digest {
 			text, err := t.Text(name)
 			sum := sha256.Sum256(text)
 			return &digest{hex.EncodeToString(sum[:]), err}
