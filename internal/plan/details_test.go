@@ -49,3 +49,17 @@ func TestDifference(t *testing.T) {
 		}
 	}
 }
+
+// What explains most comes first: a variable that went because a file did stands
+// behind the file.
+func TestReasonsInOrder(t *testing.T) {
+	last := []Input{{Kind: KindVariable, Name: "gone"}, {Kind: KindVariable, Name: "value", Digest: "1"}, {Kind: KindAnsible, Name: "a.yml", Digest: "1"}, {Kind: KindTool, Name: "strata", Digest: "1"}, {Kind: KindDefinition, Name: "env", Digest: "1"}}
+	now := []Input{{Kind: KindVariable, Name: "value", Digest: "2"}, {Kind: KindAnsible, Name: "a.yml", Digest: "2"}, {Kind: KindTool, Name: "strata", Digest: "2"}, {Kind: KindDefinition, Name: "env", Digest: "2"}}
+	var got []string
+	for _, r := range differences(last, now) {
+		got = append(got, r.Kind+" "+r.Name)
+	}
+	if s := strings.Join(got, ", "); s != "tool strata, definition env, variable value, file a.yml, variable gone" {
+		t.Error(s)
+	}
+}

@@ -193,7 +193,7 @@ func (m *maker) uncertain(d, parent *Decision) Action {
 			return Build
 		}
 	}
-	d.because(Reason{Kind: ReasonParent, Name: string(parent.Node.ID)})
+	d.because(parentReason(parent.Node.ID))
 	d.Reason = fmt.Sprintf("parent %s is rebuilt", parent.Node.ID)
 	if parent.Action == Maybe {
 		d.Reason = fmt.Sprintf("parent %s may be rebuilt", parent.Node.ID)

@@ -76,9 +76,6 @@ func closure(direct []*Group, all *Group) []*Group {
 // Name is the host's name: inventory_hostname.
 func (n *Node) Name() string { return n.name }
 
-// Known reports whether the inventory itself has the host.
-func (n *Node) Known() bool { return n.host != nil }
-
 // Groups returns the names of all of the host's groups, ancestors included, in
 // the order in which their variables are merged: a later one wins. The first is
 // all.

@@ -8,7 +8,6 @@ package value
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"strconv"
 	"strings"
 )
@@ -96,41 +95,14 @@ func (v Value) Strings(f func(text string, line int)) {
 	}
 }
 
-// Vaulted reports whether anything in v is encrypted.
-func (v Value) Vaulted() bool {
-	switch v.Kind {
-	case Vault:
-		return true
-	case List:
-		for _, item := range v.Items {
-			if item.Vaulted() {
-				return true
-			}
-		}
-	case Map:
-		for _, p := range v.Pairs {
-			if p.Value.Vaulted() {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // Digest is the same for values that Ansible cannot tell apart, as far as this
 // package knows, and for no others: style and place do not count, yes is true,
 // the order of a map does count, as templates can see it. Hex of a SHA-256.
 func (v Value) Digest() string {
-	h := sha256.New()
-	v.Canonical(h)
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// Canonical writes the form that Digest is made of.
-func (v Value) Canonical(w io.Writer) {
 	var b strings.Builder
 	v.canonical(&b)
-	io.WriteString(w, b.String())
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:])
 }
 
 func (v Value) canonical(b *strings.Builder) {
