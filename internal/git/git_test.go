@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,10 +56,11 @@ func tryGit(dir string, args ...string) (string, error) {
 }
 
 // write writes files by name; a content of "-> x" is a link, of "#!" executable, and
-// of "<gone>" removes the file.
+// of "<gone>" removes the file. In the order of names: a file goes before what takes its place.
 func write(t testing.TB, dir string, contents map[string]string) {
 	t.Helper()
-	for name, content := range contents {
+	for _, name := range slices.Sorted(maps.Keys(contents)) {
+		content := contents[name]
 		file := filepath.Join(dir, name)
 		must(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		must(t, os.RemoveAll(file))
