@@ -88,7 +88,7 @@ func (w *walk) guardedTask(g *guarded, r *request) {
 		return
 	}
 	w.runs[at], w.runs[guardedTask{guarded: g}] = true, true
-	w.changes++
+	w.news++
 	w.list(g.tasks, r.owner, r.form)
 }
 

@@ -80,7 +80,7 @@ func (w *walk) readHosts() {
 		for _, n := range r.reads.names {
 			if _, known := w.hostReads[hostRead{h.host, n.Name}]; !known {
 				w.hostReads[hostRead{h.host, n.Name}] = &via{}
-				w.changes++
+				w.news++
 			}
 		}
 		o := owner{file: r.first.File}

@@ -36,7 +36,7 @@ func (w *walk) module(t *task, o owner, f form) {
 	case "add_host": // it may name the node itself
 		w.want(request{kind: wantGroupBy, shape: jinja.Unknown{}, owner: o, line: t.line})
 		for _, p := range t.args.Pairs {
-			w.unknown[p.Key.Text] = true
+			w.getsAny(p.Key.Text)
 		}
 	case "template":
 		if w.file(t, o, wantTemplate, "src") && setsSyntax(t.args) {

@@ -66,17 +66,23 @@ func (k want) folders() []string {
 // computed.
 func (w *walk) want(r request) {
 	w.requests = append(w.requests, r)
-	w.changes++
+	w.news++
+}
+
+// shapes are what a request names.
+func (r *request) shapes() []jinja.Shape {
+	all := []jinja.Shape{r.shape}
+	for _, from := range []jinja.Shape{r.role.tasks, r.role.vars, r.role.defaults, r.role.handlers} {
+		if from != nil {
+			all = append(all, from)
+		}
+	}
+	return all
 }
 
 // constant reports whether a request has one answer only.
 func (r *request) constant() bool {
-	for _, from := range []jinja.Shape{r.role.tasks, r.role.vars, r.role.defaults, r.role.handlers} {
-		if from != nil && !constant(from) {
-			return false
-		}
-	}
-	return constant(r.shape)
+	return !slices.ContainsFunc(r.shapes(), func(s jinja.Shape) bool { return !constant(s) })
 }
 
 func constant(s jinja.Shape) bool {

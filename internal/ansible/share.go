@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/strata-hpc/strata/internal/ansible/inventory"
-	"github.com/strata-hpc/strata/internal/ansible/jinja"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
@@ -16,14 +17,24 @@ import (
 // files that are named plainly, and the names in them. That part of a walk is
 // done once, and each node goes on from there with the values of its own groups.
 
-// beginnings are the beginnings of walks with one query but for the node: more
+// beginnings are walks that others go on from: of one query but for the node, or,
+// further on, of nodes for which what is computed comes to the same. There is more
 // than one where plays match some nodes and not others.
 type beginnings struct {
 	mu  sync.Mutex
-	all []*walk
+	all []*beginning
 }
 
-const mostBeginnings = 16
+// beginning is a walk that went as far as it can without a node, or on with what
+// some of its requests come to for several.
+type beginning struct {
+	*walk
+	open    []int // the requests whose answer is the node's
+	further *tree.Memo[string, *beginnings]
+	number  *atomic.Int32 // of beginnings of this query
+}
+
+const mostBeginnings = 64
 
 // matched is a play and whether it runs on the node.
 type matched struct {
@@ -31,24 +42,15 @@ type matched struct {
 	matches bool
 }
 
-// begin returns the walk of a query, its playbooks followed as far as it takes no
-// value of a variable; settle does the rest.
+// begin returns the walk of a query, its playbooks followed as far as others have
+// been on the same way; settle does the rest.
 func (p *Project) begin(q Query, o Options) (*walk, error) {
 	w, err := newWalk(p, q, o)
 	if err != nil {
 		return nil, err
 	}
-	if len(w.inv.Opaque) == 0 {
-		same := w.q
-		same.Host, same.Groups = "", nil
-		of := fmt.Sprintf("%p\x00%#v", o.Differences, same)
-		b, err := p.beginnings.Get(of, func() *beginnings { return &beginnings{} }).find(w, q, o)
-		if err != nil {
-			return nil, err
-		}
-		if b != nil {
-			return b.goOn(w), nil
-		}
+	if b := w.beginning(); b != nil {
+		return b.goOn(w), nil
 	}
 	for _, name := range w.q.Playbooks {
 		w.playbook(name, place{})
@@ -56,73 +58,82 @@ func (p *Project) begin(q Query, o Options) (*walk, error) {
 	return w, nil
 }
 
-// find returns the beginning that fits, or nil if there cannot be one.
-func (b *beginnings) find(w *walk, q Query, o Options) (*walk, error) {
-	usable := func(one *walk) *walk {
-		if len(one.faults) > 0 {
-			return nil // it is told by a walk of the node's own
+// beginning returns the one that leads furthest on the way of a walk, or nil.
+func (w *walk) beginning() *beginning {
+	if len(w.inv.Opaque) > 0 {
+		return nil
+	}
+	same := w.q
+	same.Host, same.Groups = "", nil
+	of := fmt.Sprintf("%p\x00%#v", w.files.Differences, same)
+	set := w.beginnings.Get(of, func() *beginnings { return &beginnings{} })
+	first := func() *beginning {
+		b := &beginning{walk: w.copy(w), number: new(atomic.Int32)}
+		b.start()
+		return b
+	}
+	var last *beginning
+	for b := set.find(w, first); b != nil; {
+		last = b
+		answers, same := b.answers(w)
+		if !same {
+			break
 		}
-		return one
+		set := b.further.Get(answers, func() *beginnings { return &beginnings{} })
+		b = set.find(w, func() *beginning { return last.after(w) })
 	}
-	b.mu.Lock()
-	known := b.all
-	b.mu.Unlock()
-	for _, one := range known {
-		if one.fits(w) {
-			return usable(one), nil
+	return last
+}
+
+// find returns the beginning that fits, made if need be, or nil if there cannot be
+// one.
+func (s *beginnings) find(w *walk, make func() *beginning) *beginning {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.all, func(b *beginning) bool { return b.fits(w) })
+	if i < 0 {
+		b := make()
+		if b == nil {
+			return nil
 		}
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, one := range b.all[len(known):] {
-		if one.fits(w) {
-			return usable(one), nil
+		if s.all = append(s.all, b); !b.fits(w) {
+			return nil
 		}
+		i = len(s.all) - 1
 	}
-	if len(b.all) >= mostBeginnings {
-		return nil, nil
+	if len(s.all[i].faults) > 0 {
+		return nil // it is told by a walk of the node's own
 	}
-	one, err := newWalk(w.Project, q, o)
-	if err != nil {
-		return nil, err
-	}
-	one.absent, one.asked = map[string]bool{}, map[string]bool{}
-	one.share()
-	for name, list := range one.defs {
-		one.defs[name] = slices.Clip(list)
-	}
-	for name, list := range one.locals {
-		one.locals[name] = slices.Clip(list)
-	}
-	one.lively = tree.NewMemo[any, []string]()
-	b.all = append(slices.Clip(b.all), one)
-	if !one.fits(w) {
-		return nil, nil
-	}
-	return usable(one), nil
+	return s.all[i]
 }
 
 // fits reports whether a beginning is that of the node's walk, too: the same plays
 // run on it, and its inventory has none of the variables that were asked for.
-func (b *walk) fits(w *walk) bool {
+func (b *beginning) fits(w *walk) bool {
 	for _, m := range b.matched {
 		if w.matches(m.play) != m.matches {
 			return false
 		}
 	}
-	if w.trial == nil || !slices.Equal(w.trial.dirs, b.dirs) {
-		scope, err := w.node.Definitions(w.files, b.dirs)
-		w.trial = &trial{b.dirs, scope, err}
-	}
-	if w.trial.err != nil {
+	scope, err := w.scopeIn(b.dirs)
+	if err != nil {
 		return false
 	}
 	for name := range b.absent {
-		if w.trial.scope.Has(name) {
+		if scope.Has(name) {
 			return false
 		}
 	}
 	return true
+}
+
+// scopeIn is what the inventory gives the node with playbooks in these directories.
+func (w *walk) scopeIn(dirs []string) (*inventory.Scope, error) {
+	if w.trial == nil || !slices.Equal(w.trial.dirs, dirs) {
+		scope, err := w.node.Definitions(w.files, dirs)
+		w.trial = &trial{dirs, scope, err}
+	}
+	return w.trial.scope, w.trial.err
 }
 
 // trial is the inventory's variables with playbooks in these directories.
@@ -132,47 +143,101 @@ type trial struct {
 	err   error
 }
 
-// share goes as far as the answers are the same for many nodes.
-func (w *walk) share() {
-	w.shared = true
-	for _, name := range w.q.Playbooks {
-		w.playbook(name, place{})
+// start goes as far as the answers are the same for many nodes.
+func (b *beginning) start() {
+	b.number.Add(1)
+	b.absent, b.asked = map[string]bool{}, map[string]bool{}
+	b.shared = true
+	for _, name := range b.q.Playbooks {
+		b.playbook(name, place{})
 	}
-	scope, err := w.node.Definitions(w.files, w.dirs)
+	scope, err := b.node.Definitions(b.Project.files, b.dirs)
 	if err != nil {
-		w.fail(err)
+		b.fail(err)
 		return
 	}
-	for before := -1; before != w.changes; {
-		before = w.changes
+	b.share(scope)
+}
+
+// after is the beginning that comes after b, of all nodes for which its open
+// requests come to what they do for this one; nil if there are too many.
+func (b *beginning) after(of *walk) *beginning {
+	if b.number.Add(1) > mostBeginnings {
+		return nil
+	}
+	next := &beginning{walk: b.copy(of), number: b.number}
+	next.shared, next.absent, next.asked = true, maps.Clone(b.absent), map[string]bool{}
+	next.matched = slices.Clone(b.matched)
+	scope, err := of.scopeIn(b.dirs)
+	if err != nil {
+		return nil
+	}
+	next.scope = scope
+	for _, i := range b.open {
+		next.ask(i)
+	}
+	next.scope, next.resolved = nil, map[string][]definition{}
+	if !slices.Equal(next.dirs, b.dirs) {
+		if scope, err = of.scopeIn(next.dirs); err != nil {
+			return nil
+		}
+	}
+	next.share(scope)
+	return next
+}
+
+// share answers what no variable of the inventory has a part in.
+func (b *beginning) share(scope *inventory.Scope) {
+	w := b.walk
+	for before := -1; before != w.progress(); {
+		before = w.progress()
 		for computed := range 2 { // what is named plainly first
 			for i := 0; i < len(w.requests); i++ { // it grows meanwhile
 				r := w.requests[i]
 				plain := r.constant() && r.role == roleUse{}
 				switch {
-				case plain && r.asked == w.places, !plain && (computed == 0 || r.asked == w.places && r.state == w.state()):
+				case r.kind.alone():
+				case plain && r.asked == w.places, !plain && (computed == 0 || w.current(&r)):
 				case plain || w.foreseen(&r, scope):
 					w.ask(i)
 				}
 			}
 		}
 	}
+	for i := range w.requests {
+		if r := &w.requests[i]; !r.kind.alone() && !w.current(r) && !(r.constant() && r.asked == w.places) {
+			b.open = append(b.open, i)
+		}
+	}
 	w.shared = false
+	for name, list := range w.defs {
+		w.defs[name] = slices.Clip(list)
+	}
+	for name, list := range w.locals {
+		w.locals[name] = slices.Clip(list)
+	}
+	b.lively = tree.NewMemo[any, []string]()
+	b.further = tree.NewMemo[string, *beginnings]()
+}
+
+// current reports whether a computed request was answered with all that is known.
+func (w *walk) current(r *request) bool { return r.asked == w.places && r.state == w.state() }
+
+// alone reports whether each node has to ask by itself.
+func (k want) alone() bool {
+	return k == wantVariable || k == wantHost || k == wantGroup || k == wantGroupBy
 }
 
 // foreseen reports whether no variable of the inventory has a part in what a
 // request comes to, nor the name of the node, and notes the variables that were
 // asked for.
 func (w *walk) foreseen(r *request, scope *inventory.Scope) bool {
-	switch r.kind {
-	case wantVariable, wantHost, wantGroup, wantGroupBy, wantGuarded:
+	if r.kind == wantGuarded {
 		return false
 	}
 	w.asked, w.own = map[string]bool{}, false
-	for _, s := range []jinja.Shape{r.shape, r.role.tasks, r.role.vars, r.role.defaults, r.role.handlers} {
-		if s != nil {
-			w.texts(s, r.owner)
-		}
+	for _, s := range r.shapes() {
+		w.texts(s, r.owner)
 	}
 	for name := range w.asked {
 		w.own = w.own || scope.Has(name)
@@ -184,11 +249,56 @@ func (w *walk) foreseen(r *request, scope *inventory.Scope) bool {
 	return true
 }
 
+// answers is what the open requests come to for a node, false if there are none,
+// or the node itself has a part in it.
+func (b *beginning) answers(of *walk) (string, bool) {
+	if len(b.open) == 0 {
+		return "", false
+	}
+	w := *b.walk
+	w.q, w.node, w.extra, w.files = of.q, of.node, of.extra, of.files
+	w.scope, _ = of.scopeIn(b.dirs) // it fits
+	w.resolved = map[string][]definition{}
+	var all []byte
+	for _, i := range b.open {
+		r := &w.requests[i]
+		if r.kind == wantGuarded {
+			all = strconv.AppendBool(all, w.runs[guardedTask{r.guarded, r.owner.role, r.form}] || !w.never(r.guarded, r.owner))
+			continue
+		}
+		for _, s := range r.shapes() {
+			for _, text := range w.texts(s, r.owner) {
+				all = strconv.AppendQuote(all, text)
+			}
+			all = append(all, '.')
+		}
+		if w.own {
+			return "", false
+		}
+	}
+	return string(all), true
+}
+
 // goOn is the walk of another node, from where b ends.
-func (b *walk) goOn(of *walk) *walk {
+func (b *beginning) goOn(of *walk) *walk {
+	w := b.copy(of)
+	w.files.Touched = w.files.Touched || of.files.Touched
+	if len(w.dirs) > 0 {
+		scope, _ := of.scopeIn(w.dirs) // it fits
+		w.useScope(scope)
+	}
+	w.absent = nil
+	for _, name := range b.livelyNames(w.scope) {
+		w.follow(name)
+	}
+	return w
+}
+
+// copy is b as the walk of another node.
+func (b *walk) copy(of *walk) *walk {
 	w := *b
 	w.q, w.node, w.extra = of.q, of.node, of.extra
-	w.files = &tree.Seen{Files: b.files.Files, Differences: b.files.Differences, Touched: b.files.Touched || of.files.Touched}
+	w.files = &tree.Seen{Files: b.files.Files, Differences: b.files.Differences, Touched: b.files.Touched}
 	w.matched, w.asked = nil, nil
 	w.found = copied(b.found, func(c *counted) { c.via.places = slices.Clip(c.via.places) })
 	w.vars = copied(b.vars, func(v *reachedVariable) { v.via.places = slices.Clip(v.via.places) })
@@ -212,13 +322,6 @@ func (b *walk) goOn(of *walk) *walk {
 		w.books[i] = &one
 	}
 	w.plugins = b.plugins.clone()
-	if len(w.dirs) > 0 {
-		w.useScope(of.trial.scope)
-	}
-	w.absent = nil
-	for _, name := range b.livelyNames(w.scope) {
-		w.follow(name)
-	}
 	return &w
 }
 

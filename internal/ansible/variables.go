@@ -164,8 +164,7 @@ func (w *walk) locally(t *task, o owner) {
 		add(p.Key.Text, local{value: p.Value, owner: o})
 	}
 	if t.register != "" {
-		w.unknown[t.register] = true
-		w.changes++
+		w.getsAny(t.register)
 	}
 	switch t.module {
 	case "set_fact":
@@ -179,12 +178,20 @@ func (w *walk) locally(t *task, o owner) {
 	}
 }
 
+// getsAny notes that a name gets a value which nobody can know.
+func (w *walk) getsAny(name string) {
+	if !w.unknown[name] {
+		w.unknown[name] = true
+		w.changes++
+	}
+}
+
 // anyVariable makes all variables of the node count.
 func (w *walk) anyVariable(reason string, at place) {
 	if w.any == nil {
 		at.note = reason
 		w.any, w.anyAt = &why{text: reason, line: at.line}, at
-		w.changes++
+		w.news++
 	}
 }
 
@@ -198,7 +205,7 @@ func (w *walk) computedName(c jinja.Computed, o owner) {
 		case strings.Contains(name, unknownText):
 			if p := (namePattern{name, o.at(c.Line)}); !slices.Contains(w.namePatterns, p) {
 				w.namePatterns = append(w.namePatterns, p)
-				w.changes++
+				w.news++
 			}
 		default:
 			w.variable(name, o.at(c.Line))
@@ -294,7 +301,7 @@ func (w *walk) foreignRead(h hostRead, at place) {
 	if v == nil {
 		v = &via{}
 		w.hostReads[h] = v
-		w.changes++
+		w.news++
 	}
 	v.add(at)
 }
@@ -311,7 +318,7 @@ func (w *walk) groupRead(g pathText, o owner) {
 		}
 		if w.groups[name] == nil {
 			w.groups[name] = &via{}
-			w.changes++
+			w.news++
 		}
 		w.groups[name].add(o.at(g.line))
 	}

@@ -61,6 +61,7 @@ type walk struct {
 	lively  *tree.Memo[any, []string] // see livelyNames
 
 	changes int // counts what may give computed names more values
+	news    int // counts what else there is to be followed
 	places  int // counts, from 1, what may give plain names other files: places to look in
 	faults  []error
 }
@@ -190,10 +191,10 @@ func (w *walk) sealed(name string) {
 // settle follows everything that is named until nothing new comes.
 func (w *walk) settle() {
 	for {
-		before := w.changes
+		before := w.progress()
 		for i := 0; i < len(w.requests); i++ { // it grows meanwhile
 			r := w.requests[i]
-			if r.asked == w.places && (r.constant() || r.state == w.state() && r.kind != wantRole) {
+			if r.asked == w.places && (r.constant() || w.current(&r) && r.kind != wantRole) {
 				continue
 			}
 			w.ask(i)
@@ -204,7 +205,7 @@ func (w *walk) settle() {
 		for i := 0; i < len(w.books); i++ {
 			w.matchPlays(w.books[i])
 		}
-		if w.changes == before {
+		if w.progress() == before {
 			break
 		}
 	}
@@ -227,10 +228,13 @@ func (w *walk) ask(i int) {
 	w.requests[i].asked, w.requests[i].state, w.requests[i].missing = r.asked, r.state, r.missing
 }
 
+// progress is another number whenever there is something new.
+func (w *walk) progress() int { return w.changes + w.news }
+
 // state is another number whenever the answer to a computed request may be
-// another: all changes count but further requests. It is never 0.
+// another. It is never 0.
 func (w *walk) state() int {
-	n := 2*(w.changes-len(w.requests)) + 2
+	n := 2*w.changes + 2
 	if w.opaque {
 		n++
 	}
@@ -258,7 +262,7 @@ func (w *walk) read(r *reads, o owner) {
 		w.want(request{kind: wantGroup, shape: g.shape, owner: o, line: g.line})
 	}
 	for _, name := range r.binds {
-		w.unknown[name] = true
+		w.getsAny(name)
 	}
 	for _, f := range r.files {
 		w.want(request{kind: wantTemplate, shape: f.Path, owner: o, line: f.Line})
