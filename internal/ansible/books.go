@@ -11,10 +11,9 @@ import (
 
 // playbook follows a playbook of the query, or one that another imports.
 func (w *walk) playbook(name string, from place) {
-	if w.visited[visit{file: name}] {
+	if !w.visited.add(visit{file: name}) {
 		return
 	}
-	w.visited[visit{file: name}] = true
 	if w.files.Kind(name) != tree.File {
 		w.faults = append(w.faults, w.Project.fault(from, "the playbook %s does not exist", name).
 			WithHint("playbooks are named relative to the project's directory, imported ones relative to the playbook that imports them"))
@@ -86,9 +85,7 @@ func (w *walk) matchPlays(b *bookRead) {
 		}
 	}
 	w.count(b.name, asNamed, sum(said...), "playbook", b.from)
-	if c := w.found[b.name]; c != nil && c.form == asNamed {
-		c.digest, c.named = sum(said...), sum(named...)
-	}
+	w.recount(b.name, asNamed, func(c *counted) { c.digest, c.named = sum(said...), sum(named...) })
 }
 
 func (w *walk) play(p *play, o owner) {

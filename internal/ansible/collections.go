@@ -42,10 +42,10 @@ func (w *walk) reachCollections() {
 }
 
 func (w *walk) usesCollection(namespace, full string) bool {
-	if redirected(namespace) || w.plugins.collections[full] || w.plugins.lookups[""] || w.plugins.any {
+	if redirected(namespace) || w.plugins.collections.has(full) || w.plugins.lookups.has("") || w.plugins.any {
 		return true
 	}
-	for used := range w.plugins.named {
+	for used := range w.plugins.named.keys() {
 		if strings.HasPrefix(used, full+".") {
 			return true
 		}

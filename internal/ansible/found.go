@@ -52,7 +52,7 @@ func (w *walk) act(r *request, file string, computed bool) bool {
 	case r.kind == wantTemplate && kind == tree.File:
 		w.template(file, r.owner, at)
 	case r.kind == wantFile || r.kind == wantGlob:
-		if file == "." || slices.Contains(w.dirs, file) || w.roles[file] != nil {
+		if file == "." || slices.Contains(w.dirs, file) || w.roles.has(file) {
 			return false // no name means a whole playbook's directory
 		}
 		w.whole(file, "file", at)
@@ -86,10 +86,9 @@ func isVars(file string) bool {
 // varsFile gives variables the values of a file.
 func (w *walk) varsFile(file string, r *request, at place) {
 	v := visit{file, r.owner.role + "\x00" + r.under, asTasks}
-	if w.visited[v] {
+	if !w.visited.add(v) {
 		return
 	}
-	w.visited[v] = true
 	d := w.files.Document(file)
 	like := definition{file: file, class: "vars", owner: owner{file: file, role: r.owner.role}}
 	switch {
@@ -122,10 +121,9 @@ func (w *walk) template(file string, o owner, at place) {
 		w.count(file, asTemplate, digest, "template", at)
 	}
 	v := visit{file, o.role, asTemplate}
-	if w.visited[v] {
+	if !w.visited.add(v) {
 		return
 	}
-	w.visited[v] = true
 	if t.Text == nil {
 		if text, err := w.files.Text(file); err == nil && tree.IsVaulted(text) {
 			w.anyVariable("the template "+file+" is encrypted", place{file: file, line: 1})

@@ -84,10 +84,11 @@ type guardedTask struct {
 // guardedTask follows a guarded task unless it never runs.
 func (w *walk) guardedTask(g *guarded, r *request) {
 	at := guardedTask{g, r.owner.role, r.form}
-	if w.runs[at] || w.never(g, r.owner) {
+	if w.runs.has(at) || w.never(g, r.owner) {
 		return
 	}
-	w.runs[at], w.runs[guardedTask{guarded: g}] = true, true
+	w.runs.add(at)
+	w.runs.add(guardedTask{guarded: g})
 	w.news++
 	w.list(g.tasks, r.owner, r.form)
 }
@@ -103,7 +104,7 @@ func (w *walk) never(g *guarded, o owner) bool {
 // certain is the value of a variable that has only one, whatever runs before.
 func (w *walk) certain(name string, g *guarded, o owner) (any, bool) {
 	switch {
-	case w.opaque || w.facts || w.unknown[name] || len(w.locals[name]) > 0 || implicit(name) || len(w.dirs) != 1:
+	case w.opaque || w.facts || w.unknown.has(name) || len(w.locals.at(name)) > 0 || implicit(name) || len(w.dirs) != 1:
 		return nil, false
 	}
 	for _, t := range g.tasks.tasks {

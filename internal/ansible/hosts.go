@@ -72,20 +72,19 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 // readHosts follows what the variables of other hosts read: variables of the
 // same hosts, of which this node's stand for those that lead further.
 func (w *walk) readHosts() {
-	for _, h := range slices.SortedFunc(maps.Keys(w.hostReads), compareHostReads) {
+	for _, h := range slices.SortedFunc(w.hostReads.keys(), compareHostReads) {
 		if h.name == "" {
 			continue // all of them: nothing is left to be followed but files
 		}
 		r := w.foreignValue(h)
 		for _, n := range r.reads.names {
-			if _, known := w.hostReads[hostRead{h.host, n.Name}]; !known {
-				w.hostReads[hostRead{h.host, n.Name}] = &via{}
+			if also := (hostRead{h.host, n.Name}); !w.hostReads.has(also) {
+				w.hostReads.set(also, nil)
 				w.news++
 			}
 		}
 		o := owner{file: r.first.File}
-		if at := (visitText{text: h.name, file: h.host}); !w.readTexts[at] {
-			w.readTexts[at] = true
+		if w.readTexts.add(visitText{text: h.name, file: h.host}) {
 			w.read(&r.reads, o)
 		}
 	}
@@ -98,19 +97,19 @@ func compareHostReads(a, b hostRead) int {
 // foreignVariables are the variables of other hosts, and groups, as variables.
 func (w *walk) foreignVariables() []Variable {
 	var all []Variable
-	for h, seen := range w.hostReads {
+	for h, seen := range w.hostReads.all() {
 		r := w.foreignValue(h)
 		name := "hostvars[" + strings.ReplaceAll(h.host, unknownText, "*") + "]"
 		if h.name != "" {
 			name += "." + h.name
 		}
-		v := Variable{Name: name, Digest: r.digest, Via: seen.strings()}
+		v := Variable{Name: name, Digest: r.digest, Via: seen}
 		if h.name != "" && r.first.File != "" {
 			v.Definitions = []Definition{r.first}
 		}
 		all = append(all, v)
 	}
-	for group, seen := range w.groups {
+	for group, seen := range w.groups.all() {
 		name, members := "groups", []string{}
 		groups := []string{group}
 		if group == "" {
@@ -126,7 +125,7 @@ func (w *walk) foreignVariables() []Variable {
 		if len(text) > shown {
 			text = text[:shown] + "…"
 		}
-		all = append(all, Variable{Name: name, Digest: sum(members...), Via: seen.strings(), Definitions: []Definition{{Shown: text}}})
+		all = append(all, Variable{Name: name, Digest: sum(members...), Via: seen, Definitions: []Definition{{Shown: text}}})
 	}
 	return all
 }

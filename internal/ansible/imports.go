@@ -1,7 +1,6 @@
 package ansible
 
 import (
-	"maps"
 	"path"
 	"slices"
 )
@@ -15,19 +14,22 @@ type importedFile struct {
 func (w *walk) imports(to string, r *request) {
 	from := r.owner.file
 	at := w.whereIs(r)
-	if !slices.Contains(w.imported[from], importedFile{to, at}) {
-		w.imported[from] = append(w.imported[from], importedFile{to, at})
+	if known := w.imported.at(from); !slices.Contains(known, importedFile{to, at}) {
+		w.imported.set(from, append(slices.Clip(known), importedFile{to, at}))
 	}
 }
 
 // circles finds files that import each other, of which there is no end.
 func (w *walk) circles() {
+	if len(w.imported.own) == 0 {
+		return // what it began as was looked at
+	}
 	done := map[string]bool{}
 	var stack []string
 	var down func(file string)
 	down = func(file string) {
 		stack = append(stack, file)
-		for _, next := range w.imported[file] {
+		for _, next := range w.imported.at(file) {
 			if i := slices.Index(stack, next.to); i >= 0 {
 				circle := ""
 				for _, one := range stack[i:] {
@@ -48,7 +50,7 @@ func (w *walk) circles() {
 		stack = stack[:len(stack)-1]
 		done[file] = true
 	}
-	for _, file := range slices.Sorted(maps.Keys(w.imported)) {
+	for _, file := range slices.Sorted(w.imported.keys()) {
 		if !done[file] {
 			down(file)
 		}

@@ -39,9 +39,9 @@ func (w *walk) others(b *bookRead) {
 	}
 	if len(missing) > 0 {
 		w.count(b.name, asNamed, "", "playbook", b.from)
-		if c := w.found[b.name]; c != nil && c.form == asNamed {
+		w.recount(b.name, asNamed, func(c *counted) {
 			c.digest, c.named = sum(append(missing, c.digest)...), sum(append(missing, c.named)...)
-		}
+		})
 	}
 }
 
@@ -56,7 +56,7 @@ func (w *walk) otherPlay(b *bookRead, p *play) othersResult {
 	asked := &asked{Files: w.Project.files, names: map[string]bool{}}
 	in := &walk{
 		Project: w.Project, q: w.q, cfg: w.cfg, inv: w.inv, node: w.node, dirs: w.dirs, places: w.places,
-		files: &tree.Seen{Files: asked}, roles: map[string]*role{}, plugins: newPlugins(), imported: map[string][]importedFile{},
+		files: &tree.Seen{Files: asked},
 	}
 	c := check{walk: in, seen: map[string]bool{}}
 	o := owner{file: b.name}

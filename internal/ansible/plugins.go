@@ -2,7 +2,7 @@ package ansible
 
 import (
 	"bytes"
-	"maps"
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -12,32 +12,30 @@ import (
 
 // plugins is the project's own code: modules, and plugins of Ansible.
 type plugins struct {
-	dirs        map[string]map[string]bool // directories by kind: library, module_utils, filter_plugins
-	modules     map[string]bool            // used modules
-	any         bool                       // any module may be used
-	lookups     map[string]bool
-	named       map[string]bool // filters, tests and whatever else may be of a collection
-	collections map[string]bool // collections that short names are looked up in
-	read        map[string]bool // code that was looked at
+	dirs        set[codeDir]
+	modules     set[string] // used modules
+	any         bool        // any module may be used
+	lookups     set[string]
+	named       set[string] // filters, tests and whatever else may be of a collection
+	collections set[string] // collections that short names are looked up in
+	read        set[string] // code that was looked at
 }
 
-func newPlugins() plugins {
-	return plugins{dirs: map[string]map[string]bool{}, modules: map[string]bool{}, lookups: map[string]bool{},
-		named: map[string]bool{}, collections: map[string]bool{}, read: map[string]bool{}}
-}
+// codeDir is a directory of code of one kind: library, module_utils,
+// filter_plugins.
+type codeDir struct{ kind, dir string }
 
-func (p *plugins) dir(kind, dir string) {
-	if p.dirs[kind] == nil {
-		p.dirs[kind] = map[string]bool{}
-	}
-	p.dirs[kind][dir] = true
-}
-
-func (p *plugins) module(name string)     { p.modules[name] = true; p.use(name) }
+func (p *plugins) dir(kind, dir string)   { p.dirs.add(codeDir{kind, dir}) }
+func (p *plugins) module(name string)     { p.modules.add(name); p.use(name) }
 func (p *plugins) anyModule()             { p.any = true }
-func (p *plugins) lookup(name string)     { p.lookups[name] = true; p.use(name) }
-func (p *plugins) use(name string)        { p.named[name] = true }
-func (p *plugins) collection(name string) { p.collections[name] = true }
+func (p *plugins) lookup(name string)     { p.lookups.add(name); p.use(name) }
+func (p *plugins) use(name string)        { p.named.add(name) }
+func (p *plugins) collection(name string) { p.collections.add(name) }
+
+// further are plugins that begin as p, see layered.
+func (p *plugins) further() plugins {
+	return plugins{p.dirs.further(), p.modules.further(), p.any, p.lookups.further(), p.named.further(), p.collections.further(), p.read.further()}
+}
 
 // codeDirs are the directories beside a playbook, or in a role, that hold code.
 var codeDirs = []string{
@@ -63,14 +61,13 @@ func (w *walk) codeIn(dir string) {
 // Ansible's own actions call, and plugins of every other kind.
 func (w *walk) reachPlugins() {
 	w.reachCollections()
-	for _, kind := range slices.Sorted(maps.Keys(w.plugins.dirs)) {
-		for _, dir := range slices.Sorted(maps.Keys(w.plugins.dirs[kind])) {
-			for _, file := range w.treeOrFile(dir) {
-				if base := path.Base(file); strings.HasSuffix(base, ".pyc") || path.Base(path.Dir(file)) == "__pycache__" {
-					continue
-				}
-				w.code(kind, file)
+	inOrder := func(a, b codeDir) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.dir, b.dir)) }
+	for _, d := range slices.SortedFunc(w.plugins.dirs.keys(), inOrder) {
+		for _, file := range w.treeOrFile(d.dir) {
+			if base := path.Base(file); strings.HasSuffix(base, ".pyc") || path.Base(path.Dir(file)) == "__pycache__" {
+				continue
 			}
+			w.code(d.kind, file)
 		}
 	}
 }
@@ -88,16 +85,15 @@ func (w *walk) code(kind, file string) {
 	used := true
 	switch kind {
 	case "library", "modules":
-		used = w.plugins.any || internal[name] || w.plugins.modules[name] || w.plugins.hasSuffix(name)
+		used = w.plugins.any || internal[name] || w.plugins.modules.has(name) || w.plugins.hasSuffix(name)
 	case "action_plugins", "action":
-		used = w.plugins.any || internal[name] || w.plugins.modules[name] || w.plugins.hasSuffix(name)
+		used = w.plugins.any || internal[name] || w.plugins.modules.has(name) || w.plugins.hasSuffix(name)
 	case "lookup_plugins", "lookup":
-		used = w.plugins.lookups[name] || w.plugins.lookups[""] || w.plugins.hasSuffix(name)
+		used = w.plugins.lookups.has(name) || w.plugins.lookups.has("") || w.plugins.hasSuffix(name)
 	}
-	if !used || w.plugins.read[file] {
+	if !used || !w.plugins.read.add(file) {
 		return
 	}
-	w.plugins.read[file] = true
 	w.changes++
 	at := place{file: file, line: 1}
 	w.whole(file, "code", place{})
@@ -145,7 +141,7 @@ func (w *walk) codeReads(kind, text string, at place) {
 
 // hasSuffix reports whether a used name ends in .name: that of a collection.
 func (p *plugins) hasSuffix(name string) bool {
-	for used := range p.named {
+	for used := range p.named.keys() {
 		if strings.HasSuffix(used, "."+name) {
 			return true
 		}

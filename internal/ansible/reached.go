@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -70,7 +69,7 @@ func (p *Project) Reach(q Query, o Options) (*Reached, error) {
 	if len(w.faults) > 0 {
 		return nil, errors.Join(w.faults...)
 	}
-	for h := range w.hostReads { // they look at files, too
+	for h := range w.hostReads.keys() { // they look at files, too
 		w.foreignValue(h)
 	}
 	if o.OnlyTouched && !w.files.Touched {
@@ -81,8 +80,8 @@ func (p *Project) Reach(q Query, o Options) (*Reached, error) {
 
 func (w *walk) reached() *Reached {
 	r := &Reached{}
-	for _, name := range slices.Sorted(maps.Keys(w.found)) {
-		f := w.found[name]
+	for _, name := range slices.Sorted(w.found.keys()) {
+		f := w.found.at(name)
 		digest := f.digest
 		switch {
 		case f.list != nil && f.form != asWhole:
@@ -90,9 +89,9 @@ func (w *walk) reached() *Reached {
 		case f.named != "" && w.readsNames():
 			digest = f.named
 		}
-		r.Files = append(r.Files, File{Path: name, Digest: digest, Reason: f.reason, Via: f.via.strings()})
+		r.Files = append(r.Files, File{Path: name, Digest: digest, Reason: f.reason, Via: f.via})
 	}
-	for _, name := range slices.Sorted(maps.Keys(w.vars)) {
+	for _, name := range slices.Sorted(w.vars.keys()) {
 		if v, ok := w.summary(name); ok {
 			r.Variables = append(r.Variables, v)
 		}
@@ -108,7 +107,7 @@ const shown = 2000 // bytes of a value that people are shown
 // summary is what a reached variable comes to; false for one that has no
 // definition, unless it has a value of Ansible's own.
 func (w *walk) summary(name string) (Variable, bool) {
-	v := Variable{Name: name, Via: w.vars[name].via.strings()}
+	v := Variable{Name: name, Via: w.vars.at(name)}
 	if own, ok := w.magic(name); ok {
 		v.Digest = sum(own)
 		v.Definitions = []Definition{{Shown: own}}
@@ -169,32 +168,29 @@ func sum(texts ...string) string {
 }
 
 // via is how something is reached: the first few places.
-type via struct{ places []place }
+type via []string
 
 const mostPlaces = 3
 
-func (v *via) add(at place) {
-	if len(v.places) < mostPlaces && at.file != "" && !slices.Contains(v.places, at) {
-		v.places = append(v.places, at)
+// with is v and one more place, where there is room.
+func (v via) with(at place) via {
+	if len(v) >= mostPlaces || at.file == "" {
+		return v
 	}
+	text := at.file
+	if at.line > 0 {
+		text += ":" + strconv.Itoa(at.line)
+	}
+	if at.note != "" {
+		text += ": " + at.note
+	}
+	if slices.Contains(v, text) {
+		return v
+	}
+	return append(slices.Clip(v), text)
 }
 
-func (v via) strings() []string {
-	var all []string
-	for _, at := range v.places {
-		text := at.file
-		if at.line > 0 {
-			text = fmt.Sprintf("%s:%d", at.file, at.line)
-		}
-		if at.note != "" {
-			text += ": " + at.note
-		}
-		all = append(all, text)
-	}
-	return all
-}
-
-// counted is a file that counts, while it is gathered.
+// counted is a file that counts. It does not change.
 type counted struct {
 	form   form
 	digest string
@@ -220,14 +216,27 @@ func (w *walk) count(name string, f form, digest, reason string, at place) {
 	if name == "" || w.excluded(name) {
 		return
 	}
-	c := w.found[name]
-	if c == nil {
-		c = &counted{reason: reason}
-		w.found[name] = c
+	known := w.found.at(name)
+	c := counted{reason: reason}
+	if known != nil {
+		c = *known
 	}
-	c.via.add(at)
+	c.via = c.via.with(at)
+	if known != nil && f <= c.form && len(c.via) == len(known.via) {
+		return
+	}
 	if f > c.form {
 		c.form, c.digest, c.named = f, digest, ""
+	}
+	w.found.set(name, &c)
+}
+
+// recount makes something else count of a file, if it counts in this form.
+func (w *walk) recount(name string, f form, other func(c *counted)) {
+	if known := w.found.at(name); known != nil && known.form == f {
+		c := *known
+		other(&c)
+		w.found.set(name, &c)
 	}
 }
 
@@ -241,7 +250,7 @@ func (w *walk) listDigest(c *counted) string {
 	}
 	for i, g := range c.list.guarded {
 		switch {
-		case !w.runs[guardedTask{guarded: g}]:
+		case !w.runs.has(guardedTask{guarded: g}):
 		case names:
 			parts = append(parts, strconv.Itoa(i), g.named)
 		default:
@@ -256,7 +265,7 @@ func (w *walk) listDigest(c *counted) string {
 
 // readsNames reports whether the names of plays and tasks can be read.
 func (w *walk) readsNames() bool {
-	return w.any != nil || w.vars["ansible_failed_task"] != nil || w.vars["ansible_play_name"] != nil
+	return w.any != nil || w.vars.has("ansible_failed_task") || w.vars.has("ansible_play_name")
 }
 
 func (w *walk) excluded(name string) bool {
@@ -267,8 +276,8 @@ func (w *walk) excluded(name string) bool {
 func (w *walk) whole(name, reason string, at place) {
 	switch w.files.Kind(name) {
 	case tree.File:
-		if c := w.found[name]; c != nil && c.form == asWhole {
-			c.via.add(at)
+		if c := w.found.at(name); c != nil && c.form == asWhole {
+			w.count(name, asWhole, c.digest, reason, at)
 			return
 		}
 		digest, err := w.files.Digest(name)

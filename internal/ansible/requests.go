@@ -65,7 +65,7 @@ func (k want) folders() []string {
 // want notes a request; settle answers it, again and again if its name is
 // computed.
 func (w *walk) want(r request) {
-	w.requests = append(w.requests, r)
+	w.requests = append(w.requests, &r)
 	w.news++
 }
 

@@ -11,12 +11,6 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
-// role is a role that is reached.
-type role struct {
-	callers map[string]bool // directories of the roles that use it
-	used    map[string]bool // the files that were asked for: "tasks/main"
-}
-
 // roleUse is how a role is used.
 type roleUse struct {
 	tasks, vars, defaults, handlers jinja.Shape // names of files, main if nil
@@ -34,12 +28,11 @@ func (w *walk) roleEntry(v value.Value, o owner, stack []string) {
 			}
 		}
 		use = useOf(v)
-		w.changes++
 		for _, p := range v.Pairs { // parameters may be written beside the keywords
-			w.locals[p.Key.Text] = append(w.locals[p.Key.Text], local{value: p.Value, owner: o})
+			w.local(p.Key.Text, local{value: p.Value, owner: o})
 		}
 		for _, p := range v.At("vars").Pairs {
-			w.locals[p.Key.Text] = append(w.locals[p.Key.Text], local{value: p.Value, owner: o})
+			w.local(p.Key.Text, local{value: p.Value, owner: o})
 		}
 	}
 	w.want(request{kind: wantRole, shape: shapeOf(name), owner: o, line: name.Line, must: true, role: use, stack: stack})
@@ -91,7 +84,7 @@ func (w *walk) findRoles(r *request, name string) bool {
 	if found {
 		return true
 	}
-	for _, short := range slices.Sorted(maps.Keys(w.plugins.collections)) {
+	for _, short := range slices.Sorted(w.plugins.collections.keys()) {
 		found = w.collectionRole(short+"."+name, r) || found
 	}
 	return found || fqcn(name)
@@ -120,7 +113,7 @@ func (w *walk) rolesDirs(r *request) []string {
 	for _, beside := range w.dirs {
 		dirs = append(dirs, w.rolePlaces(r, beside)...)
 	}
-	for role := range w.roles {
+	for role := range w.roles.keys() {
 		dirs = append(dirs, path.Dir(role))
 	}
 	slices.Sort(dirs)
@@ -186,15 +179,12 @@ func (w *walk) enterRole(dir string, r *request) {
 			WithHint("take one of them out of the dependencies in meta/main.yml"))
 		return
 	}
-	known := w.roles[dir]
-	if known == nil {
-		known = &role{callers: map[string]bool{}, used: map[string]bool{}}
-		w.roles[dir] = known
+	if w.roles.add(dir) {
 		w.changes++
 		w.firstUse(dir, r.stack, at)
 	}
-	if caller := r.owner.role; caller != "" && caller != dir && !known.callers[caller] {
-		known.callers[caller] = true
+	if caller, known := r.owner.role, w.callers.at(dir); caller != "" && caller != dir && !slices.Contains(known, caller) {
+		w.callers.set(dir, append(slices.Clip(known), caller))
 		w.changes++
 		w.places++
 	}
@@ -277,12 +267,10 @@ func (w *walk) rolePart(dir, sub string, from jinja.Shape, r *request) {
 		names = w.texts(from, r.owner)
 	}
 	for _, name := range names {
-		part := sub + "/" + name
-		if w.roles[dir].used[part] {
+		if part := path.Join(dir, sub) + "/" + name; w.parts.has(part) {
 			continue
-		}
-		if !strings.Contains(name, unknownText) {
-			w.roles[dir].used[part] = true
+		} else if !strings.Contains(name, unknownText) {
+			w.parts.add(part)
 		}
 		for _, file := range w.partFiles(path.Join(dir, sub), name) {
 			w.partFile(dir, sub, file, r.owner.at(r.line))
@@ -334,18 +322,14 @@ func (w *walk) partFile(dir, sub, file string, at place) {
 	}
 }
 
-func (w *walk) roleNames() []string { return slices.Sorted(maps.Keys(w.roles)) }
+func (w *walk) roleNames() []string { return slices.Sorted(w.roles.keys()) }
 
 // callersOf are the roles that use a role, and those that use these.
 func (w *walk) callersOf(dir string) []string {
 	seen := map[string]bool{}
 	var up func(dir string)
 	up = func(dir string) {
-		known := w.roles[dir]
-		if known == nil {
-			return
-		}
-		for caller := range known.callers {
+		for _, caller := range w.callers.at(dir) {
 			if !seen[caller] {
 				seen[caller] = true
 				up(caller)

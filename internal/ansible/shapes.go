@@ -174,7 +174,7 @@ func (w *walk) variableOutcomes(name string, at []string, o owner, depth int) []
 	}
 	var all []outcome
 	known := false
-	for _, l := range w.locals[name] {
+	for _, l := range w.locals.at(name) {
 		known = true
 		if l.elements {
 			all = append(all, w.elements(&loop{variable: name, items: l.value}, at, l.owner, depth)...)
@@ -186,7 +186,7 @@ func (w *walk) variableOutcomes(name string, at []string, o owner, depth int) []
 		known = true
 		all = append(all, w.valueOutcomes(d.value, at, d.owner, depth+1)...)
 	}
-	if !known || w.unknown[name] || w.opaque {
+	if !known || w.unknown.has(name) || w.opaque {
 		all = append(all, outcome{text: unknownText})
 	}
 	return limited(all)

@@ -197,25 +197,21 @@ func (b *beginning) share(scope *inventory.Scope) {
 				plain := r.constant() && r.role == roleUse{}
 				switch {
 				case r.kind.alone():
-				case plain && r.asked == w.places, !plain && (computed == 0 || w.current(&r)):
-				case plain || w.foreseen(&r, scope):
+				case plain && r.asked == w.places, !plain && (computed == 0 || w.current(r)):
+				case plain || w.foreseen(r, scope):
 					w.ask(i)
 				}
 			}
 		}
 	}
-	for i := range w.requests {
-		if r := &w.requests[i]; !r.kind.alone() && !w.current(r) && !(r.constant() && r.asked == w.places) {
+	for i, r := range w.requests {
+		if !r.kind.alone() && !w.current(r) && !(r.constant() && r.asked == w.places) {
 			b.open = append(b.open, i)
 		}
 	}
 	w.shared = false
-	for name, list := range w.defs {
-		w.defs[name] = slices.Clip(list)
-	}
-	for name, list := range w.locals {
-		w.locals[name] = slices.Clip(list)
-	}
+	w.circles()
+	_ = w.copy(w) // from here on it is only read
 	b.lively = tree.NewMemo[any, []string]()
 	b.further = tree.NewMemo[string, *beginnings]()
 }
@@ -261,9 +257,9 @@ func (b *beginning) answers(of *walk) (string, bool) {
 	w.resolved = map[string][]definition{}
 	var all []byte
 	for _, i := range b.open {
-		r := &w.requests[i]
+		r := w.requests[i]
 		if r.kind == wantGuarded {
-			all = strconv.AppendBool(all, w.runs[guardedTask{r.guarded, r.owner.role, r.form}] || !w.never(r.guarded, r.owner))
+			all = strconv.AppendBool(all, w.runs.has(guardedTask{r.guarded, r.owner.role, r.form}) || !w.never(r.guarded, r.owner))
 			continue
 		}
 		for _, s := range r.shapes() {
@@ -294,59 +290,26 @@ func (b *beginning) goOn(of *walk) *walk {
 	return w
 }
 
-// copy is b as the walk of another node.
+// copy is b as the walk of another node. Both may go on.
 func (b *walk) copy(of *walk) *walk {
 	w := *b
 	w.q, w.node, w.extra = of.q, of.node, of.extra
 	w.files = &tree.Seen{Files: b.files.Files, Differences: b.files.Differences, Touched: b.files.Touched}
 	w.matched, w.asked = nil, nil
-	w.found = copied(b.found, func(c *counted) { c.via.places = slices.Clip(c.via.places) })
-	w.vars = copied(b.vars, func(v *reachedVariable) { v.via.places = slices.Clip(v.via.places) })
-	w.hostReads = copied(b.hostReads, func(v *via) { v.places = slices.Clip(v.places) })
-	w.groups = copied(b.groups, func(v *via) { v.places = slices.Clip(v.places) })
-	w.roles = copied(b.roles, func(r *role) { r.callers, r.used = maps.Clone(r.callers), maps.Clone(r.used) })
-	w.defs, w.locals = maps.Clone(b.defs), maps.Clone(b.locals)
-	w.resolved, w.readTexts = map[string][]definition{}, map[visitText]bool{}
-	w.unknown, w.strings, w.visited = maps.Clone(b.unknown), maps.Clone(b.strings), maps.Clone(b.visited)
-	w.namePatterns, w.dirs, w.joins = slices.Clone(b.namePatterns), slices.Clone(b.dirs), slices.Clone(b.joins)
-	w.requests = append(make([]request, 0, len(b.requests)+32), b.requests...)
-	w.runs = maps.Clone(b.runs)
-	w.imported = maps.Clone(b.imported)
-	for from, list := range w.imported {
-		w.imported[from] = slices.Clip(list)
-	}
+	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
+	w.found, w.vars, w.hostReads, w.groups = b.found.further(), b.vars.further(), b.hostReads.further(), b.groups.further()
+	w.defs, w.locals, w.unknown, w.strings = b.defs.further(), b.locals.further(), b.unknown.further(), b.strings.further()
+	w.visited, w.roles, w.callers, w.parts = b.visited.further(), b.roles.further(), b.callers.further(), b.parts.further()
+	w.runs, w.imported, w.plugins = b.runs.further(), b.imported.further(), b.plugins.further()
+	w.namePatterns, w.dirs, w.joins = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins)
+	w.requests = slices.Clone(b.requests)
 	w.books = make([]*bookRead, len(b.books))
 	for i, book := range b.books {
 		one := *book
 		one.followed = slices.Clone(one.followed)
 		w.books[i] = &one
 	}
-	w.plugins = b.plugins.clone()
 	return &w
-}
-
-// copied is a map with values of its own.
-func copied[K comparable, V any](m map[K]*V, part func(*V)) map[K]*V {
-	values := make([]V, 0, len(m))
-	all := make(map[K]*V, len(m))
-	for k, v := range m {
-		values = append(values, *v)
-		own := &values[len(values)-1]
-		part(own)
-		all[k] = own
-	}
-	return all
-}
-
-func (p plugins) clone() plugins {
-	p.modules, p.lookups, p.named = maps.Clone(p.modules), maps.Clone(p.lookups), maps.Clone(p.named)
-	p.collections, p.read = maps.Clone(p.collections), maps.Clone(p.read)
-	dirs := make(map[string]map[string]bool, len(p.dirs))
-	for kind, set := range p.dirs {
-		dirs[kind] = maps.Clone(set)
-	}
-	p.dirs = dirs
-	return p
 }
 
 // livelyNames are the variables, sorted, that were reached and whose values may
@@ -354,13 +317,10 @@ func (p plugins) clone() plugins {
 func (b *walk) livelyNames(s *inventory.Scope) []string {
 	all := b.lively.Get(nil, func() []string {
 		var names []string
-		for name := range b.vars {
-			if b.strings[name] || slices.ContainsFunc(b.defs[name], func(d definition) bool { return computesIn(d.value) }) {
+		for name := range b.vars.keys() {
+			if b.strings.has(name) || len(b.extra) > 0 || slices.ContainsFunc(b.defs.at(name), func(d definition) bool { return computesIn(d.value) }) {
 				names = append(names, name)
 			}
-		}
-		if len(b.extra) > 0 {
-			names = append(names, slices.Collect(maps.Keys(b.vars))...)
 		}
 		return names
 	})
@@ -370,7 +330,7 @@ func (b *walk) livelyNames(s *inventory.Scope) []string {
 			all = append(all, b.lively.Get(key, func() []string {
 				var names []string
 				for _, d := range definitions {
-					if b.vars[d.Name] != nil && computesIn(d.Value) {
+					if b.vars.has(d.Name) && computesIn(d.Value) {
 						names = append(names, d.Name)
 					}
 				}

@@ -28,23 +28,18 @@ type local struct {
 	owner    owner
 }
 
-// reachedVariable is a variable that counts.
-type reachedVariable struct {
-	via via
-}
-
 // implicit reports whether Ansible reads a variable though nobody names it.
 func implicit(name string) bool { return strings.HasPrefix(name, "ansible_") }
 
 // variable makes a variable count.
 func (w *walk) variable(name string, at place) {
-	v := w.vars[name]
-	if v == nil {
-		v = &reachedVariable{}
-		w.vars[name] = v
+	known, ok := w.vars.get(name)
+	if now := known.with(at); !ok || len(now) > len(known) {
+		w.vars.set(name, now)
+	}
+	if !ok {
 		w.follow(name)
 	}
-	v.via.add(at)
 }
 
 // define gives names values.
@@ -56,18 +51,19 @@ func (w *walk) define(pairs []value.Pair, like definition) {
 		}
 		d := like
 		d.value, d.line = p.Value, p.Key.Line
-		if slices.ContainsFunc(w.defs[name], func(o definition) bool {
+		known := w.defs.at(name)
+		if slices.ContainsFunc(known, func(o definition) bool {
 			return o.file == d.file && o.line == d.line && o.class == d.class && o.owner.role == d.owner.role
 		}) {
 			continue
 		}
-		w.defs[name] = append(w.defs[name], d)
+		w.defs.set(name, append(slices.Clip(known), d))
 		delete(w.resolved, name)
 		w.changes++
 		if implicit(name) {
 			w.variable(name, place{})
 		}
-		if w.vars[name] != nil {
+		if w.vars.has(name) {
 			w.follow(name)
 		}
 	}
@@ -104,14 +100,22 @@ func (w *walk) resolve(name string) []definition {
 		}
 	}
 	overrides := len(all) > 0 && certain
-	for _, d := range w.defs[name] {
+	defs := w.defs.at(name)
+	for _, d := range defs {
 		if !d.weak {
 			all = append(all, d)
-		} else if !overrides || w.cfg.merge {
-			all = slices.Insert(all, 0, d)
 		}
 	}
-	return all
+	if overrides && !w.cfg.merge {
+		return all
+	}
+	var weak []definition
+	for _, d := range slices.Backward(defs) {
+		if d.weak {
+			weak = append(weak, d)
+		}
+	}
+	return append(weak, all...)
 }
 
 // besideSome reports whether a definition lies beside some of the playbooks, and
@@ -124,13 +128,12 @@ func (w *walk) besideSome(d inventory.Definition) bool {
 
 // follow reads what the values of a reached variable read.
 func (w *walk) follow(name string) {
-	v := w.vars[name]
-	if v == nil || w.shared {
+	if !w.vars.has(name) || w.shared {
 		return
 	}
 	for _, d := range w.definitions(name) {
 		w.readValue(d.value, d.owner)
-		if w.strings[name] {
+		if w.strings.has(name) {
 			var r reads
 			r.expression(d.value)
 			w.read(&r, d.owner)
@@ -144,8 +147,7 @@ func (w *walk) readValue(v value.Value, o owner) {
 		if !computes(s) {
 			return
 		}
-		if at := (visitText{s, o.file, o.role, line}); !w.readTexts[at] {
-			w.readTexts[at] = true
+		if w.readTexts.add(visitText{s, o.file, o.role, line}) {
 			var r reads
 			r.text(w.textOf(s), line)
 			w.read(&r, o)
@@ -156,12 +158,8 @@ func (w *walk) readValue(v value.Value, o owner) {
 // locally notes the values that a task gives names while it runs, or by what it
 // is for.
 func (w *walk) locally(t *task, o owner) {
-	add := func(name string, l local) {
-		w.locals[name] = append(w.locals[name], l)
-		w.changes++
-	}
 	for _, p := range t.vars {
-		add(p.Key.Text, local{value: p.Value, owner: o})
+		w.local(p.Key.Text, local{value: p.Value, owner: o})
 	}
 	if t.register != "" {
 		w.getsAny(t.register)
@@ -169,19 +167,23 @@ func (w *walk) locally(t *task, o owner) {
 	switch t.module {
 	case "set_fact":
 		for _, p := range t.args.Pairs {
-			add(p.Key.Text, local{value: p.Value, owner: o})
+			w.local(p.Key.Text, local{value: p.Value, owner: o})
 		}
 	case "include_tasks", "import_tasks", "include", "include_role", "import_role":
 		if l := t.loop; l != nil {
-			add(l.variable, local{value: l.items, elements: true, owner: o})
+			w.local(l.variable, local{value: l.items, elements: true, owner: o})
 		}
 	}
 }
 
+func (w *walk) local(name string, l local) {
+	w.locals.set(name, append(slices.Clip(w.locals.at(name)), l))
+	w.changes++
+}
+
 // getsAny notes that a name gets a value which nobody can know.
 func (w *walk) getsAny(name string) {
-	if !w.unknown[name] {
-		w.unknown[name] = true
+	if w.unknown.add(name) {
 		w.changes++
 	}
 }
@@ -240,7 +242,7 @@ func (w *walk) patterned() {
 			reach(d.Name)
 		}
 	}
-	for name := range w.defs {
+	for name := range w.defs.keys() {
 		reach(name)
 	}
 	for name := range w.extra {
@@ -297,13 +299,11 @@ func (w *walk) foreignRead(h hostRead, at place) {
 			return
 		}
 	}
-	v := w.hostReads[h]
-	if v == nil {
-		v = &via{}
-		w.hostReads[h] = v
+	known, ok := w.hostReads.get(h)
+	if !ok {
 		w.news++
 	}
-	v.add(at)
+	w.hostReads.set(h, known.with(at))
 }
 
 // groupRead makes the members of the groups count that a read may mean.
@@ -316,10 +316,10 @@ func (w *walk) groupRead(g pathText, o owner) {
 		if strings.Contains(name, unknownText) {
 			name = ""
 		}
-		if w.groups[name] == nil {
-			w.groups[name] = &via{}
+		known, ok := w.groups.get(name)
+		if !ok {
 			w.news++
 		}
-		w.groups[name].add(o.at(g.line))
+		w.groups.set(name, known.with(o.at(g.line)))
 	}
 }

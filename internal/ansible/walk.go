@@ -24,33 +24,35 @@ type walk struct {
 	scope *inventory.Scope
 	extra map[string]value.Value
 
-	found map[string]*counted
-	vars  map[string]*reachedVariable
+	found layered[string, *counted]
+	vars  layered[string, via]
 	all   bool // everything in the project counts
 
-	defs         map[string][]definition // of plays, roles and files of variables
-	resolved     map[string][]definition // what definitions found
-	locals       map[string][]local      // of tasks: values that count with the task
-	unknown      map[string]bool         // names that get values which nobody can know
-	opaque       bool                    // any name may get one
-	facts        bool                    // a module makes facts whose names nobody knows
-	strings      map[string]bool         // names whose values are evaluated as expressions
-	any          *why                    // why all variables count
+	defs         layered[string, []definition] // of plays, roles and files of variables
+	resolved     map[string][]definition       // what definitions found
+	locals       layered[string, []local]      // of tasks: values that count with the task
+	unknown      set[string]                   // names that get values which nobody can know
+	opaque       bool                          // any name may get one
+	facts        bool                          // a module makes facts whose names nobody knows
+	strings      set[string]                   // names whose values are evaluated as expressions
+	any          *why                          // why all variables count
 	anyAt        place
-	readTexts    map[visitText]bool // templates in values that were followed
+	readTexts    set[visitText] // templates in values that were followed
 	namePatterns []namePattern
 
-	runs      map[guardedTask]bool      // guarded tasks that may run
-	requests  []request                 // files and roles that are named
-	imported  map[string][]importedFile // by the file that imports
-	visited   map[visit]bool
-	roles     map[string]*role
-	dirs      []string // directories of playbooks
+	runs      set[guardedTask]                // guarded tasks that may run
+	requests  []*request                      // files and roles that are named; what they point to does not change
+	imported  layered[string, []importedFile] // by the file that imports
+	visited   set[visit]
+	roles     set[string]               // directories of roles that are reached
+	callers   layered[string, []string] // by role, directories of the roles that use it
+	parts     set[string]               // files of roles that were asked for: "roles/x/tasks/main"
+	dirs      []string                  // directories of playbooks
 	books     []*bookRead
 	joins     []string // groups that the node may be put in while playbooks run
 	plugins   plugins
-	hostReads map[hostRead]*via
-	groups    map[string]*via // groups whose members are read; "" for all
+	hostReads layered[hostRead, via]
+	groups    layered[string, via] // groups whose members are read; "" for all
 
 	shared  bool                      // it is the beginning of several walks, and takes no value of the inventory's
 	own     bool                      // it took something that is the node's
@@ -94,10 +96,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	}
 	w := &walk{
 		Project: p, q: q, files: &tree.Seen{Files: p.files, Differences: o.Differences},
-		found: map[string]*counted{}, vars: map[string]*reachedVariable{}, extra: map[string]value.Value{},
-		defs: map[string][]definition{}, resolved: map[string][]definition{}, locals: map[string][]local{}, unknown: map[string]bool{}, strings: map[string]bool{},
-		visited: map[visit]bool{}, readTexts: map[visitText]bool{}, roles: map[string]*role{}, hostReads: map[hostRead]*via{}, groups: map[string]*via{},
-		plugins: newPlugins(), places: 1, runs: map[guardedTask]bool{}, imported: map[string][]importedFile{},
+		extra: map[string]value.Value{}, resolved: map[string][]definition{}, places: 1,
 	}
 	if q.Config == "" && w.files.Kind("ansible.cfg") == tree.File {
 		w.q.Config = "ansible.cfg"
@@ -173,7 +172,7 @@ func (w *walk) useScope(scope *inventory.Scope) {
 		if implicit(d.Name) {
 			w.variable(d.Name, place{})
 		}
-		if w.absent == nil && w.vars[d.Name] != nil { // else the caller does
+		if w.absent == nil && w.vars.has(d.Name) { // else the caller does
 			w.follow(d.Name)
 		}
 	}
@@ -194,7 +193,7 @@ func (w *walk) settle() {
 		before := w.progress()
 		for i := 0; i < len(w.requests); i++ { // it grows meanwhile
 			r := w.requests[i]
-			if r.asked == w.places && (r.constant() || w.current(&r) && r.kind != wantRole) {
+			if r.asked == w.places && (r.constant() || w.current(r) && r.kind != wantRole) {
 				continue
 			}
 			w.ask(i)
@@ -209,8 +208,8 @@ func (w *walk) settle() {
 			break
 		}
 	}
-	for i := range w.requests { // what comes later may have had it
-		if r := &w.requests[i]; r.missing != "" {
+	for _, r := range w.requests { // what comes later may have had it
+		if r.missing != "" {
 			w.missing(r, r.missing)
 		}
 	}
@@ -222,10 +221,10 @@ func (w *walk) settle() {
 
 // ask answers a request. Requests may become more meanwhile.
 func (w *walk) ask(i int) {
-	r := w.requests[i]
+	r := *w.requests[i]
 	r.asked, r.state = w.places, w.state()
+	w.requests[i] = &r
 	w.answer(&r)
-	w.requests[i].asked, w.requests[i].state, w.requests[i].missing = r.asked, r.state, r.missing
 }
 
 // progress is another number whenever there is something new.
@@ -247,8 +246,7 @@ func (w *walk) read(r *reads, o owner) {
 		w.variable(n.Name, o.at(n.Line))
 	}
 	for _, n := range r.conditions {
-		if !w.strings[n.Name] {
-			w.strings[n.Name] = true
+		if w.strings.add(n.Name) {
 			w.follow(n.Name)
 		}
 	}
@@ -285,10 +283,9 @@ func (w *walk) read(r *reads, o owner) {
 func (w *walk) tasks(name string, o owner, f form, from place) {
 	o.file = name
 	v := visit{name, o.role, f}
-	if w.visited[v] {
+	if !w.visited.add(v) {
 		return
 	}
-	w.visited[v] = true
 	d := w.files.Document(name)
 	if d.Vaulted {
 		w.whole(name, "encrypted tasks", from)
@@ -309,8 +306,8 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 		digest = list.named
 	}
 	w.count(name, f, digest, reasonOf(o), from)
-	if c := w.found[name]; c != nil && c.form != asWhole {
-		c.list = list
+	if c := w.found.at(name); c != nil && c.form != asWhole && c.list != list {
+		w.recount(name, c.form, func(c *counted) { c.list = list })
 	}
 	w.list(list, o, f)
 }
