@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -79,8 +79,17 @@ func (p *Project) Reach(q Query, o Options) (*Reached, error) {
 }
 
 func (w *walk) reached() *Reached {
-	r := &Reached{}
-	for _, name := range slices.Sorted(w.found.keys()) {
+	r := &Reached{Files: w.reachedFiles(), Variables: w.reachedVariables(), Touched: w.files.Touched}
+	if foreign := w.foreignVariables(); len(foreign) > 0 {
+		r.Variables = append(slices.Clip(r.Variables), foreign...)
+		slices.SortStableFunc(r.Variables, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })
+	}
+	return r
+}
+
+// reachedFiles are sorted by path.
+func (w *walk) reachedFiles() []File {
+	say := func(name string) (File, bool) {
 		f := w.found.at(name)
 		digest := f.digest
 		switch {
@@ -89,17 +98,56 @@ func (w *walk) reached() *Reached {
 		case f.named != "" && w.readsNames():
 			digest = f.named
 		}
-		r.Files = append(r.Files, File{Path: name, Digest: digest, Reason: f.reason, Via: f.via})
+		return File{Path: name, Digest: digest, Reason: f.reason, Via: f.via}, true
 	}
-	for _, name := range slices.Sorted(w.vars.keys()) {
-		if v, ok := w.summary(name); ok {
-			r.Variables = append(r.Variables, v)
+	if w.from == nil || len(w.runs.own) > 0 || w.from.readsNames() != w.readsNames() {
+		return renewed(nil, slices.Sorted(w.found.keys()), filePath, say)
+	}
+	said := w.from.saidFiles.Get(0, func() []File { return w.from.reachedFiles() })
+	return renewed(said, slices.Sorted(maps.Keys(w.found.own)), filePath, say)
+}
+
+func filePath(f File) string         { return f.Path }
+func variableName(v Variable) string { return v.Name }
+
+// reachedVariables are those of the node, sorted by name.
+func (w *walk) reachedVariables() []Variable {
+	if w.from == nil || !slices.Equal(w.dirs, w.from.dirs) {
+		return renewed(nil, slices.Sorted(w.vars.keys()), variableName, w.summary)
+	}
+	said := w.from.saidVariables.Get(0, func() []Variable { return w.from.reachedVariables() })
+	names := slices.Collect(maps.Keys(w.vars.own))
+	for name := range w.defs.own {
+		names = append(names, name)
+	}
+	names = slices.DeleteFunc(append(names, w.given...), func(name string) bool { return !w.vars.has(name) })
+	for _, name := range ownNames {
+		if w.vars.has(name) {
+			names = append(names, name)
 		}
 	}
-	r.Variables = append(r.Variables, w.foreignVariables()...)
-	slices.SortStableFunc(r.Variables, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })
-	r.Touched = w.files.Touched
-	return r
+	slices.Sort(names)
+	return renewed(said, slices.Compact(names), variableName, w.summary)
+}
+
+// renewed is a sorted list with what is said of some names now, in order and each
+// once, and no more what was said of them.
+func renewed[T any](list []T, names []string, nameOf func(T) string, say func(name string) (T, bool)) []T {
+	if len(names) == 0 {
+		return list
+	}
+	all := make([]T, 0, len(list)+len(names))
+	for _, name := range names {
+		to, known := slices.BinarySearchFunc(list, name, func(t T, name string) int { return cmp.Compare(nameOf(t), name) })
+		all = append(all, list[:to]...)
+		if list = list[to:]; known {
+			list = list[1:]
+		}
+		if t, ok := say(name); ok {
+			all = append(all, t)
+		}
+	}
+	return append(all, list...)
 }
 
 const shown = 2000 // bytes of a value that people are shown
@@ -160,11 +208,12 @@ func (w *walk) said(name string, d *definition) said {
 
 // sum is the digest of a list of texts.
 func sum(texts ...string) string {
-	h := sha256.New()
+	var all []byte
 	for _, t := range texts {
-		fmt.Fprintf(h, "%d:%s", len(t), t)
+		all = append(append(strconv.AppendInt(all, int64(len(t)), 10), ':'), t...)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	digest := sha256.Sum256(all)
+	return hex.EncodeToString(digest[:])
 }
 
 // via is how something is reached: the first few places.

@@ -29,9 +29,19 @@ type beginnings struct {
 // some of its requests come to for several.
 type beginning struct {
 	*walk
-	open    []int // the requests whose answer is the node's
-	further *tree.Memo[string, *beginnings]
-	number  *atomic.Int32 // of beginnings of this query
+	open   []int         // the requests whose answer is the node's
+	number *atomic.Int32 // of beginnings of this query
+
+	then          *tree.Memo[string, *beginnings] // by the answers
+	names         *tree.Memo[any, knownNames]
+	saidFiles     *tree.Memo[int, []File] // what is reached whatever the inventory gives
+	saidVariables *tree.Memo[int, []Variable]
+}
+
+// knownNames are those of a scope's part, or of a walk itself, that were reached.
+type knownNames struct {
+	all    []string // only of a scope's part
+	lively []string // those whose values may read others: most are plain
 }
 
 const mostBeginnings = 64
@@ -79,7 +89,7 @@ func (w *walk) beginning() *beginning {
 		if !same {
 			break
 		}
-		set := b.further.Get(answers, func() *beginnings { return &beginnings{} })
+		set := b.then.Get(answers, func() *beginnings { return &beginnings{} })
 		b = set.find(w, func() *beginning { return last.after(w) })
 	}
 	return last
@@ -212,8 +222,8 @@ func (b *beginning) share(scope *inventory.Scope) {
 	w.shared = false
 	w.circles()
 	_ = w.copy(w) // from here on it is only read
-	b.lively = tree.NewMemo[any, []string]()
-	b.further = tree.NewMemo[string, *beginnings]()
+	b.then, b.names = tree.NewMemo[string, *beginnings](), tree.NewMemo[any, knownNames]()
+	b.saidFiles, b.saidVariables = tree.NewMemo[int, []File](), tree.NewMemo[int, []Variable]()
 }
 
 // current reports whether a computed request was answered with all that is known.
@@ -284,7 +294,9 @@ func (b *beginning) goOn(of *walk) *walk {
 		w.useScope(scope)
 	}
 	w.absent = nil
-	for _, name := range b.livelyNames(w.scope) {
+	known := b.known(w.scope)
+	w.from, w.given = b, known.all
+	for _, name := range known.lively {
 		w.follow(name)
 	}
 	return w
@@ -295,7 +307,7 @@ func (b *walk) copy(of *walk) *walk {
 	w := *b
 	w.q, w.node, w.extra = of.q, of.node, of.extra
 	w.files = &tree.Seen{Files: b.files.Files, Differences: b.files.Differences, Touched: b.files.Touched}
-	w.matched, w.asked = nil, nil
+	w.matched, w.asked, w.from, w.given = nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
 	w.found, w.vars, w.hostReads, w.groups = b.found.further(), b.vars.further(), b.hostReads.further(), b.groups.further()
 	w.defs, w.locals, w.unknown, w.strings = b.defs.further(), b.locals.further(), b.unknown.further(), b.strings.further()
@@ -312,34 +324,39 @@ func (b *walk) copy(of *walk) *walk {
 	return &w
 }
 
-// livelyNames are the variables, sorted, that were reached and whose values may
-// read others, in a scope or by themselves: most are plain.
-func (b *walk) livelyNames(s *inventory.Scope) []string {
-	all := b.lively.Get(nil, func() []string {
-		var names []string
+// known are the variables that were reached and that a scope has, and those, sorted,
+// whose values may read others.
+func (b *beginning) known(s *inventory.Scope) knownNames {
+	own := b.names.Get(nil, func() knownNames {
+		var k knownNames
 		for name := range b.vars.keys() {
 			if b.strings.has(name) || len(b.extra) > 0 || slices.ContainsFunc(b.defs.at(name), func(d definition) bool { return computesIn(d.value) }) {
-				names = append(names, name)
+				k.lively = append(k.lively, name)
 			}
 		}
-		return names
+		return k
 	})
-	all = slices.Clone(all)
+	k := knownNames{lively: slices.Clone(own.lively)}
 	if s != nil {
 		s.Parts(func(key any, definitions []inventory.Definition) {
-			all = append(all, b.lively.Get(key, func() []string {
-				var names []string
+			part := b.names.Get(key, func() knownNames {
+				var k knownNames
 				for _, d := range definitions {
-					if b.vars.has(d.Name) && computesIn(d.Value) {
-						names = append(names, d.Name)
+					if b.vars.has(d.Name) {
+						k.all = append(k.all, d.Name)
+						if computesIn(d.Value) {
+							k.lively = append(k.lively, d.Name)
+						}
 					}
 				}
-				return names
-			})...)
+				return k
+			})
+			k.all, k.lively = append(k.all, part.all...), append(k.lively, part.lively...)
 		})
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	slices.Sort(k.lively)
+	k.lively = slices.Compact(k.lively)
+	return k
 }
 
 // computesIn reports whether there may be a template in a value.

@@ -59,7 +59,7 @@ func digests(r *Reached) map[string]string {
 // lists and the like of its own, whatever fields a walk gets.
 func TestGoOnSharesNothing(t *testing.T) {
 	common := map[string]bool{ // made once, and not changed by walks
-		"Project": true, "q": true, "inv": true, "cfg": true, "lively": true, "scope": true, "trial": true, "matched": true, "node": true, "extra": true,
+		"Project": true, "q": true, "inv": true, "cfg": true, "from": true, "scope": true, "trial": true, "matched": true, "node": true, "extra": true,
 		"any":    true, // replaced as a whole
 		"faults": true, // empty where a beginning is used
 	}
@@ -73,7 +73,7 @@ func TestGoOnSharesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.lively == nil || first.lively != second.lively {
+	if first.from == nil || first.from != second.from {
 		t.Fatal("they did not begin together")
 	}
 	a, b := reflect.ValueOf(first).Elem(), reflect.ValueOf(second).Elem()

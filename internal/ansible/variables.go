@@ -253,7 +253,7 @@ func (w *walk) patterned() {
 // magic is the value of a variable of Ansible's own that says which node this
 // is.
 func (w *walk) magic(name string) (string, bool) {
-	switch name {
+	switch name { // all of them are in ownNames
 	case "inventory_hostname", "ansible_play_hosts", "ansible_play_hosts_all", "ansible_play_batch", "play_hosts":
 		return w.q.Host, true
 	case "inventory_hostname_short":
@@ -263,6 +263,12 @@ func (w *walk) magic(name string) (string, bool) {
 		return strings.Join(w.node.GroupNames(), ","), true
 	}
 	return "", false
+}
+
+// ownNames are the variables that magic has a value of.
+var ownNames = []string{
+	"inventory_hostname", "ansible_play_hosts", "ansible_play_hosts_all", "ansible_play_batch", "play_hosts",
+	"inventory_hostname_short", "group_names",
 }
 
 // hostRead is a variable of another host that is read; "" for all variables,

@@ -54,13 +54,14 @@ type walk struct {
 	hostReads layered[hostRead, via]
 	groups    layered[string, via] // groups whose members are read; "" for all
 
-	shared  bool                      // it is the beginning of several walks, and takes no value of the inventory's
-	own     bool                      // it took something that is the node's
-	asked   map[string]bool           // variables whose values were asked for
-	absent  map[string]bool           // variables that the inventory must not have for what the beginning found
-	matched []matched                 // which plays the beginning followed
-	trial   *trial                    // of a walk that looks for its beginning
-	lively  *tree.Memo[any, []string] // see livelyNames
+	shared  bool            // it is the beginning of several walks, and takes no value of the inventory's
+	own     bool            // it took something that is the node's
+	asked   map[string]bool // variables whose values were asked for
+	absent  map[string]bool // variables that the inventory must not have for what the beginning found
+	matched []matched       // which plays the beginning followed
+	trial   *trial          // of a walk that looks for its beginning
+	from    *beginning      // what it went on from, or nil
+	given   []string        // of the variables that the beginning reached, those that the inventory gives the node
 
 	changes int // counts what may give computed names more values
 	news    int // counts what else there is to be followed
