@@ -51,10 +51,10 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 				definitions = scope.Definitions()
 			}
 			for d := range definitions {
-				parts = append(parts, d.Name, d.Value.Digest())
+				parts = append(parts, d.Name(), d.Value.Digest())
 				r.reads.value(d.Value)
 				if r.first.File == "" {
-					r.first = Definition{File: d.File, Line: d.Line, Shown: d.Value.Shown(shown)}
+					r.first = Definition{File: d.File, Line: d.Line(), Shown: d.Value.Shown(shown)}
 				}
 			}
 			for _, s := range scope.Sealed {
@@ -159,8 +159,7 @@ func (w *walk) moreGroups(pattern string, at place) {
 	}
 	for d := range scope.Definitions() {
 		like := definition{file: d.File, class: "group_by", owner: owner{file: d.File}}
-		key := value.Value{Kind: value.String, Text: d.Name, Line: d.Line}
-		w.define([]value.Pair{{Key: key, Value: d.Value}}, like)
+		w.define([]value.Pair{*d.Pair}, like)
 	}
 	for _, s := range scope.Sealed {
 		w.sealed(s.File)

@@ -342,10 +342,10 @@ func (b *beginning) known(s *inventory.Scope) knownNames {
 			part := b.names.Get(key, func() knownNames {
 				var k knownNames
 				for _, d := range definitions {
-					if b.vars.has(d.Name) {
-						k.all = append(k.all, d.Name)
+					if b.vars.has(d.Name()) {
+						k.all = append(k.all, d.Name())
 						if computesIn(d.Value) {
-							k.lively = append(k.lively, d.Name)
+							k.lively = append(k.lively, d.Name())
 						}
 					}
 				}

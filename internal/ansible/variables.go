@@ -96,7 +96,7 @@ func (w *walk) resolve(name string) []definition {
 			found = found[len(found)-1:]
 		}
 		for _, d := range found {
-			all = append(all, definition{value: d.Value, file: d.File, line: d.Line, class: "inventory", owner: owner{file: d.File}})
+			all = append(all, definition{value: d.Value, file: d.File, line: d.Line(), class: "inventory", owner: owner{file: d.File}})
 		}
 	}
 	overrides := len(all) > 0 && certain
@@ -239,7 +239,7 @@ func (w *walk) patterned() {
 	}
 	if w.scope != nil {
 		for d := range w.scope.Definitions() {
-			reach(d.Name)
+			reach(d.Name())
 		}
 	}
 	for name := range w.defs.keys() {

@@ -170,11 +170,11 @@ func (w *walk) useScope(scope *inventory.Scope) {
 	}
 	for d := range scope.Definitions() {
 		// Connection and become read these, whoever names them.
-		if implicit(d.Name) {
-			w.variable(d.Name, place{})
+		if implicit(d.Name()) {
+			w.variable(d.Name(), place{})
 		}
-		if w.absent == nil && w.vars.has(d.Name) { // else the caller does
-			w.follow(d.Name)
+		if w.absent == nil && w.vars.has(d.Name()) { // else the caller does
+			w.follow(d.Name())
 		}
 	}
 }

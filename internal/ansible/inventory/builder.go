@@ -209,7 +209,7 @@ func (b *builder) host(name, port string, in *Group, at place) {
 		// Like Ansible: the port counts where the host is seen first, and 0 is none.
 		if n, ok := new(big.Int).SetString(port, 10); ok && n.Sign() != 0 {
 			v := value.Value{Kind: value.Int, Text: n.String(), Line: at.line}
-			h.Variables = append(h.Variables, Variable{"ansible_port", v, at.file, at.line})
+			h.Variables = append(h.Variables, variable("ansible_port", v, at.file, at.line))
 		}
 	}
 	b.join(h, in)
@@ -230,10 +230,10 @@ func (b *builder) set(entity string, v Variable) error {
 	case g == nil:
 		h := b.inv.Hosts[entity]
 		h.Variables = append(h.Variables, v)
-	case v.Name == "ansible_group_priority":
+	case v.Name() == "ansible_group_priority":
 		n, ok := integer(v.Value)
 		if !ok {
-			return fault.New(fault.Input, "group %s: ansible_group_priority is %s, which is no number", entity, v.Value.Shown(60)).At(v.File, v.Line, 0)
+			return fault.New(fault.Input, "group %s: ansible_group_priority is %s, which is no number", entity, v.Value.Shown(60)).At(v.File, v.Line(), 0)
 		}
 		g.Priority = n
 	default:

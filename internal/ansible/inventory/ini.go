@@ -176,7 +176,7 @@ func (r *iniReader) variable(line string) error {
 	if !ok {
 		return r.fail("expected name=value for group %s, not %q", r.group.Name, line)
 	}
-	v := Variable{strings.TrimFunc(name, isSpace), r.value(strings.TrimFunc(text, isSpace)), r.at.file, r.at.line}
+	v := variable(strings.TrimFunc(name, isSpace), r.value(strings.TrimFunc(text, isSpace)), r.at.file, r.at.line)
 	return r.b.set(r.group.Name, v)
 }
 
@@ -251,8 +251,8 @@ func (r *iniReader) hosts(line string) error {
 			return r.fail("host %s: expected name=value, not %q", tokens[0], t)
 		}
 		// Of a name that is there twice Ansible keeps the last value, in the first place.
-		v := Variable{name, r.value(text), r.at.file, r.at.line}
-		if i := slices.IndexFunc(variables, func(w Variable) bool { return w.Name == name }); i >= 0 {
+		v := variable(name, r.value(text), r.at.file, r.at.line)
+		if i := slices.IndexFunc(variables, func(w Variable) bool { return w.Name() == name }); i >= 0 {
 			variables[i] = v
 		} else {
 			variables = append(variables, v)

@@ -47,10 +47,20 @@ type Opaque struct{ File, Why string }
 
 // Variable is a variable and where it is defined.
 type Variable struct {
-	Name  string
-	Value value.Value
-	File  string
-	Line  int
+	*value.Pair // as it is written: its key is the name
+	File        string
+}
+
+// Name is the variable's name.
+func (v Variable) Name() string { return v.Key.Text }
+
+// Line is where the variable is set.
+func (v Variable) Line() int { return v.Key.Line }
+
+// variable is one that is not written as an entry of a map.
+func variable(name string, v value.Value, file string, line int) Variable {
+	key := value.Value{Kind: value.String, Text: name, Line: line}
+	return Variable{&value.Pair{Key: key, Value: v}, file}
 }
 
 // Group is a group as the inventory's own files define it.

@@ -133,7 +133,7 @@ func TestPrecedence(t *testing.T) {
 	if strings.Join(got, ", ") != want {
 		t.Error(strings.Join(got, ", "))
 	}
-	if d, ok := s.Winner("v"); !ok || d.Value.Text != "6" || d.File != "play/host_vars/h1" || d.Line != 1 {
+	if d, ok := s.Winner("v"); !ok || d.Value.Text != "6" || d.File != "play/host_vars/h1" || d.Line() != 1 {
 		t.Error(d)
 	}
 	if _, ok := s.Winner("w"); ok || s.Lookup("w") != nil {

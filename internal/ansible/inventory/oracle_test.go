@@ -171,7 +171,7 @@ func (c oracleCase) compare(t *testing.T, want oracleAnswer, count map[string]in
 		}
 		names := map[string]bool{}
 		for d := range scope.Definitions() {
-			names[d.Name] = names[d.Name] || strings.HasPrefix(d.Name, "v") || d.Name == "ansible_port" || d.Name == "ansible_host"
+			names[d.Name()] = names[d.Name()] || strings.HasPrefix(d.Name(), "v") || d.Name() == "ansible_port" || d.Name() == "ansible_host"
 		}
 		for v := range host.Vars {
 			names[v] = true

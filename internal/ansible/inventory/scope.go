@@ -36,7 +36,7 @@ func (s *Scope) Definitions() iter.Seq[Definition] {
 
 // Definition is one definition of a variable.
 type Definition struct {
-	*Variable
+	Variable
 	Level string // where it counts: "group X" and "host X" in the inventory, "group_vars/X", "host_vars/X"
 }
 
@@ -96,7 +96,7 @@ const fewDefinitions = 32
 func newBlock(variables []Variable, level string) *block {
 	b := &block{definitions: make([]Definition, len(variables))}
 	for i := range variables {
-		b.definitions[i] = Definition{&variables[i], level}
+		b.definitions[i] = Definition{variables[i], level}
 	}
 	return b
 }
@@ -114,7 +114,7 @@ func join(parts []*block) *block {
 func (b *block) find(to []Definition, name string) []Definition {
 	if len(b.definitions) <= fewDefinitions {
 		for _, d := range b.definitions {
-			if d.Name == name {
+			if d.Name() == name {
 				to = append(to, d)
 			}
 		}
@@ -132,7 +132,7 @@ func (b *block) find(to []Definition, name string) []Definition {
 func (b *block) makeIndex() {
 	b.first, b.next = make(map[string]int32, len(b.definitions)), make([]int32, len(b.definitions))
 	for i := len(b.definitions) - 1; i >= 0; i-- {
-		name := b.definitions[i].Name
+		name := b.definitions[i].Name()
 		b.next[i] = b.first[name] // 0 where there is none: the first is nobody's next
 		b.first[name] = int32(i)
 	}
@@ -326,8 +326,8 @@ func (r *scopeReader) read(doc *tree.Document, name, level string) *block {
 		err = fault.New(fault.Input, "expected a mapping of variables, not a %s", doc.Value.Kind).At(name, doc.Value.Line, doc.Value.Col)
 	default:
 		variables := make([]Variable, len(doc.Value.Pairs))
-		for i, p := range doc.Value.Pairs {
-			variables[i] = Variable{p.Key.Text, p.Value, name, p.Key.Line}
+		for i := range doc.Value.Pairs {
+			variables[i] = Variable{&doc.Value.Pairs[i], name}
 		}
 		return newBlock(variables, level)
 	}

@@ -98,7 +98,7 @@ func (r yamlReader) entries(g *Group, key, section value.Value) error {
 		var err error
 		switch key.Text {
 		case "vars":
-			err = r.b.set(g.Name, Variable{p.Key.Text, p.Value, r.file, p.Key.Line})
+			err = r.b.set(g.Name, Variable{&p, r.file})
 		case "children":
 			err = r.child(g, p)
 		case "hosts":
@@ -144,7 +144,7 @@ func (r yamlReader) hosts(g *Group, p value.Pair) error {
 	}
 	variables := make([]Variable, len(p.Value.Pairs))
 	for i, v := range p.Value.Pairs {
-		variables[i] = Variable{v.Key.Text, v.Value, r.file, v.Key.Line}
+		variables[i] = Variable{&v, r.file}
 	}
 	return r.b.hosts(pattern, variables, g, place{r.file, p.Key.Line})
 }
