@@ -54,7 +54,7 @@ func Open(fsys fs.FS, parsed *Parsed) *Project {
 		foreign:     tree.NewMemo[[2]string, foreignResult](),
 		others:      tree.NewMemo[string, othersResult](),
 		beside:      tree.NewMemo[string, []string](),
-		beginnings:  tree.NewMemo[string, *beginnings](),
+		beginnings:  tree.NewRecent[string, *beginnings](mostQueries),
 		configs:     tree.NewMemo[string, config](),
 		sayings:     tree.NewMemo[saidAt, said](),
 	}

@@ -44,7 +44,10 @@ type knownNames struct {
 	lively []string // those whose values may read others: most are plain
 }
 
-const mostBeginnings = 64
+const (
+	mostBeginnings = 64 // of a query
+	mostQueries    = 12 // of a project whose beginnings are kept: nodes of one layer mostly come together
+)
 
 // matched is a play and whether it runs on the node.
 type matched struct {
