@@ -3,9 +3,11 @@ package ansible
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/ansible/inventory"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
@@ -41,7 +43,7 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 		var parts []string
 		seen := &tree.Seen{Files: w.files.Files, Differences: w.files.Differences}
 		for _, host := range w.otherHosts(h.host) {
-			scope, err := w.inv.Node(host, nil).Definitions(seen, w.dirs)
+			scope, err := w.foreignScope(w.inv.Node(host, nil), seen, h.name)
 			if err != nil {
 				continue // the same fault comes up where the node's own variables are read
 			}
@@ -62,11 +64,37 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 				parts = append(parts, s.File, digest)
 			}
 		}
+		parts = append(parts, w.broken(seen)...)
 		r.digest, r.touched = sum(parts...), seen.Touched
 		return r
 	})
 	w.files.Touched = w.files.Touched || r.touched
 	return r
+}
+
+// foreignScope is what decides a variable of another host, or all of them.
+func (w *walk) foreignScope(host *inventory.Node, seen *tree.Seen, name string) (*inventory.Scope, error) {
+	if name == "" || w.cfg.merge {
+		return host.Definitions(seen, w.dirs)
+	}
+	return host.Winner(seen, w.dirs, name)
+}
+
+// broken are the changed files of variables that cannot be read: Ansible stops at
+// them whatever they would decide.
+func (w *walk) broken(seen *tree.Seen) []string {
+	var all []string
+	for name := range seen.Differences {
+		in := func(dir string) bool {
+			return within(name, path.Join(dir, "group_vars")) || within(name, path.Join(dir, "host_vars"))
+		}
+		if (in(w.inv.Dir) || slices.ContainsFunc(w.dirs, in)) && isVars(name) && seen.Files.Kind(name) == tree.File && seen.Files.Document(name).Err != nil {
+			seen.Touched = true
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // readHosts follows what the variables of other hosts read: variables of the

@@ -148,7 +148,28 @@ func defaultPrecedence() []string {
 // ansible/vars/manager.py. Of files it asks the given tree, and only for those
 // of the node and its groups.
 func (n *Node) Definitions(files tree.Files, playbookDirs []string) (*Scope, error) {
-	r := scopeReader{files: files, inv: n.inv, scope: &Scope{}, inventory: []string{n.inv.Dir}}
+	r := n.reader(files, playbookDirs)
+	for _, read := range n.places(r) {
+		read()
+	}
+	return r.result()
+}
+
+// Winner returns the part of Definitions that decides what a variable is, where
+// values replace each other: from the strongest place on, down to the first that
+// defines it for certain.
+func (n *Node) Winner(files tree.Files, playbookDirs []string, name string) (*Scope, error) {
+	r := n.reader(files, playbookDirs)
+	for _, read := range slices.Backward(n.places(r)) {
+		if read(); r.scope.Has(name) {
+			break
+		}
+	}
+	return r.result()
+}
+
+func (n *Node) reader(files tree.Files, playbookDirs []string) *scopeReader {
+	r := &scopeReader{files: files, inv: n.inv, scope: &Scope{}, inventory: []string{n.inv.Dir}}
 	if n.inv.Dir == "" {
 		r.inventory = nil
 	}
@@ -156,6 +177,24 @@ func (n *Node) Definitions(files tree.Files, playbookDirs []string) (*Scope, err
 		// Reading the same files once more right after the first time would change nothing.
 		if dir = path.Clean(dir); dir != n.inv.Dir && !slices.Contains(r.plays, dir) {
 			r.plays = append(r.plays, dir)
+		}
+	}
+	return r
+}
+
+// places read one place each that may define variables, the weakest first.
+func (n *Node) places(r *scopeReader) []func() {
+	var all []func()
+	own := func(b *block) { all = append(all, func() { r.add(b) }) }
+	groupVars := func(dirs []string, groups []*Group) {
+		for _, dir := range dirs {
+			dir = path.Join(dir, "group_vars")
+			if r.files.Kind(dir) != tree.Directory {
+				continue
+			}
+			for _, g := range groups {
+				all = append(all, func() { r.entity(dir, g.Name, g.varsLevel) })
+			}
 		}
 	}
 	precedence := n.inv.settings.Precedence
@@ -169,28 +208,28 @@ func (n *Node) Definitions(files tree.Files, playbookDirs []string) (*Scope, err
 	for _, entry := range precedence {
 		switch entry {
 		case "all_inventory":
-			r.add(n.groups[0].own)
+			own(n.groups[0].own)
 		case "groups_inventory":
 			for _, g := range groups {
-				r.add(g.own)
+				own(g.own)
 			}
 		case "all_plugins_inventory":
-			r.groupVars(r.inventory, n.groups[:1])
+			groupVars(r.inventory, n.groups[:1])
 		case "all_plugins_play":
-			r.groupVars(r.plays, n.groups[:1])
+			groupVars(r.plays, n.groups[:1])
 		case "groups_plugins_inventory":
-			r.groupVars(r.inventory, groups)
+			groupVars(r.inventory, groups)
 		case "groups_plugins_play":
-			r.groupVars(r.plays, groups)
+			groupVars(r.plays, groups)
 		}
 	}
 	if n.host != nil {
-		r.add(n.host.own)
+		own(n.host.own)
 	}
 	for _, dir := range append(slices.Clip(r.inventory), r.plays...) {
-		r.entity(path.Join(dir, "host_vars"), n.name, "host_vars/"+n.name)
+		all = append(all, func() { r.entity(path.Join(dir, "host_vars"), n.name, "host_vars/"+n.name) })
 	}
-	return r.result()
+	return all
 }
 
 // scopeReader collects the definitions of one node.
@@ -205,18 +244,6 @@ type scopeReader struct {
 func (r *scopeReader) add(b *block) {
 	if b != nil && len(b.definitions) > 0 {
 		r.scope.blocks = append(r.scope.blocks, b)
-	}
-}
-
-func (r *scopeReader) groupVars(dirs []string, groups []*Group) {
-	for _, dir := range dirs {
-		dir = path.Join(dir, "group_vars")
-		if r.files.Kind(dir) != tree.Directory {
-			continue
-		}
-		for _, g := range groups {
-			r.entity(dir, g.Name, g.varsLevel)
-		}
 	}
 }
 
