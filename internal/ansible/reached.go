@@ -52,6 +52,9 @@ type Options struct {
 	// whether anything that was looked at is in them. Where it is not, the
 	// other revision has the same answer.
 	Differences tree.Differences
+	// Other is the project at that revision, or nil. What was found in it, in walks
+	// with the same Differences, is not looked for again where nothing differs.
+	Other *Project
 	// OnlyTouched leaves the answer empty where nothing was looked at that
 	// differs: for those who then have no use for it.
 	OnlyTouched bool
@@ -103,8 +106,7 @@ func (w *walk) reachedFiles() []File {
 	if w.from == nil || len(w.runs.own) > 0 || w.from.readsNames() != w.readsNames() {
 		return renewed(nil, slices.Sorted(w.found.keys()), filePath, say)
 	}
-	said := w.from.saidFiles.Get(0, func() []File { return w.from.reachedFiles() })
-	return renewed(said, slices.Sorted(maps.Keys(w.found.own)), filePath, say)
+	return renewed(w.from.common().files, slices.Sorted(maps.Keys(w.found.own)), filePath, say)
 }
 
 func filePath(f File) string         { return f.Path }
@@ -115,7 +117,6 @@ func (w *walk) reachedVariables() []Variable {
 	if w.from == nil || !slices.Equal(w.dirs, w.from.dirs) {
 		return renewed(nil, slices.Sorted(w.vars.keys()), variableName, w.summary)
 	}
-	said := w.from.saidVariables.Get(0, func() []Variable { return w.from.reachedVariables() })
 	names := slices.Collect(maps.Keys(w.vars.own))
 	for name := range w.defs.own {
 		names = append(names, name)
@@ -127,7 +128,7 @@ func (w *walk) reachedVariables() []Variable {
 		}
 	}
 	slices.Sort(names)
-	return renewed(said, slices.Compact(names), variableName, w.summary)
+	return renewed(w.from.common().variables, slices.Compact(names), variableName, w.summary)
 }
 
 // renewed is a sorted list with what is said of some names now, in order and each

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
@@ -25,6 +26,7 @@ type request struct {
 	guarded *guarded
 	state   int    // what w.state was when it was answered last, or 0
 	asked   int    // the places that there were when it was answered
+	texts   string // what it came to, see comesTo
 	missing string // what Ansible stops without, and was not found
 }
 
@@ -78,6 +80,18 @@ func (r *request) shapes() []jinja.Shape {
 		}
 	}
 	return all
+}
+
+// comesTo is what a request's shapes come to, as one text.
+func (w *walk) comesTo(r *request) string {
+	var all []byte
+	for _, s := range r.shapes() {
+		for _, text := range w.texts(s, r.owner) {
+			all = strconv.AppendQuote(all, text)
+		}
+		all = append(all, '.')
+	}
+	return string(all)
 }
 
 // constant reports whether a request has one answer only.

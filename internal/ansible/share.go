@@ -30,12 +30,19 @@ type beginnings struct {
 type beginning struct {
 	*walk
 	open   []int         // the requests whose answer is the node's
+	like   *beginning    // the same at another revision, or nil
 	number *atomic.Int32 // of beginnings of this query
 
-	then          *tree.Memo[string, *beginnings] // by the answers
-	names         *tree.Memo[any, knownNames]
-	saidFiles     *tree.Memo[int, []File] // what is reached whatever the inventory gives
-	saidVariables *tree.Memo[int, []Variable]
+	then  *tree.Memo[string, *beginnings] // by the answers
+	names *tree.Memo[any, knownNames]
+	said  *common
+}
+
+// common is what is reached whatever the inventory gives a node.
+type common struct {
+	once      sync.Once
+	files     []File
+	variables []Variable
 }
 
 // knownNames are those of a scope's part, or of a walk itself, that were reached.
@@ -62,7 +69,7 @@ func (p *Project) begin(q Query, o Options) (*walk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b := w.beginning(); b != nil {
+	if b := w.beginning(o.Other); b != nil {
 		return b.goOn(w), nil
 	}
 	for _, name := range w.q.Playbooks {
@@ -71,8 +78,9 @@ func (p *Project) begin(q Query, o Options) (*walk, error) {
 	return w, nil
 }
 
-// beginning returns the one that leads furthest on the way of a walk, or nil.
-func (w *walk) beginning() *beginning {
+// beginning returns the one that leads furthest on the way of a walk, or nil. Those
+// of another revision are those of this one where nothing that differs has a part.
+func (w *walk) beginning(other *Project) *beginning {
 	if len(w.inv.Opaque) > 0 {
 		return nil
 	}
@@ -80,8 +88,16 @@ func (w *walk) beginning() *beginning {
 	same.Host, same.Groups = "", nil
 	of := fmt.Sprintf("%p\x00%#v", w.files.Differences, same)
 	set := w.beginnings.Get(of, func() *beginnings { return &beginnings{} })
+	var elsewhere *beginnings
+	if other != nil {
+		elsewhere = other.beginnings.Get(of, func() *beginnings { return &beginnings{} })
+	}
 	first := func() *beginning {
-		b := &beginning{walk: w.copy(w), number: new(atomic.Int32)}
+		number := new(atomic.Int32)
+		if b := elsewhere.adopted(w, number); b != nil {
+			return b
+		}
+		b := &beginning{walk: w.copy(w), number: number}
 		b.start()
 		return b
 	}
@@ -93,7 +109,7 @@ func (w *walk) beginning() *beginning {
 			break
 		}
 		set := b.then.Get(answers, func() *beginnings { return &beginnings{} })
-		b = set.find(w, func() *beginning { return last.after(w) })
+		b = set.find(w, func() *beginning { return last.after(w, answers) })
 	}
 	return last
 }
@@ -118,6 +134,26 @@ func (s *beginnings) find(w *walk, make func() *beginning) *beginning {
 		return nil // it is told by a walk of the node's own
 	}
 	return s.all[i]
+}
+
+// adopted is a beginning of another revision as one of the walk's own; nil if there
+// is none that fits.
+func (s *beginnings) adopted(w *walk, number *atomic.Int32) *beginning {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.all, func(b *beginning) bool { return !b.files.Touched && len(b.faults) == 0 && b.fits(w) })
+	if i < 0 {
+		return nil
+	}
+	like := s.all[i]
+	number.Add(1)
+	b := &beginning{walk: like.copy(w), like: like, open: like.open, number: number}
+	b.matched, b.said = like.matched, like.said
+	b.then, b.names = tree.NewMemo[string, *beginnings](), tree.NewMemo[any, knownNames]()
+	return b
 }
 
 // fits reports whether a beginning is that of the node's walk, too: the same plays
@@ -174,7 +210,13 @@ func (b *beginning) start() {
 
 // after is the beginning that comes after b, of all nodes for which its open
 // requests come to what they do for this one; nil if there are too many.
-func (b *beginning) after(of *walk) *beginning {
+func (b *beginning) after(of *walk, answers string) *beginning {
+	if b.like != nil {
+		set := b.like.then.Get(answers, func() *beginnings { return &beginnings{} })
+		if next := set.adopted(of, b.number); next != nil {
+			return next
+		}
+	}
 	if b.number.Add(1) > mostBeginnings {
 		return nil
 	}
@@ -226,7 +268,7 @@ func (b *beginning) share(scope *inventory.Scope) {
 	w.circles()
 	_ = w.copy(w) // from here on it is only read
 	b.then, b.names = tree.NewMemo[string, *beginnings](), tree.NewMemo[any, knownNames]()
-	b.saidFiles, b.saidVariables = tree.NewMemo[int, []File](), tree.NewMemo[int, []Variable]()
+	b.said = &common{}
 }
 
 // current reports whether a computed request was answered with all that is known.
@@ -275,12 +317,7 @@ func (b *beginning) answers(of *walk) (string, bool) {
 			all = strconv.AppendBool(all, w.runs.has(guardedTask{r.guarded, r.owner.role, r.form}) || !w.never(r.guarded, r.owner))
 			continue
 		}
-		for _, s := range r.shapes() {
-			for _, text := range w.texts(s, r.owner) {
-				all = strconv.AppendQuote(all, text)
-			}
-			all = append(all, '.')
-		}
+		all = append(all, w.comesTo(r)...)
 		if w.own {
 			return "", false
 		}
@@ -309,7 +346,8 @@ func (b *beginning) goOn(of *walk) *walk {
 func (b *walk) copy(of *walk) *walk {
 	w := *b
 	w.q, w.node, w.extra = of.q, of.node, of.extra
-	w.files = &tree.Seen{Files: b.files.Files, Differences: b.files.Differences, Touched: b.files.Touched}
+	w.Project, w.inv, w.cfg = of.Project, of.inv, of.cfg
+	w.files = &tree.Seen{Files: of.files.Files, Differences: of.files.Differences, Touched: b.files.Touched}
 	w.matched, w.asked, w.from, w.given = nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
 	w.found, w.vars, w.hostReads, w.groups = b.found.further(), b.vars.further(), b.hostReads.further(), b.groups.further()
@@ -360,6 +398,11 @@ func (b *beginning) known(s *inventory.Scope) knownNames {
 	slices.Sort(k.lively)
 	k.lively = slices.Compact(k.lively)
 	return k
+}
+
+func (b *beginning) common() *common {
+	b.said.once.Do(func() { b.said.files, b.said.variables = b.reachedFiles(), b.reachedVariables() })
+	return b.said
 }
 
 // computesIn reports whether there may be a template in a value.

@@ -223,8 +223,16 @@ func (w *walk) settle() {
 // ask answers a request. Requests may become more meanwhile.
 func (w *walk) ask(i int) {
 	r := *w.requests[i]
+	known := r.asked == w.places
 	r.asked, r.state = w.places, w.state()
 	w.requests[i] = &r
+	if !r.kind.alone() && r.kind != wantGuarded && r.kind != wantRole {
+		texts := w.comesTo(&r)
+		if known && texts == r.texts {
+			return
+		}
+		r.texts = texts
+	}
 	w.answer(&r)
 }
 

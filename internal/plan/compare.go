@@ -131,7 +131,7 @@ func (c *comparer) inputs(p *pair, now layer.Node, old *layer.Node) error {
 	p.regrouped = !slices.Equal(old.Groups, now.Groups)
 	base.n = *old
 	if c.differences != nil {
-		base.known = &head.found
+		base.known, base.differences, base.other = &head.found, c.differences, c.head.Source
 	}
 	if p.base, err = base.collect(); err != nil {
 		return fault.Within(c.base.prefix(), err)

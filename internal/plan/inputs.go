@@ -130,6 +130,7 @@ type collector struct {
 	errs   []error
 
 	differences tree.Differences // from another revision, or nil
+	other       *Source          // at that revision, of a node that was looked at there; or nil
 	same        map[string]bool  // the queries of the other revision whose answers need not be known where nothing differs
 	known       *reaches         // what this node's playbooks reach at the other one, or nil
 	found       reaches          // what they reach at this one
@@ -387,7 +388,11 @@ func (c *collector) reach(q ansible.Query) (*ansible.Reached, error) {
 			return r, nil
 		}
 	}
-	r, err := c.src.playbooks.Reach(q, ansible.Options{Differences: c.differences, OnlyTouched: c.same[string(text)]})
+	o := ansible.Options{Differences: c.differences, OnlyTouched: c.same[string(text)]}
+	if c.other != nil {
+		o.Other = c.other.playbooks
+	}
+	r, err := c.src.playbooks.Reach(q, o)
 	if err != nil {
 		return nil, err
 	}
