@@ -2,9 +2,14 @@ package ansible
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"reflect"
+	"slices"
 	"testing"
+
+	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
 // alone is Reach by a walk that shares nothing.
@@ -55,67 +60,105 @@ func digests(r *Reached) map[string]string {
 	return all
 }
 
-// TestGoOnSharesNothing sees to it that what goes on from a beginning has maps,
-// lists and the like of its own, whatever fields a walk gets.
-func TestGoOnSharesNothing(t *testing.T) {
-	common := map[string]bool{ // made once, and not changed by walks
-		"Project": true, "q": true, "inv": true, "cfg": true, "from": true, "scope": true, "trial": true, "matched": true, "node": true, "extra": true,
-		"any":    true, // replaced as a whole
-		"faults": true, // empty where a beginning is used
-	}
+// TestGoingOnChangesNothing sees to it that walks which go on from a beginning leave
+// it as it is, whatever fields a walk gets.
+func TestGoingOnChangesNothing(t *testing.T) {
 	p := Open(os.DirFS("../../examples/cluster"), NewParsed())
 	q := Query{Playbooks: []string{"base.yml", "slurm.yml"}, Host: "a", Groups: []string{"cluster", "Slurm", "Compute"}, Inventory: "inventory"}
 	first, err := p.begin(q, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := p.begin(q, Options{})
-	if err != nil {
-		t.Fatal(err)
+	b := first.from
+	if b == nil {
+		t.Fatal("it began with nothing")
 	}
-	if first.from == nil || first.from != second.from {
-		t.Fatal("they did not begin together")
-	}
-	a, b := reflect.ValueOf(first).Elem(), reflect.ValueOf(second).Elem()
-	for i := range a.NumField() {
-		name := a.Type().Field(i).Name
-		if common[name] {
-			continue
+	before := contents(b.walk)
+	for i, groups := range [][]string{{"cluster", "Slurm", "UAN"}, {"cluster", "Slurm", "Compute"}, {"HSN"}, nil} {
+		q.Host, q.Groups = fmt.Sprint("b", i), groups
+		w, err := p.begin(q, Options{})
+		if err != nil {
+			t.Fatal(err)
 		}
-		aliased(t, name, a.Field(i), b.Field(i))
+		w.settle()
+		w.everything("to have it change all that it can", place{file: "x"})
+		w.getsAny("users_admin")
+		for name := range w.defs.keys() {
+			w.define([]value.Pair{{Key: value.Value{Kind: value.String, Text: name}}}, definition{file: "x"})
+			w.local(name, local{})
+			w.variable(name, place{file: "x"})
+		}
+		w.settle()
+		w.reached()
+	}
+	after := contents(b.walk)
+	for name, was := range before {
+		if after[name] != was {
+			t.Errorf("%s changed from\n%.2000s\nto\n%.2000s", name, was, after[name])
+		}
 	}
 }
 
-// aliased looks for maps, lists and pointers that two values have in common.
-func aliased(t *testing.T, name string, a, b reflect.Value) {
-	switch a.Kind() {
-	case reflect.Map:
-		if a.Len() > 0 && a.Pointer() == b.Pointer() {
-			t.Errorf("%s is shared", name)
-		}
-		for _, k := range a.MapKeys() {
-			if v := a.MapIndex(k); v.Kind() == reflect.Pointer && v.Pointer() == b.MapIndex(k).Pointer() {
-				t.Errorf("%s[%v] is shared", name, k)
-			} else if v.Kind() == reflect.Slice && v.Len() < v.Cap() && v.Pointer() == b.MapIndex(k).Pointer() {
-				t.Errorf("%s[%v] can be appended to by both", name, k)
-			}
-		}
-	case reflect.Slice:
-		if a.Len() > 0 && a.Pointer() == b.Pointer() {
-			t.Errorf("%s is shared", name)
-		}
-		for i := range a.Len() {
-			if v := a.Index(i); v.Kind() == reflect.Pointer && v.Pointer() == b.Index(i).Pointer() {
-				t.Errorf("%s[%d] is shared", name, i)
-			}
-		}
-	case reflect.Pointer:
-		if !a.IsNil() && a.Pointer() == b.Pointer() {
-			t.Errorf("%s is shared", name)
-		}
-	case reflect.Struct:
-		for i := range a.NumField() {
-			aliased(t, name+"."+a.Type().Field(i).Name, a.Field(i), b.Field(i))
+// contents are the maps and lists of a walk as texts, those that are added to while
+// it goes on. What is made once, or replaced as a whole, is left out.
+func contents(w *walk) map[string]string {
+	all := map[string]string{}
+	v := reflect.ValueOf(w).Elem()
+	for i := range v.NumField() {
+		switch name := v.Type().Field(i).Name; name {
+		case "Project", "files", "inv", "cfg", "node", "scope", "trial", "from", "extra", "resolved", "any":
+		default:
+			all[name] = fmt.Sprintf("%+v", v.Field(i))
 		}
 	}
+	return all
+}
+
+// TestAdoptedIsAlone holds the answers at a base against those of walks that know
+// nothing of the head.
+func TestAdoptedIsAlone(t *testing.T) {
+	head := os.DirFS("../../examples/cluster")
+	for _, changed := range []string{
+		"roles/slurm/defaults/main.yml", "roles/slurm/tasks/main.yml", "roles/slurm/templates/slurm.conf.j2", "roles/users/tasks/main.yml",
+		"inventory/group_vars/all/users.yml", "inventory/group_vars/Slurm/slurm.yml", "inventory/hosts.yml", "base.yml", "slurm.yml", "ansible.cfg",
+	} {
+		base := without{head, changed}
+		parsed := NewParsed()
+		old, now := Open(base, parsed), Open(head, parsed)
+		differences := now.Compare(old, []string{changed})
+		for _, groups := range [][]string{{"cluster"}, {"Slurm", "Compute"}, {"Slurm", "UAN"}, {"HSN"}} {
+			for i := range 2 {
+				q := Query{Playbooks: []string{"base.yml", "slurm.yml"}, Host: fmt.Sprintf("node%d", i), Groups: groups, Inventory: "inventory"}
+				if _, err := now.Reach(q, Options{Differences: differences}); err != nil {
+					t.Fatal(err)
+				}
+				got, err := old.Reach(q, Options{Differences: differences, Other: now})
+				want, wantErr := alone(Open(base, NewParsed()), q)
+				if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+					t.Fatalf("without %s: %v, alone %v", changed, err, wantErr)
+				}
+				if err == nil && !reflect.DeepEqual(digests(got), digests(want)) {
+					t.Errorf("without %s: %v, alone %v", changed, digests(got), digests(want))
+				}
+			}
+		}
+	}
+}
+
+// without is a file system that lacks a file.
+type without struct {
+	fs.FS
+	name string
+}
+
+func (w without) Open(name string) (fs.File, error) {
+	if name == w.name {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return w.FS.Open(name)
+}
+
+func (w without) ReadDir(name string) ([]fs.DirEntry, error) {
+	list, err := fs.ReadDir(w.FS, name)
+	return slices.DeleteFunc(list, func(e fs.DirEntry) bool { return path.Join(name, e.Name()) == w.name }), err
 }

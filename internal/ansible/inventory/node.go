@@ -231,7 +231,12 @@ func walk(g *Group, children []*Group) *members {
 		m.groups = append(m.groups, next...)
 		level = next
 	}
-	have := map[*Host]bool{}
+	hosts := 0
+	for _, d := range m.groups {
+		hosts += len(d.hosts)
+	}
+	have := make(map[*Host]bool, hosts)
+	m.names = make([]string, 0, hosts)
 	for _, d := range m.groups {
 		for _, h := range d.hosts {
 			if !have[h] {
