@@ -186,11 +186,19 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if len(names) == 0 {
 		want = everyNode(now.Project)
 	}
-	changed, err := changedFiles(was.Source.Files, now.Source.Files)
-	if err != nil {
-		return nil, plan.Revision{}, err
+	brief := h.app.output == "text" || h.app.json()
+	ask := func() (*plan.Plan, error) {
+		changed, err := changedFiles(was.Source.Files, now.Source.Files)
+		if err != nil {
+			return nil, err
+		}
+		return plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: brief})
 	}
-	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: h.app.output == "text" || h.app.json()})
+	if !brief {
+		made, err := ask()
+		return made, now, err
+	}
+	made, err := answer(was, now, want, h.place(), ask)
 	return made, now, err
 }
 
