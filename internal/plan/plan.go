@@ -96,15 +96,20 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 	return &m.plan, nil
 }
 
-// each calls f for 0 to n-1, several at once, and joins the errors in order.
+// each calls f for 0 to n-1, several at once, and joins the errors in order. Those
+// at once are far apart: neighbours have much in common, and would wait for what
+// one of them finds.
 func each(n int, f func(i int) error) error {
 	errs := make([]error, n)
-	var next atomic.Int64
+	taken := make([]atomic.Bool, n)
 	var workers sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
+	count := min(n, runtime.GOMAXPROCS(0))
+	for k := range count {
 		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				errs[i] = f(i)
+			for i := range n {
+				if i = (i + k*n/count) % n; taken[i].CompareAndSwap(false, true) {
+					errs[i] = f(i)
+				}
 			}
 		})
 	}
