@@ -39,10 +39,7 @@ func (w *walk) module(t *task, o owner, f form) {
 			w.unknown[p.Key.Text] = true
 		}
 	case "template":
-		if w.file(t, o, wantTemplate, "src") && setsSyntax(t.args) {
-			w.anyVariable("the syntax of the template is set by the task", o.at(t.line))
-			w.file(t, o, wantFile, "src") // what looks like a comment may be none
-		}
+		w.templateOf(t, o)
 	case "script":
 		w.script(t, o)
 	case "command", "shell", "raw", "expect":
@@ -95,14 +92,22 @@ func (w *walk) includeVars(t *task, o owner) {
 	}
 }
 
-// setsSyntax reports whether a template is read with other signs.
-func setsSyntax(args value.Value) bool {
-	for _, p := range args.Pairs {
-		if strings.HasSuffix(p.Key.Text, "_start_string") || strings.HasSuffix(p.Key.Text, "_end_string") {
-			return true
+func (w *walk) templateOf(t *task, o owner) {
+	src := t.args.At("src")
+	if src.Kind == value.Null {
+		return
+	}
+	r := request{kind: wantTemplate, shape: shapeOf(src), owner: o, line: t.line}
+	for _, p := range t.args.Pairs {
+		switch key := p.Key.Text; {
+		case strings.HasSuffix(key, "_start_string"), strings.HasSuffix(key, "_end_string"):
+			w.anyVariable("the syntax of the template is set by the task", o.at(t.line))
+			r.form = asWhole
+		case key == "trim_blocks":
+			r.form = asWhole // it keeps the newlines behind comments
 		}
 	}
-	return false
+	w.want(r)
 }
 
 func (w *walk) script(t *task, o owner) {
@@ -251,9 +256,15 @@ func (w *walk) lookup(c jinja.Call, o owner) {
 	case "pipe", "lines":
 		w.everything("a command runs on the machine that builds", at)
 	case "template":
-		wantAll(wantTemplate, c.Args...)
-		if len(c.Keywords) > 0 { // they may set another syntax
-			wantAll(wantFile, c.Args...)
+		f := asTemplate
+		for key := range c.Keywords {
+			if strings.HasSuffix(key, "_string") {
+				w.anyVariable("the syntax of the template is set by the lookup", at)
+				f = asWhole
+			}
+		}
+		for _, s := range c.Args {
+			w.want(request{kind: wantTemplate, shape: s, owner: o, line: c.Line, form: f})
 		}
 	case "fileglob", "community.general.filetree", "filetree":
 		wantAll(wantGlob, c.Args...)

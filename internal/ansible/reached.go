@@ -210,7 +210,8 @@ type form int
 const (
 	asTasks    form = iota + 1 // what its tasks say, names aside
 	asNamed                    // with the names: handlers
-	asTemplate                 // a template but for what its comments say
+	asTemplate                 // a template but for its comments
+	asIncluded                 // the same for a template that another includes
 	asWhole
 )
 

@@ -18,7 +18,7 @@ type request struct {
 	line    int
 	must    bool   // Ansible stops if it is not there
 	under   string // of wantVars: the variable that gets all of it
-	form    form   // of wantTasks
+	form    form   // of wantTasks and wantTemplate
 	role    roleUse
 	stack   []string // of wantRole: the roles that depend on it, the outermost first
 	host    jinja.HostRead

@@ -261,7 +261,7 @@ func (w *walk) read(r *reads, o owner) {
 		w.unknown[name] = true
 	}
 	for _, f := range r.files {
-		w.want(request{kind: wantTemplate, shape: f.Path, owner: o, line: f.Line})
+		w.want(request{kind: wantTemplate, shape: f.Path, owner: o, line: f.Line, form: max(r.included, asIncluded)})
 	}
 	for _, c := range r.computed {
 		w.want(request{kind: wantVariable, shape: c.Name, owner: o, line: c.Line})
