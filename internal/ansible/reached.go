@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 )
@@ -235,24 +234,19 @@ func (w *walk) count(name string, f form, digest, reason string, at place) {
 // listDigest is of what a file of tasks says, but for what those would do that
 // never run.
 func (w *walk) listDigest(c *counted) string {
-	names := c.form == asNamed || w.readsNames()
-	parts := []string{c.list.bare}
-	if names {
-		parts[0] = c.list.bareN
+	d := c.list.digestPair
+	if c.list.guarded {
+		d = c.list.digestsOf(func(p part) digestPair {
+			if p.guarded == nil {
+				return p.digestPair
+			}
+			return p.guarded.digest(w.runs[guardedTask{guarded: p.guarded}].doing)
+		})
 	}
-	for i, g := range c.list.guarded {
-		switch {
-		case !w.runs[guardedTask{guarded: g}]:
-		case names:
-			parts = append(parts, strconv.Itoa(i), g.named)
-		default:
-			parts = append(parts, strconv.Itoa(i), g.digest)
-		}
+	if c.form == asNamed || w.readsNames() {
+		return d.named
 	}
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	return sum(parts...)
+	return d.said
 }
 
 // readsNames reports whether the names of plays and tasks can be read.

@@ -11,17 +11,27 @@ import (
 
 // taskList is a list of tasks, whoever runs it.
 type taskList struct {
-	digest string // of what it says; names of tasks do not count
-	named  string // the same with names, by which handlers are called
-	tasks  []task // blocks taken apart
-	reads  reads  // of all of them
-	valid  bool   // it is a list of mappings
-	odd    []oddTask
-	// guarded are tasks that may be known never to run. They are in none of the
-	// above but digest and named, with all that they say.
-	guarded []*guarded
-	bare    string // digest without what the guarded do
-	bareN   string // the same with names
+	digestPair        // of what it says, guarded tasks with all that they do
+	parts      []part // what each of its elements says
+	guarded    bool   // some of them are
+	tasks      []task // blocks taken apart; not of what is guarded
+	reads      reads  // of these
+	valid      bool   // it is a list of mappings
+	odd        []oddTask
+}
+
+// part is what an element of a list of tasks says.
+type part struct {
+	digestPair
+	*guarded // nil if all of it counts
+}
+
+// digestPair is of what a task says, without its name and with it, by which
+// handlers are called. Empty: nothing.
+type digestPair struct{ said, named string }
+
+func digestsOf(task value.Value) digestPair {
+	return digestPair{normalTask(task, false).Digest(), normalTask(task, true).Digest()}
 }
 
 // oddTask is something at which Ansible stops when it reads a list of tasks,
@@ -81,26 +91,32 @@ func readTasks(v value.Value) *taskList { return readList(v, true) }
 
 func readList(v value.Value, guards bool) *taskList {
 	l := &taskList{valid: v.Kind == value.List || v.Kind == value.Null}
-	bare := v
-	bare.Items = nil
 	for _, item := range v.Items {
 		l.valid = l.valid && item.Kind == value.Map
-		if g := guard(item); guards && g != nil {
-			l.guarded = append(l.guarded, g)
-			l.odd = append(l.odd, g.tasks.odd...)
-			bare.Items = append(bare.Items, g.bare)
-			l.reads.keywords(g.bare)
+		p := part{digestPair: digestsOf(item)}
+		if guards {
+			p.guarded = guard(item)
+		}
+		if l.parts = append(l.parts, p); p.guarded != nil {
+			l.guarded = true
+			l.odd = append(l.odd, p.guarded.tasks.odd...)
 			continue
 		}
-		bare.Items = append(bare.Items, item)
 		l.task(item, context{})
 	}
-	l.digest, l.named = normalTasks(v, false).Digest(), normalTasks(v, true).Digest()
-	l.bare, l.bareN = l.digest, l.named
-	if len(l.guarded) > 0 {
-		l.bare, l.bareN = normalTasks(bare, false).Digest(), normalTasks(bare, true).Digest()
-	}
+	l.digestPair = l.digestsOf(func(p part) digestPair { return p.digestPair })
 	return l
+}
+
+// digestsOf is what the list says if its elements say this.
+func (l *taskList) digestsOf(say func(part) digestPair) digestPair {
+	var said, named []string
+	for _, p := range l.parts {
+		if d := say(p); d.said != "" {
+			said, named = append(said, d.said), append(named, d.named)
+		}
+	}
+	return digestPair{sum(said...), sum(named...)}
 }
 
 func (l *taskList) task(v value.Value, c context) {

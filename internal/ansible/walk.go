@@ -40,7 +40,7 @@ type walk struct {
 	readTexts    map[visitText]bool // templates in values that were followed
 	namePatterns []namePattern
 
-	runs      map[guardedTask]bool      // guarded tasks that may run
+	runs      map[guardedTask]followed  // guarded tasks, as far as is known
 	requests  []request                 // files and roles that are named
 	imported  map[string][]importedFile // by the file that imports
 	visited   map[visit]bool
@@ -96,7 +96,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 		found: map[string]*counted{}, vars: map[string]*reachedVariable{}, extra: map[string]value.Value{},
 		defs: map[string][]definition{}, resolved: map[string][]definition{}, locals: map[string][]local{}, unknown: map[string]bool{}, strings: map[string]bool{},
 		visited: map[visit]bool{}, readTexts: map[visitText]bool{}, roles: map[string]*role{}, hostReads: map[hostRead]*via{}, groups: map[string]*via{},
-		plugins: newPlugins(), places: 1, runs: map[guardedTask]bool{}, imported: map[string][]importedFile{},
+		plugins: newPlugins(), places: 1, runs: map[guardedTask]followed{}, imported: map[string][]importedFile{},
 	}
 	if q.Config == "" && w.files.Kind("ansible.cfg") == tree.File {
 		w.q.Config = "ansible.cfg"
@@ -300,7 +300,7 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 		w.notTasks(name, d)
 		return
 	}
-	digest := list.digest
+	digest := list.said
 	if f == asNamed {
 		digest = list.named
 	}
@@ -335,8 +335,10 @@ func reasonOf(o owner) string {
 func (w *walk) list(l *taskList, o owner, f form) {
 	w.odd(l, o.file)
 	w.read(&l.reads, o)
-	for _, g := range l.guarded {
-		w.want(request{kind: wantGuarded, shape: jinja.Unknown{}, guarded: g, owner: o, form: f, line: 0})
+	for _, p := range l.parts {
+		if p.guarded != nil {
+			w.want(request{kind: wantGuarded, shape: jinja.Unknown{}, guarded: p.guarded, owner: o, form: f, line: 0})
+		}
 	}
 	for i := range l.tasks {
 		t := &l.tasks[i]
