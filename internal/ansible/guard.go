@@ -55,8 +55,10 @@ func guard(v value.Value) *guarded {
 	return nil
 }
 
-func newGuarded(v value.Value) *guarded {
-	g := &guarded{tasks: &taskList{valid: true}, said: digestsOf(v)}
+// newGuarded returns nil for a task that always counts; names are those of a
+// handler.
+func newGuarded(v value.Value, names ...string) *guarded {
+	g := &guarded{names: names, tasks: &taskList{valid: true}, said: digestsOf(v)}
 	without := v
 	without.Pairs = slices.Clone(v.Pairs)
 	without.Pairs = slices.DeleteFunc(without.Pairs, func(p value.Pair) bool { return p.Key.Text == "when" })
@@ -75,7 +77,7 @@ func newGuarded(v value.Value) *guarded {
 	g.always = digestsOf(without)
 	g.bareReads.keywords(bareTask(without))
 	g.stopped = digestsOf(bareTask(v))
-	if !loads(without) {
+	if !loads(without, len(names) > 0) {
 		g.bare = digestsOf(bareTask(without))
 	}
 	return g
@@ -167,6 +169,9 @@ func (w *walk) guardedTask(g *guarded, r *request) {
 
 // doing is what is known of whether a task runs.
 func (w *walk) doing(g *guarded, o owner) doing {
+	if g.names != nil && !w.notifies(g.names) {
+		return unasked
+	}
 	known := func(name string) (any, bool) { return w.certain(name, g, o) }
 	now := doesRun
 	for _, c := range g.conditions {
@@ -197,7 +202,13 @@ func (w *walk) doing(g *guarded, o owner) doing {
 // digest is of what counts of a task that does this.
 func (g *guarded) digest(does doing) digestPair {
 	switch does {
-	case unasked, skipped:
+	case unasked:
+		return g.bare
+	case skipped:
+		if g.bare.said == "" && g.names != nil { // whoever notifies it must find it
+			called := sum(g.names...)
+			return digestPair{called, called}
+		}
 		return g.bare
 	case stopped:
 		return g.stopped

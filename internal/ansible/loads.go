@@ -18,13 +18,14 @@ var core = setOf(
 // loads reports whether Ansible takes a task for certain when it reads it, and
 // looks at no more of it if its condition is false: such a task that never runs
 // is as good as none. Only plain forms are known here.
-func loads(v value.Value) bool {
+func loads(v value.Value, handler bool) bool {
 	modules, block := 0, false
 	for _, p := range v.Pairs {
 		switch key := p.Key.Text; key {
 		case "block", "rescue", "always":
 			block = block || key == "block"
-			if p.Value.Kind != value.List || !slices.ContainsFunc(p.Value.Items, loads) || slices.ContainsFunc(p.Value.Items, func(item value.Value) bool { return !loads(item) }) {
+			if p.Value.Kind != value.List || len(p.Value.Items) == 0 ||
+				slices.ContainsFunc(p.Value.Items, func(item value.Value) bool { return !loads(item, false) }) {
 				return false
 			}
 		case "name":
@@ -33,6 +34,10 @@ func loads(v value.Value) bool {
 			}
 		case "become", "ignore_errors", "no_log", "run_once":
 			if p.Value.Kind != value.Bool {
+				return false
+			}
+		case "listen":
+			if !handler {
 				return false
 			}
 		case "changed_when", "failed_when", "notify", "tags", "when":

@@ -85,7 +85,13 @@ func (w *walk) reached() *Reached {
 		digest := f.digest
 		switch {
 		case f.list != nil && f.form != asWhole:
-			digest = w.listDigest(f)
+			says := w.says(f.list)
+			if digest = says.said; f.form == asNamed || w.readsNames() {
+				digest = says.named
+			}
+			if digest == "" && f.list.handlers && w.onlyMain(name) {
+				continue // as good as none
+			}
 		case f.named != "" && w.readsNames():
 			digest = f.named
 		}
@@ -209,6 +215,7 @@ type form int
 const (
 	asTasks    form = iota + 1 // what its tasks say, names aside
 	asNamed                    // with the names: handlers
+	asHandlers                 // the same of a role's own, which run only if they are notified
 	asTemplate                 // a template but for its comments
 	asIncluded                 // the same for a template that another includes
 	asWhole
@@ -231,22 +238,17 @@ func (w *walk) count(name string, f form, digest, reason string, at place) {
 	}
 }
 
-// listDigest is of what a file of tasks says, but for what those would do that
-// never run.
-func (w *walk) listDigest(c *counted) string {
-	d := c.list.digestPair
-	if c.list.guarded {
-		d = c.list.digestsOf(func(p part) digestPair {
-			if p.guarded == nil {
-				return p.digestPair
-			}
-			return p.guarded.digest(w.runs[guardedTask{guarded: p.guarded}].doing)
-		})
+// says is what a list of tasks says, but for what those would do that never run.
+func (w *walk) says(l *taskList) digestPair {
+	if !l.guarded {
+		return l.digestPair
 	}
-	if c.form == asNamed || w.readsNames() {
-		return d.named
-	}
-	return d.said
+	return l.digestsOf(func(p part) digestPair {
+		if p.guarded == nil {
+			return p.digestPair
+		}
+		return p.guarded.digest(w.runs[guardedTask{guarded: p.guarded}].doing)
+	})
 }
 
 // readsNames reports whether the names of plays and tasks can be read.

@@ -204,6 +204,7 @@ func (w *walk) bases(o owner, folders []string) [][]string {
 func (w *walk) find(r *request, name string) bool {
 	name, anchored := strings.CutPrefix(name, projectText)
 	if !anchored && strings.HasPrefix(name, "/") {
+		w.notify(&notify{any: r.kind == wantTasks})
 		return true // a path of the machine that builds; no part of the project
 	}
 	if i := strings.LastIndex(name, projectText); i >= 0 { // something before a path

@@ -69,6 +69,7 @@ func (w *walk) findRoles(r *request, name string) bool {
 		return true
 	}
 	if strings.HasPrefix(name, "/") || strings.HasPrefix(name, "~") {
+		w.notify(&notify{any: true})
 		return true // the machine's, if anything
 	}
 	if fqcn(name) {
@@ -94,7 +95,11 @@ func (w *walk) findRoles(r *request, name string) bool {
 	for _, short := range slices.Sorted(maps.Keys(w.plugins.collections)) {
 		found = w.collectionRole(short+"."+name, r) || found
 	}
-	return found || fqcn(name)
+	if !found && fqcn(name) {
+		w.notify(&notify{any: true})
+		return true
+	}
+	return found
 }
 
 // rolePlaces are the directories that a role is looked for in, in order: the
@@ -285,7 +290,7 @@ func (w *walk) rolePart(dir, sub string, from jinja.Shape, r *request) {
 			w.roles[dir].used[part] = true
 		}
 		for _, file := range w.partFiles(path.Join(dir, sub), name) {
-			w.partFile(dir, sub, file, r.owner.at(r.line))
+			w.partFile(dir, sub, file, from == nil, r.owner.at(r.line))
 		}
 	}
 }
@@ -311,12 +316,14 @@ func (w *walk) partFiles(dir, name string) []string {
 	return files
 }
 
-func (w *walk) partFile(dir, sub, file string, at place) {
+func (w *walk) partFile(dir, sub, file string, main bool, at place) {
 	o := owner{file: file, role: dir}
-	switch sub {
-	case "tasks":
+	switch {
+	case sub == "tasks":
 		w.tasks(file, o, asTasks, at)
-	case "handlers":
+	case sub == "handlers" && main:
+		w.tasks(file, o, asHandlers, at)
+	case sub == "handlers":
 		w.tasks(file, o, asNamed, at)
 	default:
 		d := w.files.Document(file)

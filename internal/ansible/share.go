@@ -200,7 +200,7 @@ func (b *walk) goOn(of *walk) *walk {
 	w.unknown, w.strings, w.visited = maps.Clone(b.unknown), maps.Clone(b.strings), maps.Clone(b.visited)
 	w.namePatterns, w.dirs, w.joins = slices.Clone(b.namePatterns), slices.Clone(b.dirs), slices.Clone(b.joins)
 	w.requests = append(make([]request, 0, len(b.requests)+32), b.requests...)
-	w.runs = maps.Clone(b.runs)
+	w.runs, w.notified = maps.Clone(b.runs), maps.Clone(b.notified)
 	w.imported = maps.Clone(b.imported)
 	for from, list := range w.imported {
 		w.imported[from] = slices.Clip(list)

@@ -18,6 +18,8 @@ type taskList struct {
 	reads      reads  // of these
 	valid      bool   // it is a list of mappings
 	odd        []oddTask
+	notify     notify // of these, too
+	handlers   bool   // they run only if they are notified
 }
 
 // part is what an element of a list of tasks says.
@@ -84,19 +86,18 @@ var keywords = map[string]bool{
 }
 
 // readUnguarded reads a list of tasks, all of which count.
-func readUnguarded(v value.Value) *taskList { return readList(v, false) }
+func readUnguarded(v value.Value) *taskList {
+	return readList(v, func(value.Value) *guarded { return nil })
+}
 
 // readTasks reads a list of tasks.
-func readTasks(v value.Value) *taskList { return readList(v, true) }
+func readTasks(v value.Value) *taskList { return readList(v, guard) }
 
-func readList(v value.Value, guards bool) *taskList {
+func readList(v value.Value, guard func(value.Value) *guarded) *taskList {
 	l := &taskList{valid: v.Kind == value.List || v.Kind == value.Null}
 	for _, item := range v.Items {
 		l.valid = l.valid && item.Kind == value.Map
-		p := part{digestPair: digestsOf(item)}
-		if guards {
-			p.guarded = guard(item)
-		}
+		p := part{digestsOf(item), guard(item)}
 		if l.parts = append(l.parts, p); p.guarded != nil {
 			l.guarded = true
 			l.odd = append(l.odd, p.guarded.tasks.odd...)
@@ -116,6 +117,9 @@ func (l *taskList) digestsOf(say func(part) digestPair) digestPair {
 			said, named = append(said, d.said), append(named, d.named)
 		}
 	}
+	if len(said) == 0 {
+		return digestPair{}
+	}
 	return digestPair{sum(said...), sum(named...)}
 }
 
@@ -133,6 +137,7 @@ func (l *taskList) task(v value.Value, c context) {
 		t.loop = c.loop
 	}
 	t.vars = v.At("vars").Pairs
+	l.notify.add(v.At("notify"))
 	t.register = v.At("register").Text
 	inner := context{t.here, t.conditional, t.loop}
 	for _, p := range v.Pairs {
@@ -161,6 +166,8 @@ func (l *taskList) task(v value.Value, c context) {
 		t.args.Pairs = append(slices.Clip(t.args.Pairs), extra.Pairs...)
 	}
 	switch t.module {
+	case "include_role", "include_tasks":
+		l.notify.add(t.args.At("apply").At("notify"))
 	case "assert":
 		l.reads.expression(t.args.At("that"))
 	case "debug":

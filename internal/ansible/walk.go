@@ -43,6 +43,7 @@ type walk struct {
 	runs      map[guardedTask]followed  // guarded tasks, as far as is known
 	requests  []request                 // files and roles that are named
 	imported  map[string][]importedFile // by the file that imports
+	notified  map[string]bool           // names of handlers; "" for any
 	visited   map[visit]bool
 	roles     map[string]*role
 	dirs      []string // directories of playbooks
@@ -96,7 +97,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 		found: map[string]*counted{}, vars: map[string]*reachedVariable{}, extra: map[string]value.Value{},
 		defs: map[string][]definition{}, resolved: map[string][]definition{}, locals: map[string][]local{}, unknown: map[string]bool{}, strings: map[string]bool{},
 		visited: map[visit]bool{}, readTexts: map[visitText]bool{}, roles: map[string]*role{}, hostReads: map[hostRead]*via{}, groups: map[string]*via{},
-		plugins: newPlugins(), places: 1, runs: map[guardedTask]followed{}, imported: map[string][]importedFile{},
+		plugins: newPlugins(), places: 1, runs: map[guardedTask]followed{}, notified: map[string]bool{}, imported: map[string][]importedFile{},
 	}
 	if q.Config == "" && w.files.Kind("ansible.cfg") == tree.File {
 		w.q.Config = "ansible.cfg"
@@ -288,6 +289,7 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 	d := w.files.Document(name)
 	if d.Vaulted {
 		w.whole(name, "encrypted tasks", from)
+		w.notify(&notify{any: true})
 		w.everything("it is encrypted, and its tasks may read anything", place{file: name, line: 1})
 		return
 	}
@@ -296,6 +298,9 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 		return
 	}
 	list := w.tasksOf(d)
+	if f == asHandlers {
+		f, list = asNamed, w.handlersOf(d)
+	}
 	if !list.valid {
 		w.notTasks(name, d)
 		return
@@ -306,7 +311,11 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 	}
 	w.count(name, f, digest, reasonOf(o), from)
 	if c := w.found[name]; c != nil && c.form != asWhole {
-		c.list = list
+		if c.list != nil && c.list != list { // as handlers, and as tasks that all run
+			c.form, c.list = asNamed, w.tasksOf(d)
+		} else {
+			c.list = list
+		}
 	}
 	w.list(list, o, f)
 }
@@ -334,6 +343,7 @@ func reasonOf(o owner) string {
 // list follows a list of tasks.
 func (w *walk) list(l *taskList, o owner, f form) {
 	w.odd(l, o.file)
+	w.notify(&l.notify)
 	w.read(&l.reads, o)
 	for _, p := range l.parts {
 		if p.guarded != nil {
