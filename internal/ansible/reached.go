@@ -84,6 +84,8 @@ func (w *walk) reached() *Reached {
 		f := w.found[name]
 		digest := f.digest
 		switch {
+		case f.form == asSettings && digest == "" && w.vars["ansible_config_file"] == nil:
+			continue // as good as none
 		case f.list != nil && f.form != asWhole:
 			says := w.says(f.list)
 			if digest = says.said; f.form == asNamed || w.readsNames() {
@@ -213,7 +215,8 @@ type counted struct {
 type form int
 
 const (
-	asTasks    form = iota + 1 // what its tasks say, names aside
+	asSettings form = iota + 1 // what its settings say
+	asTasks                    // what its tasks say, names aside
 	asNamed                    // with the names: handlers
 	asHandlers                 // the same of a role's own, which run only if they are notified
 	asTemplate                 // a template but for its comments

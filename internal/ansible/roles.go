@@ -247,11 +247,18 @@ func (w *walk) meta(file, dir string, stack []string, at place) {
 	}
 	rest := value.Value{Kind: value.Map}
 	for _, p := range d.Value.Pairs {
-		if p.Key.Text != "galaxy_info" { // for people and for Galaxy
+		switch key, v := p.Key.Text, p.Value; {
+		case key == "galaxy_info": // for people and for Galaxy
+		case key == "dependencies" && v.Kind == value.List && len(v.Items) == 0:
+		case key == "allow_duplicates" && v.Kind == value.Bool && v.Text == "false":
+		default:
 			rest.Pairs = append(rest.Pairs, p)
 		}
 	}
-	w.count(file, asNamed, sorted(rest).Digest(), "role "+path.Base(dir), at)
+	says := len(rest.Pairs) > 0 || d.Value.Kind != value.Map && d.Value.Kind != value.Null
+	if says || !w.onlyMain(file) || !w.known(dir) {
+		w.count(file, asNamed, sorted(rest).Digest(), "role "+path.Base(dir), at)
+	}
 	w.specs(d.Value.At("argument_specs"), file)
 	o := owner{file: file, role: dir}
 	for _, c := range d.Value.At("collections").List() {
@@ -263,6 +270,14 @@ func (w *walk) meta(file, dir string, stack []string, at place) {
 		w.read(&r, o)
 		w.roleEntry(entry, o, stack)
 	}
+}
+
+// known reports whether Ansible takes a directory for that of a role even if it
+// has no meta.
+func (w *walk) known(dir string) bool {
+	return slices.ContainsFunc([]string{"", ".yml", ".yaml"}, func(ext string) bool {
+		return w.files.Kind(path.Join(dir, "tasks", "main"+ext)) == tree.File
+	})
 }
 
 // specs follows what a role says about its arguments: each is read, and must be

@@ -107,7 +107,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	}
 	w.files.Look([]string{w.q.Config})
 	w.cfg = p.configs.Get(w.q.Config, func() config { return p.config(w.q.Config) })
-	w.count(w.cfg.file, asWhole, w.cfg.digest, "ansible configuration", place{})
+	w.count(w.cfg.file, asSettings, w.cfg.digest, "ansible configuration", place{})
 	for kind, dirs := range w.cfg.plugins {
 		for _, dir := range dirs {
 			w.plugins.dir(kind, dir)
