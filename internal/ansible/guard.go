@@ -21,6 +21,8 @@ type guarded struct {
 	bare       digestPair // what Ansible reads of it though it does not run; nothing if that cannot fail
 	bareReads  reads
 	stopped    digestPair // the same with the conditions
+	loop       string     // the variable that it is repeated over, or ""
+	emptied    digestPair // bare, if that has no element
 	names      []string   // of a handler: what it is notified by
 }
 
@@ -35,6 +37,7 @@ type doing int
 
 const (
 	unasked doing = iota + 1 // a handler that nothing notifies
+	empty                    // there is nothing in the list that it is repeated over
 	skipped                  // a condition is false
 	stopped                  // the same, unless one before it fails
 	doesRun                  // all conditions are true
@@ -45,11 +48,14 @@ const (
 // nothing can be told, one whose result others may look at, and one that reads
 // files before anything runs.
 func guard(v value.Value) *guarded {
-	if _, ok := v.Get("when"); !ok || v.Kind != value.Map {
+	if v.Kind != value.Map {
+		return nil
+	}
+	if v.At("when").Kind == value.Null && loopVariable(v) == "" {
 		return nil
 	}
 	g := newGuarded(v)
-	if g != nil && slices.ContainsFunc(g.conditions, func(c condition) bool { return c.Condition != nil || c.literal != nil }) {
+	if g != nil && g.loop != "" || g != nil && slices.ContainsFunc(g.conditions, func(c condition) bool { return c.Condition != nil || c.literal != nil }) {
 		return g
 	}
 	return nil
@@ -79,6 +85,9 @@ func newGuarded(v value.Value, names ...string) *guarded {
 	g.stopped = digestsOf(bareTask(v))
 	if !loads(without, len(names) > 0) {
 		g.bare = digestsOf(bareTask(without))
+	}
+	if g.loop = loopVariable(v); !loads(withoutLoop(without), len(names) > 0) {
+		g.emptied = g.bare
 	}
 	return g
 }
@@ -157,7 +166,7 @@ func (w *walk) guardedTask(g *guarded, r *request) {
 		own.asks = true
 		w.read(&g.asks, r.owner)
 	}
-	if all.doing <= stopped && !own.keywords {
+	if all.doing <= stopped && !own.keywords && g.digest(all.doing).said != "" {
 		own.keywords = true
 		w.read(&g.bareReads, r.owner)
 	}
@@ -173,6 +182,9 @@ func (w *walk) doing(g *guarded, o owner) doing {
 		return unasked
 	}
 	known := func(name string) (any, bool) { return w.certain(name, g, o) }
+	if list, ok := w.only(g.loop, g, o); g.loop != "" && ok && list.Kind == value.List && len(list.Items) == 0 {
+		return empty
+	}
 	now := doesRun
 	for _, c := range g.conditions {
 		var truth, holds bool
@@ -204,10 +216,14 @@ func (g *guarded) digest(does doing) digestPair {
 	switch does {
 	case unasked:
 		return g.bare
+	case empty:
+		if g.emptied.said == "" && g.names != nil {
+			return g.called()
+		}
+		return g.emptied
 	case skipped:
-		if g.bare.said == "" && g.names != nil { // whoever notifies it must find it
-			called := sum(g.names...)
-			return digestPair{called, called}
+		if g.bare.said == "" && g.names != nil {
+			return g.called()
 		}
 		return g.bare
 	case stopped:
@@ -218,31 +234,75 @@ func (g *guarded) digest(does doing) digestPair {
 	return g.said
 }
 
+// called is of the names of a handler: whoever notifies it must find it.
+func (g *guarded) called() digestPair {
+	called := sum(g.names...)
+	return digestPair{called, called}
+}
+
+// loopVariable is the variable whose elements a task is repeated over, if it is
+// nothing but that; else "".
+func loopVariable(v value.Value) string {
+	loop := v.At("loop")
+	if _, block := v.Get("block"); block || loop.Kind != value.String || !strings.HasPrefix(loop.Text, "{{") {
+		return ""
+	}
+	if name, ok := shapeOf(loop).(jinja.Variable); ok && len(name.Path) == 0 && loop.Text == "{{ "+name.Name+" }}" {
+		return name.Name
+	}
+	return ""
+}
+
+// withoutLoop is a task without what it is repeated over, if Ansible takes that for
+// certain.
+func withoutLoop(v value.Value) value.Value {
+	control := v.At("loop_control")
+	for _, p := range control.Pairs {
+		if p.Key.Text != "label" && p.Key.Text != "loop_var" || p.Value.Kind != value.String {
+			return v
+		}
+	}
+	if _, ok := v.Get("loop_control"); ok && control.Kind != value.Map {
+		return v
+	}
+	v.Pairs = slices.DeleteFunc(slices.Clone(v.Pairs), func(p value.Pair) bool { return p.Key.Text == "loop" || p.Key.Text == "loop_control" })
+	return v
+}
+
 // certain is the value of a variable that has only one, whatever runs before.
 func (w *walk) certain(name string, g *guarded, o owner) (any, bool) {
+	v, ok := w.only(name, g, o)
+	if !ok {
+		return nil, false
+	}
+	return plain(v)
+}
+
+// only is the same value as it is written.
+func (w *walk) only(name string, g *guarded, o owner) (v value.Value, ok bool) {
 	switch {
 	case w.opaque || w.facts || w.unknown[name] || len(w.locals[name]) > 0 || implicit(name) || len(w.dirs) != 1:
-		return nil, false
+		return v, false
 	}
 	for _, t := range g.tasks.tasks {
 		if t.loop != nil && t.loop.variable == name || slices.ContainsFunc(t.vars, func(p value.Pair) bool { return p.Key.Text == name }) {
-			return nil, false
+			return v, false
 		}
 	}
 	defs := w.definitions(name)
 	if len(defs) == 0 && name == ImageGroup {
-		return true, true
+		return value.Value{Kind: value.Bool, Text: "true"}, true
 	}
 	if len(defs) != 1 || name == ImageGroup {
-		return nil, false
+		return v, false
 	}
 	switch d := defs[0]; {
 	case d.class == "inventory" || d.class == "extra":
 	case d.weak && o.role != "" && d.owner.role == o.role:
 	default:
-		return nil, false
+		return v, false
 	}
-	return plain(defs[0].value)
+	return defs[0].value, true
 }
 
 // plain is a value that is no template.
