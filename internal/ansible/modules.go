@@ -24,6 +24,9 @@ func (w *walk) module(t *task, o owner, f form) {
 	if t.loop != nil && t.loop.kind != "" {
 		w.lookup(jinja.Call{Plugin: t.loop.kind, Args: []jinja.Shape{shapeOf(t.loop.items)}, Line: t.loop.items.Line}, o)
 	}
+	if t.computed && t.module != "set_fact" && (t.here || !remote[t.module]) {
+		w.everything("the arguments of a module are computed", o.at(t.line))
+	}
 	switch t.module {
 	case "include_tasks", "import_tasks", "include":
 		w.want(request{kind: wantTasks, shape: w.fileOf(t), owner: o, line: t.line, form: f, must: t.module == "import_tasks"})

@@ -324,6 +324,8 @@ extra: 1
 		{"include_vars, computed", "include_vars: '{{ item }}'\n  with_first_found: ['{{ lead }}.yml', two.yml]\n- debug: msg={{ from_one + from_two }}", "vars/one.yml=from_one: 2 vars/two.yml=from_two: 2", ""},
 		{"include_vars of a directory", "include_vars: {dir: vars, name: all_of_it}\n- debug: {var: all_of_it.from_one}", "vars/one.yml=from_one: 2", "files/one"},
 		{"copy", "copy: {src: one, dest: /x}", "files/one", "files/two"},
+		{"copy with computed arguments", "copy: '{{ x }}'", "files/one files/two", ""},
+		{"template with more, computed arguments", "template: {dest: x}\n  args: '{{ x }}'", "files/one templates/two.j2", ""},
 		{"copy of a directory", "copy: {src: dir, dest: /x}", "files/dir/a files/dir/b", "files/one"},
 		{"copy in a loop", "copy: {src: '{{ item }}', dest: /x}\n  with_items: [one, two]", "files/one files/two", "files/three"},
 		{"copy of a glob", "copy: {src: '{{ item }}', dest: /x}\n  with_fileglob: ['t*']", "files/two files/three files/twelve", ""},

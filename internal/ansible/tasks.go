@@ -53,6 +53,7 @@ type task struct {
 	vars        []value.Pair
 	register    string
 	here        bool // it runs on the machine that builds
+	computed    bool // there may be arguments that are written nowhere
 	conditional bool
 }
 
@@ -72,6 +73,10 @@ type context struct {
 
 // bare are the keywords whose values are expressions without braces.
 var bare = map[string]bool{"when": true, "changed_when": true, "failed_when": true, "until": true}
+
+// freeForm are modules whose free text is no list of arguments.
+var freeForm = setOf("command", "expect", "import_role", "import_tasks", "include", "include_role", "include_tasks",
+	"include_vars", "meta", "raw", "script", "shell")
 
 // keywords of tasks and blocks that are no modules.
 var keywords = map[string]bool{
@@ -161,10 +166,14 @@ func (l *taskList) task(v value.Value, c context) {
 		}
 		l.reads.value(p.Value)
 	}
-	if extra := v.At("args"); extra.Kind == value.Map {
+	switch extra := v.At("args"); extra.Kind {
+	case value.Map:
 		t.args.Kind = value.Map
 		t.args.Pairs = append(slices.Clip(t.args.Pairs), extra.Pairs...)
+	case value.String:
+		t.computed = true
 	}
+	t.computed = t.computed || t.free.Kind == value.String && strings.HasPrefix(strings.TrimSpace(t.free.Text), "{{") && !freeForm[t.module]
 	switch t.module {
 	case "include_role", "include_tasks":
 		l.notify.add(t.args.At("apply").At("notify"))
