@@ -29,7 +29,11 @@ func (w *walk) module(t *task, o owner, f form) {
 	}
 	switch t.module {
 	case "include_tasks", "import_tasks", "include":
-		w.want(request{kind: wantTasks, shape: w.fileOf(t), owner: o, line: t.line, form: f, must: t.module == "import_tasks"})
+		r := request{kind: wantTasks, shape: w.fileOf(t), owner: o, line: t.line, form: f, must: t.module == "import_tasks"}
+		if o.role != "" && f == asTasks && t.module != "include" {
+			r.first = "tasks"
+		}
+		w.want(r)
 	case "include_role", "import_role":
 		w.includeRole(t, o)
 	case "include_vars":
@@ -158,6 +162,10 @@ func (w *walk) moduleFiles(t *task, o owner) {
 		if v.Kind == value.Bool && v.Text == "true" || v.Kind == value.String && (v.Text == "yes" || v.Text == "true") {
 			return
 		}
+	}
+	if src := t.args.At("src"); t.module == "copy" && !t.here && o.role != "" && src.Kind != value.Null {
+		w.want(request{kind: wantFile, shape: shapeOf(src), owner: o, line: t.line, first: "files"})
+		return
 	}
 	if keys, known := controller[t.module]; known && !t.here {
 		for _, key := range keys {

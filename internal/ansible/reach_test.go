@@ -213,7 +213,9 @@ func TestOneChange(t *testing.T) {
 		{"a file that may be executed", motd + "files/motd (executable) --\nwelcome\n", build},
 		{"a file that nothing uses", motd + "files/other --\nx\n", keep},
 		{"the name of a file", all + "ntp: [a, b]\nsite: north\nunused: 1\nstrong: all\nsecret: s\nmotd_file: other\nchosen: motd\n", build},
-		{"a file that is found first", motd + "files/motd --\nwelcome\n" + motd + "motd --\nx\n", build},
+		{"a file that is found first", motd + "files/motd --\ngone\n" + motd + "motd --\nx\n", build},
+		{"a file that is not found first", motd + "motd --\nx\n", keep},
+		{"a file of the role's caller", "-- playbooks/roles/chrony/files/motd --\nx\n", keep},
 
 		{"a comment in the playbook", book + "- hosts: compute\n  vars: {of_play: 1}\n  roles:\n    - chrony\n    - role: motd\n      motd_extra: x\n" + restBook, keep},
 		{"another play of the playbook", book + "- hosts: compute\n  vars: {of_play: 1}\n  roles: [chrony, {role: motd, motd_extra: x}]\n- hosts: login\n  roles: []\n", keep},
@@ -455,6 +457,19 @@ func TestWhatElseCounts(t *testing.T) {
 		{"a role of another play that is not there",
 			"-- p.yml --\n- hosts: all\n- hosts: red\n  roles: [one]\n-- roles/one/tasks/main.yml --\n- debug:\n",
 			"-- p.yml --\n- hosts: all\n- hosts: red\n  roles: [gone]\n", "-- roles/one/tasks/main.yml --\n- debug: msg=x\n"},
+		{"the order in a parameter of a dependency",
+			"-- p.yml --\n- hosts: all\n  roles: [one]\n-- roles/one/meta/main.yml --\ndependencies: [{role: two, vars: {b: {x: 1, y: 2}, a: 1}}]\n-- roles/two/tasks/main.yml --\n",
+			"-- roles/one/meta/main.yml --\ndependencies: [{role: two, vars: {b: {y: 2, x: 1}, a: 1}}]\n", "-- roles/one/meta/main.yml --\ndependencies: [{vars: {a: 1, b: {x: 1, y: 2}}, role: two}]\n"},
+		{"a parameter's order beside a dependency's keywords",
+			"-- p.yml --\n- hosts: all\n  roles: [one]\n-- roles/one/meta/main.yml --\ndependencies: [{role: two, b: {x: 1, y: 2}}]\n-- roles/two/tasks/main.yml --\n",
+			"-- roles/one/meta/main.yml --\ndependencies: [{role: two, b: {y: 2, x: 1}}]\n", "-- roles/one/meta/main.yml --\ndependencies: [{b: {x: 1, y: 2}, role: two}]\n"},
+		{"the expression in a label",
+			"-- p.yml --\n- hosts: all\n  tasks: [{debug: , loop: [1], loop_control: {label: 'a {{ item.x }}', loop_var: i}}]\n",
+			"-- p.yml --\n- hosts: all\n  tasks: [{debug: , loop: [1], loop_control: {label: 'a {{ item.y }}', loop_var: i}}]\n",
+			"-- p.yml --\n- hosts: all\n  tasks: [{debug: , loop: [1], loop_control: {loop_var: i, label: '{{ item.x }} b'}}]\n"},
+		{"a label that may be looked at",
+			"-- p.yml --\n- hosts: all\n  tasks: [{debug: , loop: [1], register: x, loop_control: {label: 'a {{ item.x }}'}}]\n",
+			"-- p.yml --\n- hosts: all\n  tasks: [{debug: , loop: [1], register: x, loop_control: {label: 'b {{ item.x }}'}}]\n", "-- q.yml --\n"},
 	}
 	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: "hosts"}
 	for _, test := range tests {

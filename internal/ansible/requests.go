@@ -19,6 +19,7 @@ type request struct {
 	must    bool   // Ansible stops if it is not there
 	under   string // of wantVars: the variable that gets all of it
 	form    form   // of wantTasks and wantTemplate
+	first   string // the directory of the role in which Ansible looks first, if that is certain
 	role    roleUse
 	stack   []string // of wantRole: the roles that depend on it, the outermost first
 	host    jinja.HostRead
@@ -221,10 +222,15 @@ func (w *walk) find(r *request, name string) bool {
 		return w.findPattern(r, name, groups)
 	}
 	for _, bases := range groups {
-		found := false
+		found, first := false, false
 		for _, base := range bases {
+			// Tasks that are imported may have come from a place beside their file.
+			if first && (r.kind != wantTasks || !within(base, path.Dir(r.owner.file))) {
+				continue
+			}
 			if file := path.Join(base, name); w.act(r, file, false) {
 				found = true
+				first = first || r.first != "" && base == path.Join(r.owner.role, r.first) && !strings.HasPrefix(name, r.first+"/") && !strings.Contains(name, "..")
 			}
 			if found && r.kind == wantTemplate {
 				return true // of templates, the first is taken

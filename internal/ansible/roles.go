@@ -251,6 +251,17 @@ func (w *walk) meta(file, dir string, stack []string, at place) {
 		case key == "galaxy_info": // for people and for Galaxy
 		case key == "dependencies" && v.Kind == value.List && len(v.Items) == 0:
 		case key == "allow_duplicates" && v.Kind == value.Bool && v.Text == "false":
+		case key == "dependencies" && v.Kind == value.List:
+			p.Value.Items = make([]value.Value, len(v.Items))
+			for i, entry := range v.Items {
+				p.Value.Items[i] = sorted(entry)
+				for j, param := range p.Value.Items[i].Pairs {
+					if param.Key.Text == "vars" && param.Value.Kind == value.Map {
+						p.Value.Items[i].Pairs[j].Value = sorted(param.Value)
+					}
+				}
+			}
+			rest.Pairs = append(rest.Pairs, p)
 		default:
 			rest.Pairs = append(rest.Pairs, p)
 		}

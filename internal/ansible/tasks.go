@@ -331,6 +331,8 @@ func normalTask(v value.Value, names bool) value.Value {
 			continue
 		case key == "block" || key == "rescue" || key == "always":
 			p.Value = normalTasks(p.Value, names)
+		case key == "loop_control" && p.Value.Kind == value.Map:
+			p.Value = normalControl(p.Value, v.At("register").Kind != value.Null)
 		case p.Value.Kind == value.Map && (!keywords[key] || key == "vars" || key == "args"):
 			p.Value = sorted(p.Value)
 		}
@@ -338,6 +340,20 @@ func normalTask(v value.Value, names bool) value.Value {
 		out.Pairs = append(out.Pairs, p)
 	}
 	return sorted(out)
+}
+
+// normalControl takes out of a loop_control the text around an expression in a
+// label: people see it, and whoever looks at the registered result. The expression
+// may fail.
+func normalControl(v value.Value, registered bool) value.Value {
+	v = sorted(v)
+	for i, p := range v.Pairs {
+		start, end := strings.Index(p.Value.Text, "{{"), strings.LastIndex(p.Value.Text, "}}")
+		if p.Key.Text == "label" && !registered && p.Value.Kind == value.String && start >= 0 && end > start && !strings.ContainsAny(p.Value.Text[:start]+p.Value.Text[end+2:], "{}%#\\") {
+			v.Pairs[i].Value.Text = p.Value.Text[start : end+2]
+		}
+	}
+	return v
 }
 
 // onThisMachine is the list with every task run on the machine that builds.
