@@ -12,7 +12,7 @@ import (
 // config is what matters here of an ansible.cfg.
 type config struct {
 	file        string // "" if there is none
-	digest      string // of all that is set
+	digest      string // of all that is set and matters by itself; "" if nothing is
 	roles       []string
 	collections []string
 	outside     []string            // directories of roles or collections outside of the project
@@ -31,7 +31,7 @@ func (p *Project) config(name string) config {
 	all, sections := settings(string(text))
 	said := sections
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		if !harmless(key) {
+		if !harmless(key) && (key != "roles_path" || !plainPaths(all[key])) {
 			said = append(said, key, all[key])
 		}
 		for _, entry := range strings.Split(all[key], ":") {
@@ -63,7 +63,9 @@ func (p *Project) config(name string) config {
 		YAMLExtensions: list("yaml_valid_extensions"), Precedence: list("precedence"),
 	}
 	c.merge = strings.EqualFold(all["hash_behaviour"], "merge")
-	c.digest = sum(said...)
+	if len(said) > 0 {
+		c.digest = sum(said...)
+	}
 	return c
 }
 
@@ -90,6 +92,14 @@ func harmless(key string) bool {
 		return true
 	}
 	return false
+}
+
+// plainPaths reports whether a setting is a list of directories of the project, as
+// they are written: those count by what is found in them.
+func plainPaths(list string) bool {
+	return !slices.ContainsFunc(strings.Split(list, ":"), func(entry string) bool {
+		return entry == "" || entry[0] == '/' || entry[0] == '.' || strings.ContainsAny(entry, "~$%{}\"' \t;")
+	})
 }
 
 // settings reads the settings of an ini file, sections aside: no two of
@@ -127,7 +137,7 @@ func settings(s string) (all map[string]string, said []string) {
 		}
 		last = strings.ToLower(strings.TrimSpace(trimmed[:i]))
 		all[last] = strings.TrimSpace(trimmed[i+1:])
-		note(section+"\x00"+last, section == "" || !harmless(last))
+		note(section+"\x00"+last, section == "" || !harmless(last) && (last != "roles_path" || section != "defaults"))
 	}
 	slices.Sort(said)
 	return all, said

@@ -50,7 +50,7 @@ func (w *walk) act(r *request, file string, computed bool) bool {
 			}
 		}
 	case r.kind == wantTemplate && kind == tree.File:
-		w.template(file, r.owner, at)
+		w.template(file, max(r.form, asTemplate), r.owner, at)
 	case r.kind == wantFile || r.kind == wantGlob:
 		if file == "." || slices.Contains(w.dirs, file) || w.roles.has(file) {
 			return false // no name means a whole playbook's directory
@@ -108,19 +108,23 @@ func (w *walk) varsFile(file string, r *request, at place) {
 	}
 }
 
-// template counts a template and follows what it reads.
-func (w *walk) template(file string, o owner, at place) {
+// template counts a template and follows what it reads. With asWhole its syntax is
+// set elsewhere, and what looks like a comment may be none.
+func (w *walk) template(file string, f form, o owner, at place) {
 	t := w.files.Template(file)
-	if t.Text == nil {
+	if t.Text == nil || f == asWhole {
 		w.whole(file, "template", at)
 	} else {
 		digest := t.Digest
+		if f == asIncluded {
+			digest = t.Included
+		}
 		if w.files.Executable(file) {
 			digest = "x" + digest // mode: preserve
 		}
-		w.count(file, asTemplate, digest, "template", at)
+		w.count(file, f, digest, "template", at)
 	}
-	v := visit{file, o.role, asTemplate}
+	v := visit{file, o.role, f}
 	if !w.visited.add(v) {
 		return
 	}
@@ -132,5 +136,8 @@ func (w *walk) template(file string, o owner, at place) {
 	}
 	var r reads
 	r.text(t.Text, 1)
+	if t.Header || f == asWhole {
+		r.included = asWhole
+	}
 	w.read(&r, owner{file: file, role: o.role, loop: o.loop})
 }

@@ -9,44 +9,104 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
-// guarded is a task with a condition. Where this is false for certain, what the
-// task would do decides nothing; that it is there still does.
+// guarded is a task with conditions, or a handler. Where it is certain that it
+// does not run, what it would do decides nothing; where it is certain that it
+// runs, its conditions do not.
 type guarded struct {
-	conditions []*jinja.Condition
-	off        bool        // one of its conditions is false as it is written
-	tasks      *taskList   // it alone
-	bare       value.Value // the task without its module's arguments
-	digest     string      // of the task as it is, its name aside
-	named      string      // the same with its name
+	conditions []condition
+	asks       reads      // what the conditions read
+	tasks      *taskList  // it alone, without them
+	said       digestPair // all that it says
+	always     digestPair // without its conditions
+	bare       digestPair // what Ansible reads of it though it does not run; nothing if that cannot fail
+	bareReads  reads
+	stopped    digestPair // the same with the conditions
+	loop       string     // the variable that it is repeated over, or ""
+	emptied    digestPair // bare, if that has no element
+	names      []string   // of a handler: what it is notified by
 }
 
-// guard returns nil for a task that always counts: one without a condition, one
-// whose result others may look at, and one that reads files before anything runs.
+// condition is an element of a task's when.
+type condition struct {
+	*jinja.Condition // nil if nothing can be told of it
+	literal          *bool
+}
+
+// doing is what is known of whether a guarded task runs.
+type doing int
+
+const (
+	unasked doing = iota + 1 // a handler that nothing notifies
+	empty                    // there is nothing in the list that it is repeated over
+	skipped                  // a condition is false
+	stopped                  // the same, unless one before it fails
+	doesRun                  // all conditions are true
+	mayRun
+)
+
+// guard returns nil for a task that always counts: one of whose conditions
+// nothing can be told, one whose result others may look at, and one that reads
+// files before anything runs.
 func guard(v value.Value) *guarded {
-	when, ok := v.Get("when")
-	if !ok || v.Kind != value.Map {
+	if v.Kind != value.Map {
 		return nil
 	}
-	g := &guarded{tasks: &taskList{valid: true}, bare: value.Value{Kind: value.Map, Line: v.Line, Col: v.Col}}
-	for _, one := range when.List() {
-		g.off = g.off || one.Kind == value.Bool && one.Text == "false"
-		if one.Kind == value.String {
-			if c := jinja.ReadCondition(one.Text); c != nil {
-				g.conditions = append(g.conditions, c)
-			}
+	if v.At("when").Kind == value.Null && loopVariable(v) == "" {
+		return nil
+	}
+	g := newGuarded(v)
+	if g != nil && g.loop != "" || g != nil && slices.ContainsFunc(g.conditions, func(c condition) bool { return c.Condition != nil || c.literal != nil }) {
+		return g
+	}
+	return nil
+}
+
+// newGuarded returns nil for a task that always counts; names are those of a
+// handler.
+func newGuarded(v value.Value, names ...string) *guarded {
+	g := &guarded{names: names, tasks: &taskList{valid: true}, said: digestsOf(v)}
+	without := v
+	without.Pairs = slices.Clone(v.Pairs)
+	without.Pairs = slices.DeleteFunc(without.Pairs, func(p value.Pair) bool { return p.Key.Text == "when" })
+	if when, ok := v.Get("when"); ok {
+		g.asks.expression(when)
+		for _, one := range when.List() {
+			g.conditions = append(g.conditions, readCondition(one))
 		}
 	}
-	if len(g.conditions) == 0 && !g.off {
-		return nil
-	}
-	whole := value.Value{Kind: value.List, Items: []value.Value{v}}
-	g.digest, g.named = normalTasks(whole, false).Digest(), normalTasks(whole, true).Digest()
-	g.tasks.task(v, context{})
+	g.tasks.task(without, context{conditional: len(g.conditions) > 0})
 	for _, t := range g.tasks.tasks {
 		if t.register != "" || strings.HasPrefix(t.module, "import_") || t.module == "include" || t.module == "meta" {
 			return nil
 		}
 	}
+	g.always = digestsOf(without)
+	g.bareReads.keywords(bareTask(without))
+	g.stopped = digestsOf(bareTask(v))
+	if !loads(without, len(names) > 0) {
+		g.bare = digestsOf(bareTask(without))
+	}
+	if g.loop = loopVariable(v); !loads(withoutLoop(without), len(names) > 0) {
+		g.emptied = g.bare
+	}
+	return g
+}
+
+func readCondition(v value.Value) condition {
+	switch v.Kind {
+	case value.Bool:
+		truth := v.Text == "true"
+		return condition{literal: &truth}
+	case value.String:
+		return condition{Condition: jinja.ReadCondition(v.Text)}
+	}
+	return condition{}
+}
+
+// bareTask is a task without its module's arguments.
+func bareTask(v value.Value) value.Value {
+	bare := v
+	bare.Pairs = nil
 	for _, p := range v.Pairs {
 		switch key := p.Key.Text; {
 		case key == "block" || key == "rescue" || key == "always":
@@ -54,9 +114,9 @@ func guard(v value.Value) *guarded {
 		case !keywords[key] && !strings.HasPrefix(key, "with_") && p.Value.Kind == value.Map:
 			p.Value = value.Value{Kind: value.Map}
 		}
-		g.bare.Pairs = append(g.bare.Pairs, p)
+		bare.Pairs = append(bare.Pairs, p)
 	}
-	return g
+	return bare
 }
 
 // keywords adds what a task without arguments reads.
@@ -81,51 +141,169 @@ type guardedTask struct {
 	form form
 }
 
-// guardedTask follows a guarded task unless it never runs.
-func (w *walk) guardedTask(g *guarded, r *request) {
-	at := guardedTask{g, r.owner.role, r.form}
-	if w.runs.has(at) || w.never(g, r.owner) {
-		return
-	}
-	w.runs.add(at)
-	w.runs.add(guardedTask{guarded: g})
-	w.news++
-	w.list(g.tasks, r.owner, r.form)
+// followed is how far a guarded task was followed.
+type followed struct {
+	doing                 doing
+	tasks, asks, keywords bool // these were read
 }
 
-// never reports whether the condition of a task is false for certain.
-func (w *walk) never(g *guarded, o owner) bool {
-	return g.off || slices.ContainsFunc(g.conditions, func(c *jinja.Condition) bool {
-		truth, certain := c.Decide(func(name string) (any, bool) { return w.certain(name, g, o) })
-		return certain && !truth
-	})
+// guardedTask follows a guarded task as far as it may run.
+func (w *walk) guardedTask(g *guarded, r *request) {
+	at, anywhere := guardedTask{g, r.owner.role, r.form}, guardedTask{guarded: g}
+	own, all := w.runs.at(at), w.runs.at(anywhere)
+	before := own
+	own.doing = max(own.doing, w.doing(g, r.owner))
+	if own.doing >= doesRun && !own.tasks {
+		own.tasks = true
+		w.list(g.tasks, r.owner, r.form)
+	}
+	if all.doing != 0 && all.doing != own.doing {
+		all.doing = mayRun // in one role so, in another so
+	} else {
+		all.doing = own.doing
+	}
+	if (all.doing == stopped || all.doing == mayRun) && !own.asks {
+		own.asks = true
+		w.read(&g.asks, r.owner)
+	}
+	if all.doing <= stopped && !own.keywords && g.digest(all.doing).said != "" {
+		own.keywords = true
+		w.read(&g.bareReads, r.owner)
+	}
+	if own != before || all != w.runs.at(anywhere) {
+		w.runs.set(at, own)
+		w.runs.set(anywhere, all)
+		w.news++
+	}
+}
+
+// doing is what is known of whether a task runs.
+func (w *walk) doing(g *guarded, o owner) doing {
+	if g.names != nil && !w.notifies(g.names) {
+		return unasked
+	}
+	known := func(name string) (any, bool) { return w.certain(name, g, o) }
+	if list, ok := w.only(g.loop, g, o); g.loop != "" && ok && list.Kind == value.List && len(list.Items) == 0 {
+		return empty
+	}
+	now := doesRun
+	for _, c := range g.conditions {
+		var truth, holds bool
+		switch {
+		case c.literal != nil:
+			truth, holds = *c.literal, true
+		case c.Condition != nil:
+			truth, holds = c.Holds(known)
+			if !holds {
+				if truth, certain := c.Decide(known); certain && !truth {
+					return stopped
+				}
+			}
+		}
+		switch {
+		case holds && !truth && now == doesRun:
+			return skipped
+		case holds && !truth:
+			return stopped
+		case !holds:
+			now = mayRun
+		}
+	}
+	return now
+}
+
+// digest is of what counts of a task that does this.
+func (g *guarded) digest(does doing) digestPair {
+	switch does {
+	case unasked:
+		return g.bare
+	case empty:
+		if g.emptied.said == "" && g.names != nil {
+			return g.called()
+		}
+		return g.emptied
+	case skipped:
+		if g.bare.said == "" && g.names != nil {
+			return g.called()
+		}
+		return g.bare
+	case stopped:
+		return g.stopped
+	case doesRun:
+		return g.always
+	}
+	return g.said
+}
+
+// called is of the names of a handler: whoever notifies it must find it.
+func (g *guarded) called() digestPair {
+	called := sum(g.names...)
+	return digestPair{called, called}
+}
+
+// loopVariable is the variable whose elements a task is repeated over, if it is
+// nothing but that; else "".
+func loopVariable(v value.Value) string {
+	loop := v.At("loop")
+	if _, block := v.Get("block"); block || loop.Kind != value.String || !strings.HasPrefix(loop.Text, "{{") {
+		return ""
+	}
+	if name, ok := shapeOf(loop).(jinja.Variable); ok && len(name.Path) == 0 && loop.Text == "{{ "+name.Name+" }}" {
+		return name.Name
+	}
+	return ""
+}
+
+// withoutLoop is a task without what it is repeated over, if Ansible takes that for
+// certain.
+func withoutLoop(v value.Value) value.Value {
+	control := v.At("loop_control")
+	for _, p := range control.Pairs {
+		if p.Key.Text != "label" && p.Key.Text != "loop_var" || p.Value.Kind != value.String {
+			return v
+		}
+	}
+	if _, ok := v.Get("loop_control"); ok && control.Kind != value.Map {
+		return v
+	}
+	v.Pairs = slices.DeleteFunc(slices.Clone(v.Pairs), func(p value.Pair) bool { return p.Key.Text == "loop" || p.Key.Text == "loop_control" })
+	return v
 }
 
 // certain is the value of a variable that has only one, whatever runs before.
 func (w *walk) certain(name string, g *guarded, o owner) (any, bool) {
+	v, ok := w.only(name, g, o)
+	if !ok {
+		return nil, false
+	}
+	return plain(v)
+}
+
+// only is the same value as it is written.
+func (w *walk) only(name string, g *guarded, o owner) (v value.Value, ok bool) {
 	switch {
 	case w.opaque || w.facts || w.unknown.has(name) || len(w.locals.at(name)) > 0 || implicit(name) || len(w.dirs) != 1:
-		return nil, false
+		return v, false
 	}
 	for _, t := range g.tasks.tasks {
 		if t.loop != nil && t.loop.variable == name || slices.ContainsFunc(t.vars, func(p value.Pair) bool { return p.Key.Text == name }) {
-			return nil, false
+			return v, false
 		}
 	}
 	defs := w.definitions(name)
 	if len(defs) == 0 && name == ImageGroup {
-		return true, true
+		return value.Value{Kind: value.Bool, Text: "true"}, true
 	}
 	if len(defs) != 1 || name == ImageGroup {
-		return nil, false
+		return v, false
 	}
 	switch d := defs[0]; {
 	case d.class == "inventory" || d.class == "extra":
 	case d.weak && o.role != "" && d.owner.role == o.role:
 	default:
-		return nil, false
+		return v, false
 	}
-	return plain(defs[0].value)
+	return defs[0].value, true
 }
 
 // plain is a value that is no template.

@@ -27,6 +27,9 @@ func TestGuards(t *testing.T) {
 		{"nobody knows it", "nothing | default(false)", "", may},
 		{"a template", "lead", "", may},
 		{"set", "flag", "- set_fact: {flag: true}\n", may},
+		{"set by a name that is computed", "flag", "- set_fact: {\"{{ 'flag' }}\": true}\n", may},
+		{"set by a mapping that is computed", "flag", "- set_fact: '{{ whatever }}'\n", may},
+		{"set by more arguments", "flag", "- set_fact: {x: 1}\n  args: '{{ whatever }}'\n", may},
 		{"registered", "flag", "- command: x\n  register: flag\n", may},
 		{"included", "flag", "- include_vars: '{{ whatever }}'\n", may},
 		{"facts", "flag", "- service_facts:\n", may},
@@ -58,5 +61,43 @@ func TestGuards(t *testing.T) {
 				t.Error("that it is there, and how, counts")
 			}
 		})
+	}
+}
+
+// TestEmptyLoops has tasks that are repeated over nothing, and over what nobody can
+// be sure of.
+func TestEmptyLoops(t *testing.T) {
+	const nothing, something = true, false
+	for _, test := range []struct {
+		name, task, more string
+		want             bool
+	}{
+		{"empty", "  loop: '{{ list }}'\n", "", nothing},
+		{"with a label", "  loop: '{{ list }}'\n  loop_control: {label: '{{ x }}', loop_var: y}\n", "", nothing},
+		{"a condition that may fail", "  loop: '{{ list }}'\n  when: x\n", "", nothing},
+		{"an own default", "  loop: '{{ own }}'\n", "", nothing},
+		{"not empty", "  loop: '{{ full }}'\n", "", something},
+		{"no list", "  loop: '{{ map }}'\n", "", something},
+		{"not only the variable", "  loop: '{{ list + x }}'\n", "", something},
+		{"a list in a variable", "  loop: '{{ lead }}'\n", "", something},
+		{"set", "  loop: '{{ list }}'\n", "- set_fact: {list: [1]}\n", something},
+		{"its own variable", "  loop: '{{ list }}'\n  vars: {list: [1]}\n", "", something},
+		{"what Ansible may not take", "  loop: '{{ list }}'\n  loop_control: {labels: x}\n", "", something},
+		{"the result is looked at", "  loop: '{{ list }}'\n  register: x\n", "", something},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			base := "-- hosts --\n-- p.yml --\n- hosts: all\n  roles: [one]\n-- group_vars/all.yml --\nlist: []\nfull: [1]\nmap: {}\nlead: '{{ list }}'\n" +
+				"-- roles/one/defaults/main.yml --\nown: []\n-- roles/one/tasks/main.yml --\n- debug:\n" + test.more
+			q := Query{Playbooks: []string{"p.yml"}, Host: "n", Inventory: "hosts"}
+			before := digestOf(t, project(base), q)
+			if after := digestOf(t, project(base+"- copy: {content: '{{ full }}', dest: /x}\n"+test.task), q); (after == before) != test.want {
+				t.Errorf("as good as none: %v", test.want)
+			}
+		})
+	}
+	block := "-- hosts --\n-- p.yml --\n- hosts: all\n  roles: [one]\n-- roles/one/defaults/main.yml --\nown: []\n-- roles/one/tasks/main.yml --\n"
+	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Inventory: "hosts"}
+	if digestOf(t, project(block), q) == digestOf(t, project(block+"- block: [{debug: }]\n  loop: '{{ own }}'\n"), q) {
+		t.Error("Ansible takes no block with a loop")
 	}
 }

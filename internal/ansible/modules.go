@@ -24,9 +24,16 @@ func (w *walk) module(t *task, o owner, f form) {
 	if t.loop != nil && t.loop.kind != "" {
 		w.lookup(jinja.Call{Plugin: t.loop.kind, Args: []jinja.Shape{shapeOf(t.loop.items)}, Line: t.loop.items.Line}, o)
 	}
+	if t.computed && t.module != "set_fact" && (t.here || !remote[t.module]) {
+		w.everything("the arguments of a module are computed", o.at(t.line))
+	}
 	switch t.module {
 	case "include_tasks", "import_tasks", "include":
-		w.want(request{kind: wantTasks, shape: w.fileOf(t), owner: o, line: t.line, form: f, must: t.module == "import_tasks"})
+		r := request{kind: wantTasks, shape: w.fileOf(t), owner: o, line: t.line, form: f, must: t.module == "import_tasks"}
+		if o.role != "" && f == asTasks && t.module != "include" {
+			r.first = "tasks"
+		}
+		w.want(r)
 	case "include_role", "import_role":
 		w.includeRole(t, o)
 	case "include_vars":
@@ -39,10 +46,7 @@ func (w *walk) module(t *task, o owner, f form) {
 			w.getsAny(p.Key.Text)
 		}
 	case "template":
-		if w.file(t, o, wantTemplate, "src") && setsSyntax(t.args) {
-			w.anyVariable("the syntax of the template is set by the task", o.at(t.line))
-			w.file(t, o, wantFile, "src") // what looks like a comment may be none
-		}
+		w.templateOf(t, o)
 	case "script":
 		w.script(t, o)
 	case "command", "shell", "raw", "expect":
@@ -95,14 +99,22 @@ func (w *walk) includeVars(t *task, o owner) {
 	}
 }
 
-// setsSyntax reports whether a template is read with other signs.
-func setsSyntax(args value.Value) bool {
-	for _, p := range args.Pairs {
-		if strings.HasSuffix(p.Key.Text, "_start_string") || strings.HasSuffix(p.Key.Text, "_end_string") {
-			return true
+func (w *walk) templateOf(t *task, o owner) {
+	src := t.args.At("src")
+	if src.Kind == value.Null {
+		return
+	}
+	r := request{kind: wantTemplate, shape: shapeOf(src), owner: o, line: t.line}
+	for _, p := range t.args.Pairs {
+		switch key := p.Key.Text; {
+		case strings.HasSuffix(key, "_start_string"), strings.HasSuffix(key, "_end_string"):
+			w.anyVariable("the syntax of the template is set by the task", o.at(t.line))
+			r.form = asWhole
+		case key == "trim_blocks":
+			r.form = asWhole // it keeps the newlines behind comments
 		}
 	}
-	return false
+	w.want(r)
 }
 
 func (w *walk) script(t *task, o owner) {
@@ -150,6 +162,10 @@ func (w *walk) moduleFiles(t *task, o owner) {
 		if v.Kind == value.Bool && v.Text == "true" || v.Kind == value.String && (v.Text == "yes" || v.Text == "true") {
 			return
 		}
+	}
+	if src := t.args.At("src"); t.module == "copy" && !t.here && o.role != "" && src.Kind != value.Null {
+		w.want(request{kind: wantFile, shape: shapeOf(src), owner: o, line: t.line, first: "files"})
+		return
 	}
 	if keys, known := controller[t.module]; known && !t.here {
 		for _, key := range keys {
@@ -251,9 +267,15 @@ func (w *walk) lookup(c jinja.Call, o owner) {
 	case "pipe", "lines":
 		w.everything("a command runs on the machine that builds", at)
 	case "template":
-		wantAll(wantTemplate, c.Args...)
-		if len(c.Keywords) > 0 { // they may set another syntax
-			wantAll(wantFile, c.Args...)
+		f := asTemplate
+		for key := range c.Keywords {
+			if strings.HasSuffix(key, "_string") {
+				w.anyVariable("the syntax of the template is set by the lookup", at)
+				f = asWhole
+			}
+		}
+		for _, s := range c.Args {
+			w.want(request{kind: wantTemplate, shape: s, owner: o, line: c.Line, form: f})
 		}
 	case "fileglob", "community.general.filetree", "filetree":
 		wantAll(wantGlob, c.Args...)

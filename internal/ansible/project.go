@@ -31,6 +31,7 @@ type Project struct {
 type Parsed struct {
 	once  *tree.Once
 	lists *tree.Memo[*tree.Document, *taskList]
+	calls *tree.Memo[*tree.Document, *taskList] // handlers
 	books *tree.Memo[*tree.Document, *playbook]
 	texts *tree.Memo[string, *jinja.Text]
 }
@@ -40,6 +41,7 @@ func NewParsed() *Parsed {
 	return &Parsed{
 		once:  tree.NewOnce(),
 		lists: tree.NewMemo[*tree.Document, *taskList](),
+		calls: tree.NewMemo[*tree.Document, *taskList](),
 		books: tree.NewMemo[*tree.Document, *playbook](),
 		texts: tree.NewMemo[string, *jinja.Text](),
 	}
@@ -74,6 +76,11 @@ type inventoryResult struct {
 // tasksOf reads a document as tasks.
 func (p *Project) tasksOf(d *tree.Document) *taskList {
 	return p.parsed.lists.Get(d, func() *taskList { return readTasks(d.Value) })
+}
+
+// handlersOf reads a document as the handlers of a role.
+func (p *Project) handlersOf(d *tree.Document) *taskList {
+	return p.parsed.calls.Get(d, func() *taskList { return readHandlers(d.Value) })
 }
 
 // playsOf reads a document as plays.

@@ -96,8 +96,16 @@ func (w *walk) reachedFiles() []File {
 		f := w.found.at(name)
 		digest := f.digest
 		switch {
+		case f.form == asSettings && digest == "" && !w.vars.has("ansible_config_file"):
+			return File{}, false // as good as none
 		case f.list != nil && f.form != asWhole:
-			digest = w.listDigest(f)
+			says := w.says(f.list)
+			if digest = says.said; f.form == asNamed || w.readsNames() {
+				digest = says.named
+			}
+			if digest == "" && f.alone {
+				return File{}, false // as good as none
+			}
 		case f.named != "" && w.readsNames():
 			digest = f.named
 		}
@@ -248,15 +256,19 @@ type counted struct {
 	reason string
 	via    via
 	list   *taskList // of a file of tasks
+	alone  bool      // it is the only main file of a role's handlers
 }
 
 // form says what of a file counts; a greater one has the smaller in it.
 type form int
 
 const (
-	asTasks    form = iota + 1 // what its tasks say, names aside
+	asSettings form = iota + 1 // what its settings say
+	asTasks                    // what its tasks say, names aside
 	asNamed                    // with the names: handlers
-	asTemplate                 // a template but for what its comments say
+	asHandlers                 // the same of a role's own, which run only if they are notified
+	asTemplate                 // a template but for its comments
+	asIncluded                 // the same for a template that another includes
 	asWhole
 )
 
@@ -290,27 +302,17 @@ func (w *walk) recount(name string, f form, other func(c *counted)) {
 	}
 }
 
-// listDigest is of what a file of tasks says, but for what those would do that
-// never run.
-func (w *walk) listDigest(c *counted) string {
-	names := c.form == asNamed || w.readsNames()
-	parts := []string{c.list.bare}
-	if names {
-		parts[0] = c.list.bareN
+// says is what a list of tasks says, but for what those would do that never run.
+func (w *walk) says(l *taskList) digestPair {
+	if !l.guarded {
+		return l.digestPair
 	}
-	for i, g := range c.list.guarded {
-		switch {
-		case !w.runs.has(guardedTask{guarded: g}):
-		case names:
-			parts = append(parts, strconv.Itoa(i), g.named)
-		default:
-			parts = append(parts, strconv.Itoa(i), g.digest)
+	return l.digestsOf(func(p part) digestPair {
+		if p.guarded == nil {
+			return p.digestPair
 		}
-	}
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	return sum(parts...)
+		return p.guarded.digest(w.runs.at(guardedTask{guarded: p.guarded}).doing)
+	})
 }
 
 // readsNames reports whether the names of plays and tasks can be read.

@@ -15,6 +15,7 @@ type reads struct {
 	groups     []pathText       // the groups whose hosts are read; a nil shape for all
 	computed   []jinja.Computed // names of variables that are computed
 	files      []jinja.FileRef  // what templates include
+	included   form             // how that counts, if not as usual
 	plugins    []string         // filters and tests
 	binds      []string         // names that the text gives values, which what it includes may see
 	conditions []jinja.Use      // names whose values are evaluated as expressions

@@ -19,7 +19,8 @@ type request struct {
 	line    int
 	must    bool   // Ansible stops if it is not there
 	under   string // of wantVars: the variable that gets all of it
-	form    form   // of wantTasks
+	form    form   // of wantTasks and wantTemplate
+	first   string // the directory of the role in which Ansible looks first, if that is certain
 	role    roleUse
 	stack   []string // of wantRole: the roles that depend on it, the outermost first
 	host    jinja.HostRead
@@ -224,6 +225,7 @@ func (w *walk) bases(o owner, folders []string) [][]string {
 func (w *walk) find(r *request, name string) bool {
 	name, anchored := strings.CutPrefix(name, projectText)
 	if !anchored && strings.HasPrefix(name, "/") {
+		w.notify(&notify{any: r.kind == wantTasks})
 		return true // a path of the machine that builds; no part of the project
 	}
 	if i := strings.LastIndex(name, projectText); i >= 0 { // something before a path
@@ -240,10 +242,15 @@ func (w *walk) find(r *request, name string) bool {
 		return w.findPattern(r, name, groups)
 	}
 	for _, bases := range groups {
-		found := false
+		found, first := false, false
 		for _, base := range bases {
+			// Tasks that are imported may have come from a place beside their file.
+			if first && (r.kind != wantTasks || !within(base, path.Dir(r.owner.file))) {
+				continue
+			}
 			if file := path.Join(base, name); w.act(r, file, false) {
 				found = true
+				first = first || r.first != "" && base == path.Join(r.owner.role, r.first) && !strings.HasPrefix(name, r.first+"/") && !strings.Contains(name, "..")
 			}
 			if found && r.kind == wantTemplate {
 				return true // of templates, the first is taken

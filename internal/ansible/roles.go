@@ -62,6 +62,7 @@ func (w *walk) findRoles(r *request, name string) bool {
 		return true
 	}
 	if strings.HasPrefix(name, "/") || strings.HasPrefix(name, "~") {
+		w.notify(&notify{any: true})
 		return true // the machine's, if anything
 	}
 	if fqcn(name) {
@@ -87,7 +88,11 @@ func (w *walk) findRoles(r *request, name string) bool {
 	for _, short := range slices.Sorted(w.plugins.collections.keys()) {
 		found = w.collectionRole(short+"."+name, r) || found
 	}
-	return found || fqcn(name)
+	if !found && fqcn(name) {
+		w.notify(&notify{any: true})
+		return true
+	}
+	return found
 }
 
 // rolePlaces are the directories that a role is looked for in, in order: the
@@ -232,11 +237,29 @@ func (w *walk) meta(file, dir string, stack []string, at place) {
 	}
 	rest := value.Value{Kind: value.Map}
 	for _, p := range d.Value.Pairs {
-		if p.Key.Text != "galaxy_info" { // for people and for Galaxy
+		switch key, v := p.Key.Text, p.Value; {
+		case key == "galaxy_info": // for people and for Galaxy
+		case key == "dependencies" && v.Kind == value.List && len(v.Items) == 0:
+		case key == "allow_duplicates" && v.Kind == value.Bool && v.Text == "false":
+		case key == "dependencies" && v.Kind == value.List:
+			p.Value.Items = make([]value.Value, len(v.Items))
+			for i, entry := range v.Items {
+				p.Value.Items[i] = sorted(entry)
+				for j, param := range p.Value.Items[i].Pairs {
+					if param.Key.Text == "vars" && param.Value.Kind == value.Map {
+						p.Value.Items[i].Pairs[j].Value = sorted(param.Value)
+					}
+				}
+			}
+			rest.Pairs = append(rest.Pairs, p)
+		default:
 			rest.Pairs = append(rest.Pairs, p)
 		}
 	}
-	w.count(file, asNamed, sorted(rest).Digest(), "role "+path.Base(dir), at)
+	says := len(rest.Pairs) > 0 || d.Value.Kind != value.Map && d.Value.Kind != value.Null
+	if says || !w.onlyMain(file) || !w.known(dir) {
+		w.count(file, asNamed, sorted(rest).Digest(), "role "+path.Base(dir), at)
+	}
 	w.specs(d.Value.At("argument_specs"), file)
 	o := owner{file: file, role: dir}
 	for _, c := range d.Value.At("collections").List() {
@@ -248,6 +271,14 @@ func (w *walk) meta(file, dir string, stack []string, at place) {
 		w.read(&r, o)
 		w.roleEntry(entry, o, stack)
 	}
+}
+
+// known reports whether Ansible takes a directory for that of a role even if it
+// has no meta.
+func (w *walk) known(dir string) bool {
+	return slices.ContainsFunc([]string{"", ".yml", ".yaml"}, func(ext string) bool {
+		return w.files.Kind(path.Join(dir, "tasks", "main"+ext)) == tree.File
+	})
 }
 
 // specs follows what a role says about its arguments: each is read, and must be
@@ -273,7 +304,7 @@ func (w *walk) rolePart(dir, sub string, from jinja.Shape, r *request) {
 			w.parts.add(part)
 		}
 		for _, file := range w.partFiles(path.Join(dir, sub), name) {
-			w.partFile(dir, sub, file, r.owner.at(r.line))
+			w.partFile(dir, sub, file, from == nil, r.owner.at(r.line))
 		}
 	}
 }
@@ -299,12 +330,14 @@ func (w *walk) partFiles(dir, name string) []string {
 	return files
 }
 
-func (w *walk) partFile(dir, sub, file string, at place) {
+func (w *walk) partFile(dir, sub, file string, main bool, at place) {
 	o := owner{file: file, role: dir}
-	switch sub {
-	case "tasks":
+	switch {
+	case sub == "tasks":
 		w.tasks(file, o, asTasks, at)
-	case "handlers":
+	case sub == "handlers" && main:
+		w.tasks(file, o, asHandlers, at)
+	case sub == "handlers":
 		w.tasks(file, o, asNamed, at)
 	default:
 		d := w.files.Document(file)

@@ -314,7 +314,8 @@ func (b *beginning) answers(of *walk) (string, bool) {
 	for _, i := range b.open {
 		r := w.requests[i]
 		if r.kind == wantGuarded {
-			all = strconv.AppendBool(all, w.runs.has(guardedTask{r.guarded, r.owner.role, r.form}) || !w.never(r.guarded, r.owner))
+			known := w.runs.at(guardedTask{r.guarded, r.owner.role, r.form}).doing
+			all = strconv.AppendInt(all, int64(max(known, w.doing(r.guarded, r.owner))), 10)
 			continue
 		}
 		all = append(all, w.comesTo(r)...)
@@ -353,7 +354,7 @@ func (b *walk) copy(of *walk) *walk {
 	w.found, w.vars, w.hostReads, w.groups = b.found.further(), b.vars.further(), b.hostReads.further(), b.groups.further()
 	w.defs, w.locals, w.unknown, w.strings = b.defs.further(), b.locals.further(), b.unknown.further(), b.strings.further()
 	w.visited, w.roles, w.callers, w.parts = b.visited.further(), b.roles.further(), b.callers.further(), b.parts.further()
-	w.runs, w.imported, w.plugins = b.runs.further(), b.imported.further(), b.plugins.further()
+	w.runs, w.notified, w.imported, w.plugins = b.runs.further(), b.notified.further(), b.imported.further(), b.plugins.further()
 	w.namePatterns, w.dirs, w.joins = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins)
 	w.requests = slices.Clone(b.requests)
 	w.books = make([]*bookRead, len(b.books))

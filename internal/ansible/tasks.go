@@ -11,17 +11,29 @@ import (
 
 // taskList is a list of tasks, whoever runs it.
 type taskList struct {
-	digest string // of what it says; names of tasks do not count
-	named  string // the same with names, by which handlers are called
-	tasks  []task // blocks taken apart
-	reads  reads  // of all of them
-	valid  bool   // it is a list of mappings
-	odd    []oddTask
-	// guarded are tasks that may be known never to run. They are in none of the
-	// above but digest and named, with all that they say.
-	guarded []*guarded
-	bare    string // digest without what the guarded do
-	bareN   string // the same with names
+	digestPair        // of what it says, guarded tasks with all that they do
+	parts      []part // what each of its elements says
+	guarded    bool   // some of them are
+	tasks      []task // blocks taken apart; not of what is guarded
+	reads      reads  // of these
+	valid      bool   // it is a list of mappings
+	odd        []oddTask
+	notify     notify // of these, too
+	handlers   bool   // they run only if they are notified
+}
+
+// part is what an element of a list of tasks says.
+type part struct {
+	digestPair
+	*guarded // nil if all of it counts
+}
+
+// digestPair is of what a task says, without its name and with it, by which
+// handlers are called. Empty: nothing.
+type digestPair struct{ said, named string }
+
+func digestsOf(task value.Value) digestPair {
+	return digestPair{normalTask(task, false).Digest(), normalTask(task, true).Digest()}
 }
 
 // oddTask is something at which Ansible stops when it reads a list of tasks,
@@ -41,6 +53,7 @@ type task struct {
 	vars        []value.Pair
 	register    string
 	here        bool // it runs on the machine that builds
+	computed    bool // there may be arguments that are written nowhere
 	conditional bool
 }
 
@@ -61,6 +74,10 @@ type context struct {
 // bare are the keywords whose values are expressions without braces.
 var bare = map[string]bool{"when": true, "changed_when": true, "failed_when": true, "until": true}
 
+// freeForm are modules whose free text is no list of arguments.
+var freeForm = setOf("command", "expect", "import_role", "import_tasks", "include", "include_role", "include_tasks",
+	"include_vars", "meta", "raw", "script", "shell")
+
 // keywords of tasks and blocks that are no modules.
 var keywords = map[string]bool{
 	"action": true, "any_errors_fatal": true, "args": true, "async": true, "become": true, "become_exe": true,
@@ -74,33 +91,41 @@ var keywords = map[string]bool{
 }
 
 // readUnguarded reads a list of tasks, all of which count.
-func readUnguarded(v value.Value) *taskList { return readList(v, false) }
+func readUnguarded(v value.Value) *taskList {
+	return readList(v, func(value.Value) *guarded { return nil })
+}
 
 // readTasks reads a list of tasks.
-func readTasks(v value.Value) *taskList { return readList(v, true) }
+func readTasks(v value.Value) *taskList { return readList(v, guard) }
 
-func readList(v value.Value, guards bool) *taskList {
+func readList(v value.Value, guard func(value.Value) *guarded) *taskList {
 	l := &taskList{valid: v.Kind == value.List || v.Kind == value.Null}
-	bare := v
-	bare.Items = nil
 	for _, item := range v.Items {
 		l.valid = l.valid && item.Kind == value.Map
-		if g := guard(item); guards && g != nil {
-			l.guarded = append(l.guarded, g)
-			l.odd = append(l.odd, g.tasks.odd...)
-			bare.Items = append(bare.Items, g.bare)
-			l.reads.keywords(g.bare)
+		p := part{digestsOf(item), guard(item)}
+		if l.parts = append(l.parts, p); p.guarded != nil {
+			l.guarded = true
+			l.odd = append(l.odd, p.guarded.tasks.odd...)
 			continue
 		}
-		bare.Items = append(bare.Items, item)
 		l.task(item, context{})
 	}
-	l.digest, l.named = normalTasks(v, false).Digest(), normalTasks(v, true).Digest()
-	l.bare, l.bareN = l.digest, l.named
-	if len(l.guarded) > 0 {
-		l.bare, l.bareN = normalTasks(bare, false).Digest(), normalTasks(bare, true).Digest()
-	}
+	l.digestPair = l.digestsOf(func(p part) digestPair { return p.digestPair })
 	return l
+}
+
+// digestsOf is what the list says if its elements say this.
+func (l *taskList) digestsOf(say func(part) digestPair) digestPair {
+	var said, named []string
+	for _, p := range l.parts {
+		if d := say(p); d.said != "" {
+			said, named = append(said, d.said), append(named, d.named)
+		}
+	}
+	if len(said) == 0 {
+		return digestPair{}
+	}
+	return digestPair{sum(said...), sum(named...)}
 }
 
 func (l *taskList) task(v value.Value, c context) {
@@ -117,6 +142,7 @@ func (l *taskList) task(v value.Value, c context) {
 		t.loop = c.loop
 	}
 	t.vars = v.At("vars").Pairs
+	l.notify.add(v.At("notify"))
 	t.register = v.At("register").Text
 	inner := context{t.here, t.conditional, t.loop}
 	for _, p := range v.Pairs {
@@ -140,11 +166,17 @@ func (l *taskList) task(v value.Value, c context) {
 		}
 		l.reads.value(p.Value)
 	}
-	if extra := v.At("args"); extra.Kind == value.Map {
+	switch extra := v.At("args"); extra.Kind {
+	case value.Map:
 		t.args.Kind = value.Map
 		t.args.Pairs = append(slices.Clip(t.args.Pairs), extra.Pairs...)
+	case value.String:
+		t.computed = true
 	}
+	t.computed = t.computed || t.free.Kind == value.String && strings.HasPrefix(strings.TrimSpace(t.free.Text), "{{") && !freeForm[t.module]
 	switch t.module {
+	case "include_role", "include_tasks":
+		l.notify.add(t.args.At("apply").At("notify"))
 	case "assert":
 		l.reads.expression(t.args.At("that"))
 	case "debug":
@@ -299,6 +331,8 @@ func normalTask(v value.Value, names bool) value.Value {
 			continue
 		case key == "block" || key == "rescue" || key == "always":
 			p.Value = normalTasks(p.Value, names)
+		case key == "loop_control" && p.Value.Kind == value.Map:
+			p.Value = normalControl(p.Value, v.At("register").Kind != value.Null)
 		case p.Value.Kind == value.Map && (!keywords[key] || key == "vars" || key == "args"):
 			p.Value = sorted(p.Value)
 		}
@@ -306,6 +340,20 @@ func normalTask(v value.Value, names bool) value.Value {
 		out.Pairs = append(out.Pairs, p)
 	}
 	return sorted(out)
+}
+
+// normalControl takes out of a loop_control the text around an expression in a
+// label: people see it, and whoever looks at the registered result. The expression
+// may fail.
+func normalControl(v value.Value, registered bool) value.Value {
+	v = sorted(v)
+	for i, p := range v.Pairs {
+		start, end := strings.Index(p.Value.Text, "{{"), strings.LastIndex(p.Value.Text, "}}")
+		if p.Key.Text == "label" && !registered && p.Value.Kind == value.String && start >= 0 && end > start && !strings.ContainsAny(p.Value.Text[:start]+p.Value.Text[end+2:], "{}%#\\") {
+			v.Pairs[i].Value.Text = p.Value.Text[start : end+2]
+		}
+	}
+	return v
 }
 
 // onThisMachine is the list with every task run on the machine that builds.

@@ -166,8 +166,14 @@ func (w *walk) locally(t *task, o owner) {
 	}
 	switch t.module {
 	case "set_fact":
+		computed := t.computed
 		for _, p := range t.args.Pairs {
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
+			computed = computed || computes(p.Key.Text)
+		}
+		if computed && !w.opaque { // of names that nobody knows
+			w.opaque = true
+			w.changes++
 		}
 	case "include_tasks", "import_tasks", "include", "include_role", "import_role":
 		if l := t.loop; l != nil {

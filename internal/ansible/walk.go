@@ -40,9 +40,10 @@ type walk struct {
 	readTexts    set[visitText] // templates in values that were followed
 	namePatterns []namePattern
 
-	runs      set[guardedTask]                // guarded tasks that may run
+	runs      layered[guardedTask, followed]  // guarded tasks, as far as is known
 	requests  []*request                      // files and roles that are named; what they point to does not change
 	imported  layered[string, []importedFile] // by the file that imports
+	notified  set[string]                     // names of handlers; "" for any
 	visited   set[visit]
 	roles     set[string]               // directories of roles that are reached
 	callers   layered[string, []string] // by role, directories of the roles that use it
@@ -107,7 +108,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	}
 	w.files.Look([]string{w.q.Config})
 	w.cfg = p.configs.Get(w.q.Config, func() config { return p.config(w.q.Config) })
-	w.count(w.cfg.file, asWhole, w.cfg.digest, "ansible configuration", place{})
+	w.count(w.cfg.file, asSettings, w.cfg.digest, "ansible configuration", place{})
 	for kind, dirs := range w.cfg.plugins {
 		for _, dir := range dirs {
 			w.plugins.dir(kind, dir)
@@ -272,7 +273,7 @@ func (w *walk) read(r *reads, o owner) {
 		w.getsAny(name)
 	}
 	for _, f := range r.files {
-		w.want(request{kind: wantTemplate, shape: f.Path, owner: o, line: f.Line})
+		w.want(request{kind: wantTemplate, shape: f.Path, owner: o, line: f.Line, form: max(r.included, asIncluded)})
 	}
 	for _, c := range r.computed {
 		w.want(request{kind: wantVariable, shape: c.Name, owner: o, line: c.Line})
@@ -298,6 +299,7 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 	d := w.files.Document(name)
 	if d.Vaulted {
 		w.whole(name, "encrypted tasks", from)
+		w.notify(&notify{any: true})
 		w.everything("it is encrypted, and its tasks may read anything", place{file: name, line: 1})
 		return
 	}
@@ -306,17 +308,26 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 		return
 	}
 	list := w.tasksOf(d)
+	if f == asHandlers {
+		f, list = asNamed, w.handlersOf(d)
+	}
 	if !list.valid {
 		w.notTasks(name, d)
 		return
 	}
-	digest := list.digest
+	digest := list.said
 	if f == asNamed {
 		digest = list.named
 	}
 	w.count(name, f, digest, reasonOf(o), from)
 	if c := w.found.at(name); c != nil && c.form != asWhole && c.list != list {
-		w.recount(name, c.form, func(c *counted) { c.list = list })
+		w.recount(name, c.form, func(c *counted) {
+			if c.list != nil { // as handlers, and as tasks that all run
+				c.form, c.list, c.alone = asNamed, w.tasksOf(d), false
+			} else {
+				c.list, c.alone = list, list.handlers && w.onlyMain(name)
+			}
+		})
 	}
 	w.list(list, o, f)
 }
@@ -344,9 +355,12 @@ func reasonOf(o owner) string {
 // list follows a list of tasks.
 func (w *walk) list(l *taskList, o owner, f form) {
 	w.odd(l, o.file)
+	w.notify(&l.notify)
 	w.read(&l.reads, o)
-	for _, g := range l.guarded {
-		w.want(request{kind: wantGuarded, shape: jinja.Unknown{}, guarded: g, owner: o, form: f, line: 0})
+	for _, p := range l.parts {
+		if p.guarded != nil {
+			w.want(request{kind: wantGuarded, shape: jinja.Unknown{}, guarded: p.guarded, owner: o, form: f, line: 0})
+		}
 	}
 	for i := range l.tasks {
 		t := &l.tasks[i]

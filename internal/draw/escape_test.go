@@ -31,7 +31,7 @@ func nasty() []string {
 // hostile is a graph where every text is nasty, each at every place.
 func hostile() Graph {
 	list := nasty()
-	g := Graph{Title: list[0], Plan: true, Base: list[1], Head: list[2], Unused: list}
+	g := Graph{Title: list[0], Plan: true, Base: list[1], Head: list[2], Unused: list, Removed: list, Images: list}
 	for i, s := range list {
 		n := Node{
 			ID: layer.NodeID(s), Layer: s, Variant: s, Groups: list[:3], Place: s, Images: []string{s}, Reason: s,

@@ -15,6 +15,9 @@ type Graph struct {
 	Head   string   // the commit planned; "" for the files on disk
 	Nodes  []Node   // parents before children; one whose parent does not come before it is drawn as a root
 	Unused []string // changed files that decide nothing
+	// Removed are nodes, and images as "image NAME", that were there; Images
+	// those that are new, or whose artifacts are made in another way.
+	Removed, Images []string
 }
 
 // Node is one node with what is known about it. Only the ID must be there.
@@ -47,7 +50,7 @@ type Input struct {
 
 // Of is the graph of a plan, with the images that stand on its nodes.
 func Of(p *plan.Plan, images []layer.Image) Graph {
-	g := Graph{Title: "Plan", Plan: true, Base: p.Base, Head: p.Head, Unused: p.Unused}
+	g := Graph{Title: "Plan", Plan: true, Base: p.Base, Head: p.Head, Unused: p.Unused, Removed: p.Removed, Images: p.Images}
 	on := imagesOn(images)
 	for _, d := range p.Nodes {
 		n := node(d.Node, on)

@@ -31,10 +31,19 @@ func ReadCondition(src string) *Condition {
 // false if nobody can know. Where a part of the condition may fail, the whole is
 // certain only if it can then be nothing but that.
 func (c *Condition) Decide(known func(name string) (any, bool)) (truth, certain bool) {
-	return decider(known).truth(c.e)
+	return decider{known, false}.truth(c.e)
 }
 
-type decider func(name string) (any, bool)
+// Holds reports what a condition comes to, if it is certain that it does: that it
+// does not fail, neither for a part of it nor because it is no truth.
+func (c *Condition) Holds(known func(name string) (any, bool)) (truth, certain bool) {
+	return decider{known, true}.truth(c.e)
+}
+
+type decider struct {
+	known  func(name string) (any, bool)
+	strict bool // nothing may fail
+}
 
 func (d decider) truth(e *expr) (truth, certain bool) {
 	switch e.kind {
@@ -48,7 +57,9 @@ func (d decider) truth(e *expr) (truth, certain bool) {
 			if certain && truth == (e.kind == eOr) {
 				return truth, true
 			}
-			all = all && certain
+			if all = all && certain; d.strict && !all {
+				return false, false
+			}
 		}
 		return e.kind == eAnd, all
 	}
@@ -60,9 +71,9 @@ func (d decider) truth(e *expr) (truth, certain bool) {
 	case bool:
 		return v, true
 	case int:
-		return v != 0, true
+		return v != 0, !d.strict
 	case Sized:
-		return v != 0, true
+		return v != 0, !d.strict
 	}
 	return false, false // a text may be a condition itself
 }
@@ -70,7 +81,7 @@ func (d decider) truth(e *expr) (truth, certain bool) {
 func (d decider) value(e *expr) (any, bool) {
 	switch e.kind {
 	case eName:
-		return d(e.text)
+		return d.known(e.text)
 	case eString:
 		return e.text, e.raw == "" || e.raw == e.text
 	case eBool:

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/strata-hpc/strata/internal/ansible/jinja"
 )
 
 // writer writes random templates that jinja2 mostly accepts, with few names, so
@@ -172,5 +174,62 @@ func TestOracleGenerated(t *testing.T) {
 	}
 	if n.more*10 > n.texts {
 		t.Errorf("%d of %d have more names than jinja2 finds", n.more, n.texts)
+	}
+}
+
+// commented writes a template with comments in all kinds of places.
+func (w *writer) commented(depth int) {
+	for range 1 + w.IntN(6) {
+		switch open, end := w.pick("{%", "{%", "{%-", "{%+"), w.pick("%}", "%}", "-%}", "+%}"); w.IntN(12) {
+		case 0, 1:
+			w.WriteString(w.pick("x", " ", "  y", "100%}", "\t"))
+		case 2, 3:
+			w.WriteString(w.pick("\n", "\n", "\n\n", " \n", "z\n"))
+		case 4, 5, 6, 7:
+			w.WriteString(w.pick("\n", "\n", "\n", "") + w.pick("{#", "{#", "{#", "{#-", "{#+") + w.pick("", " c ", "\n", " {{ a }} ") +
+				w.pick("#}", "#}", "#}", "-#}", "+#}") + w.pick("\n", "\n", "\n", ""))
+		case 8, 9:
+			w.WriteString(w.pick("{{", "{{", "{{-") + w.pick(" a ", " b ", " c ", ` "{# no #}\n" `) + w.pick("}}", "}}", "-}}"))
+		case 10:
+			w.WriteString(open + w.pick(" if t ", " if f ", " for i in [1, 2] ") + end)
+			w.loopOrCondition(depth, open, end)
+		case 11:
+			w.WriteString(open + " raw " + w.pick("%}", "-%}") + w.pick("{# no #}", "\n{# no #}\n", "") + open + " endraw " + end)
+		}
+	}
+}
+
+func (w *writer) loopOrCondition(depth int, open, end string) {
+	loop := strings.HasSuffix(strings.TrimRight(w.String(), "-+%}"), "] ")
+	if depth > 0 {
+		w.commented(depth - 1)
+	}
+	w.WriteString(open + map[bool]string{true: " endfor ", false: " endif "}[loop] + end)
+}
+
+// TestUncommentedOracle wants of Jinja that templates come to the same without
+// their comments.
+func TestUncommentedOracle(t *testing.T) {
+	var in bytes.Buffer
+	lines := 0
+	for seed := range uint64(2000) {
+		w := &writer{Rand: rand.New(rand.NewPCG(seed, 2))}
+		w.commented(2)
+		text := w.String()
+		alone, within := jinja.Uncommented(text, jinja.Syntax{}, false), jinja.Uncommented(text, jinja.Syntax{}, true)
+		if strings.Count(alone, "\n") < strings.Count(strings.ReplaceAll(text, "#\n#", "##"), "\n") {
+			lines++
+		}
+		line, err := json.Marshal([]string{text, alone, within})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Write(append(line, '\n'))
+	}
+	for _, r := range oracle(t, &in, "render") {
+		t.Errorf("%q comes to something else than %q, or %q if it is included", r.Text, r.File, r.Error)
+	}
+	if lines < 200 {
+		t.Errorf("only %d have comments in lines of their own", lines)
 	}
 }

@@ -63,6 +63,8 @@ type Document struct {
 type Template struct {
 	*jinja.Text        // nil for a file that is not text, or cannot be read
 	Digest      string // of the template without what its comments say; hex of a SHA-256
+	Included    string // the same, for where another template includes it
+	Header      bool   // its first line sets its syntax, and that of what it includes
 	Err         error  // it cannot be read
 }
 
@@ -316,14 +318,26 @@ func (t *Tree) parse(name string) *Template {
 	}
 	syntax, rest, ok := jinja.Header(string(text))
 	parsed, err := jinja.Parse(rest, syntax)
-	said := string(text)
+	template := &Template{Text: parsed, Header: len(rest) < len(text) || !ok}
 	if err == nil && !ok {
 		parsed.AnyVariable = "its first line sets the syntax of the template in a way that cannot be followed"
-	} else if err == nil {
-		said = said[:len(said)-len(rest)] + jinja.Uncommented(rest, syntax)
 	}
-	sum := sha256.Sum256([]byte(said))
-	return &Template{Text: parsed, Digest: hex.EncodeToString(sum[:])}
+	said := func(included bool) string {
+		if err != nil || !ok {
+			return string(text)
+		}
+		return string(text[:len(text)-len(rest)]) + jinja.Uncommented(rest, syntax, included)
+	}
+	digest := func(said string) string {
+		sum := sha256.Sum256([]byte(said))
+		return hex.EncodeToString(sum[:])
+	}
+	alone, included := said(false), said(true)
+	template.Digest = digest(alone)
+	if template.Included = template.Digest; included != alone {
+		template.Included = digest(included)
+	}
+	return template
 }
 
 // Digest implements Files.

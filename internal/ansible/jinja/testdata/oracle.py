@@ -2,6 +2,7 @@
 
 oracle.py collect DIR ...   every template and every string of YAML files below
 oracle.py check             templates from standard input, a JSON string per line
+oracle.py render            pairs of templates that come to the same: the pairs that do not
 oracle.py collections       where Ansible's collections are
 
 Each answer is a line of JSON: text, kind (template or expression), file, and
@@ -119,12 +120,29 @@ def collect(directories):
                         answer(text, kind, path)
 
 
+def rendered(text):
+    """What Ansible makes of a template, and what is included of it."""
+    env = jinja2.Environment(trim_blocks=True)
+    included = env.from_string(text).render(a="v\n", b="", c=" w", t=True, f=False)
+    at_end = lambda s: len(s) - len(s.rstrip("\n"))
+    return included + "\n" * max(0, at_end(text) - at_end(included)), included
+
+
+def render():
+    for line in sys.stdin:
+        whole, alone, within = json.loads(line)
+        if rendered(whole)[0] != rendered(alone)[0] or rendered(whole)[1] != rendered(within)[1]:
+            print(json.dumps({"text": whole, "file": alone, "error": within}))
+
+
 def main():
     if sys.argv[1] == "collect":
         collect(sys.argv[2:])
     elif sys.argv[1] == "check":
         for line in sys.stdin:
             answer(json.loads(line), "template", "")
+    elif sys.argv[1] == "render":
+        render()
     else:
         import ansible_collections
 
