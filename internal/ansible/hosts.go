@@ -138,7 +138,7 @@ func (w *walk) foreignVariables() []Variable {
 		all = append(all, v)
 	}
 	for group, seen := range w.groups.all() {
-		name, members := "groups", []string{}
+		name, digest, text := "groups", newSummer(), ""
 		groups := []string{group}
 		if group == "" {
 			groups = slices.Sorted(maps.Keys(w.inv.Groups))
@@ -146,16 +146,30 @@ func (w *walk) foreignVariables() []Variable {
 			name += "[" + group + "]"
 		}
 		for _, g := range groups {
-			members = append(members, g)
-			members = append(members, w.node.Members(g)...)
+			digest.add(g)
+			text = listed(text, g)
+			for _, member := range w.node.Members(g) {
+				digest.add(member)
+				text = listed(text, member)
+			}
 		}
-		text := strings.Join(members, ",")
-		if len(text) > shown {
-			text = text[:shown] + "…"
-		}
-		all = append(all, Variable{Name: name, Digest: sum(members...), Via: seen, Definitions: []Definition{{Shown: text}}})
+		all = append(all, Variable{Name: name, Digest: digest.sum(), Via: seen, Definitions: []Definition{{Shown: text}}})
 	}
 	return all
+}
+
+// listed is a list with one more, if people are to be shown that many.
+func listed(text, more string) string {
+	switch {
+	case text == "":
+		return more
+	case len(text) > shown:
+		return text
+	}
+	if text += "," + more; len(text) > shown {
+		text = text[:shown] + "…"
+	}
+	return text
 }
 
 // allGroups makes the variables of every group count: nobody can know which of

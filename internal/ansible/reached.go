@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"maps"
 	"slices"
 	"strconv"
@@ -217,12 +218,32 @@ func (w *walk) said(name string, d *definition) said {
 
 // sum is the digest of a list of texts.
 func sum(texts ...string) string {
-	var all []byte
+	s := newSummer()
 	for _, t := range texts {
-		all = append(append(strconv.AppendInt(all, int64(len(t)), 10), ':'), t...)
+		s.add(t)
 	}
-	digest := sha256.Sum256(all)
-	return hex.EncodeToString(digest[:])
+	return s.sum()
+}
+
+// summer makes the digest of a list that is told one by one.
+type summer struct {
+	hash hash.Hash
+	text []byte
+}
+
+func newSummer() *summer { return &summer{hash: sha256.New()} }
+
+func (s *summer) add(text string) {
+	s.text = append(append(strconv.AppendInt(s.text, int64(len(text)), 10), ':'), text...)
+	if len(s.text) > 1<<12 {
+		s.hash.Write(s.text)
+		s.text = s.text[:0]
+	}
+}
+
+func (s *summer) sum() string {
+	s.hash.Write(s.text)
+	return hex.EncodeToString(s.hash.Sum(nil))
 }
 
 // via is how something is reached: the first few places.

@@ -27,7 +27,8 @@ func (b *builder) finish() error {
 	if len(b.errors) > 0 {
 		return errors.Join(b.errors...)
 	}
-	for _, h := range inv.hosts {
+	for i, h := range inv.hosts {
+		h.index = i
 		was := slices.Contains(h.groups, ungrouped)
 		h.groups = settled(h.groups, all, ungrouped)
 		if !was && slices.Contains(h.groups, ungrouped) {

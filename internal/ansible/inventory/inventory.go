@@ -94,6 +94,7 @@ type Host struct {
 
 	groups []*Group
 	own    *block
+	index  int // among the inventory's hosts
 }
 
 type place struct {

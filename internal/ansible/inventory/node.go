@@ -194,7 +194,7 @@ func (inv *Inventory) membersOf(g *Group, given []*Group) *members {
 	if m != nil {
 		return m
 	}
-	m = walk(g, children)
+	m = walk(g, children, len(inv.hosts))
 	if key != g.Name {
 		return m // of one node, or few
 	}
@@ -206,7 +206,7 @@ func (inv *Inventory) membersOf(g *Group, given []*Group) *members {
 
 // walk is _walk_relationship of ansible/inventory/group.py: by levels, but
 // from the second one on in the order of a Python set, which is any.
-func walk(g *Group, children []*Group) *members {
+func walk(g *Group, children []*Group, hosts int) *members {
 	m := &members{sure: true, groups: append([]*Group{g}, children...)}
 	seen := map[*Group]bool{g: true}
 	for level := children; len(level) > 0; {
@@ -231,16 +231,16 @@ func walk(g *Group, children []*Group) *members {
 		m.groups = append(m.groups, next...)
 		level = next
 	}
-	hosts := 0
+	most := 0
 	for _, d := range m.groups {
-		hosts += len(d.hosts)
+		most += len(d.hosts)
 	}
-	have := make(map[*Host]bool, hosts)
-	m.names = make([]string, 0, hosts)
+	have := make([]bool, hosts) // by their index
+	m.names = make([]string, 0, min(hosts, most))
 	for _, d := range m.groups {
 		for _, h := range d.hosts {
-			if !have[h] {
-				have[h] = true
+			if !have[h.index] {
+				have[h.index] = true
 				m.names = append(m.names, h.Name)
 			}
 		}
