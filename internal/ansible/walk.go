@@ -40,7 +40,7 @@ type walk struct {
 	readTexts    map[visitText]bool // templates in values that were followed
 	namePatterns []namePattern
 
-	runs      map[guardedTask]followed  // guarded tasks, as far as is known
+	runs      map[*guarded][]followed   // guarded tasks, as far as is known
 	requests  []request                 // files and roles that are named
 	imported  map[string][]importedFile // by the file that imports
 	notified  map[string]bool           // names of handlers; "" for any
@@ -97,7 +97,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 		found: map[string]*counted{}, vars: map[string]*reachedVariable{}, extra: map[string]value.Value{},
 		defs: map[string][]definition{}, resolved: map[string][]definition{}, locals: map[string][]local{}, unknown: map[string]bool{}, strings: map[string]bool{},
 		visited: map[visit]bool{}, readTexts: map[visitText]bool{}, roles: map[string]*role{}, hostReads: map[hostRead]*via{}, groups: map[string]*via{},
-		plugins: newPlugins(), places: 1, runs: map[guardedTask]followed{}, notified: map[string]bool{}, imported: map[string][]importedFile{},
+		plugins: newPlugins(), places: 1, runs: map[*guarded][]followed{}, notified: map[string]bool{}, imported: map[string][]importedFile{},
 	}
 	if q.Config == "" && w.files.Kind("ansible.cfg") == tree.File {
 		w.q.Config = "ansible.cfg"
