@@ -133,48 +133,61 @@ func (r *reads) keywords(v value.Value) {
 	}
 }
 
-// guardedTask is a guarded task in a file that is followed; without role and form,
-// in any.
-type guardedTask struct {
-	*guarded
-	role string
-	form form
-}
-
-// followed is how far a guarded task was followed.
+// followed is a guarded task in a file that is followed for a role in a form, and
+// how far.
 type followed struct {
+	role                  string
+	form                  form
 	doing                 doing
 	tasks, asks, keywords bool // these were read
 }
 
 // guardedTask follows a guarded task as far as it may run.
 func (w *walk) guardedTask(g *guarded, r *request) {
-	at, anywhere := guardedTask{g, r.owner.role, r.form}, guardedTask{guarded: g}
-	own, all := w.runs.at(at), w.runs.at(anywhere)
+	list := slices.Clone(w.runs.at(g))
+	i := slices.IndexFunc(list, func(f followed) bool { return f.role == r.owner.role && f.form == r.form })
+	if i < 0 {
+		i = len(list)
+		list = append(list, followed{role: r.owner.role, form: r.form})
+	}
+	own := list[i]
 	before := own
-	own.doing = max(own.doing, w.doing(g, r.owner))
+	if own.doing = max(own.doing, w.doing(g, r.owner)); own != before {
+		list[i] = own
+		w.runs.set(g, list)
+		w.decided++
+	}
+	all := w.doingAnywhere(g)
 	if own.doing >= doesRun && !own.tasks {
 		own.tasks = true
 		w.list(g.tasks, r.owner, r.form)
 	}
-	if all.doing != 0 && all.doing != own.doing {
-		all.doing = mayRun // in one role so, in another so
-	} else {
-		all.doing = own.doing
-	}
-	if (all.doing == stopped || all.doing == mayRun) && !own.asks {
+	if (all == stopped || all == mayRun) && !own.asks {
 		own.asks = true
 		w.read(&g.asks, r.owner)
 	}
-	if all.doing <= stopped && !own.keywords && g.digest(all.doing).said != "" {
+	if all <= stopped && !own.keywords && g.digest(all).said != "" {
 		own.keywords = true
 		w.read(&g.bareReads, r.owner)
 	}
-	if own != before || all != w.runs.at(anywhere) {
-		w.runs.set(at, own)
-		w.runs.set(anywhere, all)
+	if own != before {
+		list[i] = own
+		w.runs.set(g, list)
 		w.news++
 	}
+}
+
+// doingAnywhere is the same for wherever it is followed: where that differs,
+// nobody can know.
+func (w *walk) doingAnywhere(g *guarded) doing {
+	var all doing
+	for _, f := range w.runs.at(g) {
+		if all != 0 && all != f.doing {
+			return mayRun
+		}
+		all = f.doing
+	}
+	return all
 }
 
 // doing is what is known of whether a task runs.

@@ -39,7 +39,8 @@ func (w *walk) notify(n *notify) {
 	}
 	for _, name := range names {
 		if w.notified.add(name) {
-			w.changes++
+			w.decided++
+			w.news++
 		}
 	}
 }

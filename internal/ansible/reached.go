@@ -332,7 +332,7 @@ func (w *walk) says(l *taskList) digestPair {
 		if p.guarded == nil {
 			return p.digestPair
 		}
-		return p.guarded.digest(w.runs.at(guardedTask{guarded: p.guarded}).doing)
+		return p.guarded.digest(w.doingAnywhere(p.guarded))
 	})
 }
 

@@ -272,7 +272,7 @@ func (b *beginning) share(scope *inventory.Scope) {
 }
 
 // current reports whether a computed request was answered with all that is known.
-func (w *walk) current(r *request) bool { return r.asked == w.places && r.state == w.state() }
+func (w *walk) current(r *request) bool { return r.asked == w.places && r.state == w.state(r.kind) }
 
 // alone reports whether each node has to ask by itself.
 func (k want) alone() bool {
@@ -314,8 +314,7 @@ func (b *beginning) answers(of *walk) (string, bool) {
 	for _, i := range b.open {
 		r := w.requests[i]
 		if r.kind == wantGuarded {
-			known := w.runs.at(guardedTask{r.guarded, r.owner.role, r.form}).doing
-			all = strconv.AppendInt(all, int64(max(known, w.doing(r.guarded, r.owner))), 10)
+			all = strconv.AppendInt(all, int64(w.doing(r.guarded, r.owner)), 10)
 			continue
 		}
 		all = append(all, w.comesTo(r)...)

@@ -40,7 +40,7 @@ type walk struct {
 	readTexts    set[visitText] // templates in values that were followed
 	namePatterns []namePattern
 
-	runs      layered[guardedTask, followed]  // guarded tasks, as far as is known
+	runs      layered[*guarded, []followed]   // guarded tasks, as far as is known
 	requests  []*request                      // files and roles that are named; what they point to does not change
 	imported  layered[string, []importedFile] // by the file that imports
 	notified  set[string]                     // names of handlers; "" for any
@@ -65,6 +65,7 @@ type walk struct {
 	given   []string        // of the variables that the beginning reached, those that the inventory gives the node
 
 	changes int // counts what may give computed names more values
+	decided int // counts what more is known of guarded tasks
 	news    int // counts what else there is to be followed
 	places  int // counts, from 1, what may give plain names other files: places to look in
 	faults  []error
@@ -225,7 +226,7 @@ func (w *walk) settle() {
 func (w *walk) ask(i int) {
 	r := *w.requests[i]
 	known := r.asked == w.places
-	r.asked, r.state = w.places, w.state()
+	r.asked, r.state = w.places, w.state(r.kind)
 	w.requests[i] = &r
 	if !r.kind.alone() && r.kind != wantGuarded && r.kind != wantRole {
 		texts := w.comesTo(&r)
@@ -240,10 +241,13 @@ func (w *walk) ask(i int) {
 // progress is another number whenever there is something new.
 func (w *walk) progress() int { return w.changes + w.news }
 
-// state is another number whenever the answer to a computed request may be
-// another. It is never 0.
-func (w *walk) state() int {
+// state is another number whenever the answer to a computed request of a kind may
+// be another. It is never 0.
+func (w *walk) state(k want) int {
 	n := 2*w.changes + 2
+	if k == wantGuarded {
+		n += w.decided << 32
+	}
 	if w.opaque {
 		n++
 	}
