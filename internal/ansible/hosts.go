@@ -138,7 +138,7 @@ func (w *walk) foreignVariables() []Variable {
 		all = append(all, v)
 	}
 	for group, seen := range w.groups.all() {
-		name, digest, text := "groups", newSummer(), ""
+		name, digest, text := "groups", newSummer(), &strings.Builder{}
 		groups := []string{group}
 		if group == "" {
 			groups = slices.Sorted(maps.Keys(w.inv.Groups))
@@ -147,27 +147,31 @@ func (w *walk) foreignVariables() []Variable {
 		}
 		for _, g := range groups {
 			digest.add(g)
-			text = listed(text, g)
+			listed(text, g)
 			for _, member := range w.node.Members(g) {
 				digest.add(member)
-				text = listed(text, member)
+				listed(text, member)
 			}
 		}
-		all = append(all, Variable{Name: name, Digest: digest.sum(), Via: seen, Definitions: []Definition{{Shown: text}}})
+		all = append(all, Variable{Name: name, Digest: digest.sum(), Via: seen, Definitions: []Definition{{Shown: cut(text.String())}}})
 	}
 	return all
 }
 
-// listed is a list with one more, if people are to be shown that many.
-func listed(text, more string) string {
-	switch {
-	case text == "":
-		return more
-	case len(text) > shown:
-		return text
+// listed adds one more to a list, if people are to be shown that many.
+func listed(text *strings.Builder, more string) {
+	if text.Len() > shown {
+		return
 	}
-	if text += "," + more; len(text) > shown {
-		text = text[:shown] + "…"
+	if text.Len() > 0 {
+		text.WriteByte(',')
+	}
+	text.WriteString(more)
+}
+
+func cut(text string) string {
+	if len(text) > shown {
+		return text[:shown] + "…"
 	}
 	return text
 }

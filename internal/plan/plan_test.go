@@ -278,3 +278,25 @@ func BenchmarkMake(b *testing.B) {
 		}
 	}
 }
+
+// TestSameNameTwice: two steps may reach a file in two ways, of which either counts.
+func TestSameNameTwice(t *testing.T) {
+	in := func(digests ...string) []Input {
+		var all []Input
+		for _, d := range digests {
+			all = append(all, Input{Kind: KindVariable, Name: "x", Digest: d})
+		}
+		return all
+	}
+	for _, c := range []struct {
+		last, now []Input
+		reasons   int
+	}{
+		{in("b", "d"), in("b", "d"), 0}, {in("b", "d"), in("a", "d"), 1}, {in("b", "d"), in("b", "c"), 1},
+		{in("b", "d"), in("d"), 1}, {in("d"), in("b", "d"), 1}, {in("b", "d"), in("a", "c"), 2}, {in("d", "b"), in("b", "d"), 0}, {nil, in("a"), 1},
+	} {
+		if got := differences(c.last, c.now); len(got) != c.reasons {
+			t.Errorf("%v %v: %v", c.last, c.now, got)
+		}
+	}
+}

@@ -166,27 +166,19 @@ func reasonKind(in Input) string {
 // differences are the reasons that two lists of inputs make, parents aside;
 // none if the lists are the same.
 func differences(last, now []Input) []Reason {
-	type name struct{ kind, name string }
-	index := func(list []Input) map[name]*Input {
-		m := make(map[name]*Input, len(list))
-		for i, in := range list {
-			if in.Kind != KindParent {
-				m[name{in.Kind, in.Name}] = &list[i]
-			}
-		}
-		return m
-	}
-	before, after := index(last), index(now)
+	gone, came := unlike(last, now)
 	var found []Reason
-	for key, in := range after {
-		if was := before[key]; was == nil || was.Digest != in.Digest {
-			found = append(found, reasonOf(was, in))
+	for _, in := range came {
+		i := slices.IndexFunc(gone, func(was *Input) bool { return was.Kind == in.Kind && was.Name == in.Name })
+		if i < 0 {
+			found = append(found, reasonOf(nil, in))
+			continue
 		}
+		found = append(found, reasonOf(gone[i], in))
+		gone = slices.Delete(gone, i, i+1)
 	}
-	for key, in := range before {
-		if after[key] == nil {
-			found = append(found, reasonOf(in, nil))
-		}
+	for _, in := range gone {
+		found = append(found, reasonOf(in, nil))
 	}
 	if len(found) > 1 { // a step that came or went says it better
 		found = slices.DeleteFunc(found, func(r Reason) bool { return r.Kind == ReasonDefinition && r.Name == stepOrder })
@@ -195,6 +187,47 @@ func differences(last, now []Input) []Reason {
 		return cmp.Or(cmp.Compare(weight(a), weight(b)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
 	})
 	return found
+}
+
+// unlike are the inputs of each list that the other one lacks.
+func unlike(last, now []Input) (gone, came []*Input) {
+	sorted := func(list []Input) []Input {
+		if !slices.IsSortedFunc(list, compareInputs) {
+			list = slices.SortedFunc(slices.Values(list), compareInputs)
+		}
+		return list
+	}
+	last, now = sorted(last), sorted(now)
+	add := func(to []*Input, in *Input) []*Input {
+		if in.Kind == KindParent {
+			return to
+		}
+		return append(to, in)
+	}
+	i, k := 0, 0
+	for i < len(last) || k < len(now) {
+		order := 0
+		switch {
+		case i == len(last):
+			order = 1
+		case k == len(now):
+			order = -1
+		default:
+			order = compareInputs(last[i], now[k])
+		}
+		if order < 0 {
+			gone = add(gone, &last[i])
+		} else if order > 0 {
+			came = add(came, &now[k])
+		}
+		if order <= 0 {
+			i++
+		}
+		if order >= 0 {
+			k++
+		}
+	}
+	return gone, came
 }
 
 // weight orders reasons: what explains most comes first. A variable that came or
