@@ -42,8 +42,12 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 		var r foreignResult
 		var parts []string
 		seen := &tree.Seen{Files: w.files.Files, Differences: w.files.Differences}
+		of := inventory.NewWinners(seen, w.dirs, h.name).Of
+		if h.name == "" || w.cfg.merge { // then all of them count
+			of = func(n *inventory.Node) (*inventory.Scope, error) { return n.Definitions(seen, w.dirs) }
+		}
 		for _, host := range w.otherHosts(h.host) {
-			scope, err := w.foreignScope(w.inv.Node(host, nil), seen, h.name)
+			scope, err := of(w.inv.Node(host, nil))
 			if err != nil {
 				continue // the same fault comes up where the node's own variables are read
 			}
@@ -70,14 +74,6 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 	})
 	w.files.Touched = w.files.Touched || r.touched
 	return r
-}
-
-// foreignScope is what decides a variable of another host, or all of them.
-func (w *walk) foreignScope(host *inventory.Node, seen *tree.Seen, name string) (*inventory.Scope, error) {
-	if name == "" || w.cfg.merge {
-		return host.Definitions(seen, w.dirs)
-	}
-	return host.Winner(seen, w.dirs, name)
 }
 
 // broken are the changed files of variables that cannot be read: Ansible stops at

@@ -155,13 +155,28 @@ func (n *Node) Definitions(files tree.Files, playbookDirs []string) (*Scope, err
 	return r.result()
 }
 
-// Winner returns the part of Definitions that decides what a variable is, where
-// values replace each other: from the strongest place on, down to the first that
-// defines it for certain.
-func (n *Node) Winner(files tree.Files, playbookDirs []string, name string) (*Scope, error) {
-	r := n.reader(files, playbookDirs)
+// Winners looks for one variable on many hosts of an inventory. It is for one
+// goroutine.
+type Winners struct {
+	files        tree.Files
+	playbookDirs []string
+	name         string
+	read         map[string]*scopeReader // by what a group or host is called, without suffix
+}
+
+// NewWinners looks in the places of Definitions.
+func NewWinners(files tree.Files, playbookDirs []string, name string) *Winners {
+	return &Winners{files, playbookDirs, name, map[string]*scopeReader{}}
+}
+
+// Of returns the part of Definitions that decides what the variable is for a host,
+// where values replace each other: from the strongest place on, down to the first
+// that defines it for certain.
+func (w *Winners) Of(n *Node) (*Scope, error) {
+	r := n.reader(w.files, w.playbookDirs)
+	r.read = w.read
 	for _, read := range slices.Backward(n.places(r)) {
-		if read(); r.scope.Has(name) {
+		if read(); r.scope.Has(w.name) {
 			break
 		}
 	}
@@ -239,6 +254,7 @@ type scopeReader struct {
 	scope            *Scope
 	inventory, plays []string // directories
 	errors           []error
+	read             map[string]*scopeReader // what entities gave that were read before, or nil
 }
 
 func (r *scopeReader) add(b *block) {
@@ -247,10 +263,29 @@ func (r *scopeReader) add(b *block) {
 	}
 }
 
-// entity adds the files of one group or host: find_vars_files of
+// entity adds what the files of one group or host define.
+func (r *scopeReader) entity(dir, name, level string) {
+	if r.read == nil {
+		r.variables(dir, name, level)
+		return
+	}
+	base := path.Join(dir, name)
+	one := r.read[base]
+	if one == nil {
+		one = &scopeReader{files: r.files, inv: r.inv, scope: &Scope{}}
+		one.variables(dir, name, level)
+		r.read[base] = one
+	}
+	r.scope.blocks = append(r.scope.blocks, one.scope.blocks...)
+	r.scope.Files = append(r.scope.Files, one.scope.Files...)
+	r.scope.Sealed = append(r.scope.Sealed, one.scope.Sealed...)
+	r.errors = append(r.errors, one.errors...)
+}
+
+// variables adds the files of one group or host: find_vars_files of
 // ansible/parsing/dataloader.py. The first of NAME, NAME.yml, NAME.yaml and
 // NAME.json that exists counts, the others do not.
-func (r *scopeReader) entity(dir, name, level string) {
+func (r *scopeReader) variables(dir, name, level string) {
 	if strings.HasPrefix(name, "/") || r.files.Kind(dir) != tree.Directory {
 		return
 	}
@@ -326,7 +361,7 @@ func (r *scopeReader) file(name, level string) {
 	b := r.inv.blocks[key]
 	r.inv.mu.RUnlock()
 	if b == nil {
-		b = r.read(key.doc, name, level)
+		b = r.block(key.doc, name, level)
 		r.inv.mu.Lock()
 		r.inv.blocks[key] = b
 		r.inv.mu.Unlock()
@@ -341,8 +376,8 @@ func (r *scopeReader) file(name, level string) {
 	}
 }
 
-// read makes variables of a document.
-func (r *scopeReader) read(doc *tree.Document, name, level string) *block {
+// block makes variables of a document.
+func (r *scopeReader) block(doc *tree.Document, name, level string) *block {
 	var err error
 	switch {
 	case doc.Err != nil:
