@@ -24,6 +24,7 @@ type Project struct {
 	beginnings  *tree.Memo[string, *beginnings]
 	configs     *tree.Memo[string, config]
 	sayings     *tree.Memo[saidAt, said]
+	told        *tree.Memo[told, digestPair]
 }
 
 // Parsed is what was read of files whatever project they belong to, so that two
@@ -59,6 +60,7 @@ func Open(fsys fs.FS, parsed *Parsed) *Project {
 		beginnings:  tree.NewRecent[string, *beginnings](mostQueries),
 		configs:     tree.NewMemo[string, config](),
 		sayings:     tree.NewMemo[saidAt, said](),
+		told:        tree.NewMemo[told, digestPair](),
 	}
 }
 

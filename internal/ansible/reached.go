@@ -325,15 +325,29 @@ func (w *walk) recount(name string, f form, other func(c *counted)) {
 
 // says is what a list of tasks says, but for what those would do that never run.
 func (w *walk) says(l *taskList) digestPair {
-	if !l.guarded {
+	if len(l.guards) == 0 {
 		return l.digestPair
 	}
-	return l.digestsOf(func(p part) digestPair {
-		if p.guarded == nil {
-			return p.digestPair
-		}
-		return p.guarded.digest(w.doingAnywhere(p.guarded))
+	does := make([]byte, len(l.guards))
+	for i, g := range l.guards {
+		does[i] = byte(w.doingAnywhere(g))
+	}
+	return w.told.Get(told{l, string(does)}, func() digestPair { // mostly as for others
+		i := -1
+		return l.digestsOf(func(p part) digestPair {
+			if p.guarded == nil {
+				return p.digestPair
+			}
+			i++
+			return p.guarded.digest(doing(does[i]))
+		})
 	})
+}
+
+// told is a list of tasks with what each of its guarded ones does.
+type told struct {
+	list *taskList
+	does string
 }
 
 // readsNames reports whether the names of plays and tasks can be read.

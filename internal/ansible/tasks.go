@@ -11,12 +11,12 @@ import (
 
 // taskList is a list of tasks, whoever runs it.
 type taskList struct {
-	digestPair        // of what it says, guarded tasks with all that they do
-	parts      []part // what each of its elements says
-	guarded    bool   // some of them are
-	tasks      []task // blocks taken apart; not of what is guarded
-	reads      reads  // of these
-	valid      bool   // it is a list of mappings
+	digestPair            // of what it says, guarded tasks with all that they do
+	parts      []part     // what each of its elements says
+	guards     []*guarded // of these
+	tasks      []task     // blocks taken apart; not of what is guarded
+	reads      reads      // of these
+	valid      bool       // it is a list of mappings
 	odd        []oddTask
 	notify     notify // of these, too
 	handlers   bool   // they run only if they are notified
@@ -104,7 +104,7 @@ func readList(v value.Value, guard func(value.Value) *guarded) *taskList {
 		l.valid = l.valid && item.Kind == value.Map
 		p := part{digestsOf(item), guard(item)}
 		if l.parts = append(l.parts, p); p.guarded != nil {
-			l.guarded = true
+			l.guards = append(l.guards, p.guarded)
 			l.odd = append(l.odd, p.guarded.tasks.odd...)
 			continue
 		}

@@ -361,10 +361,8 @@ func (w *walk) list(l *taskList, o owner, f form) {
 	w.odd(l, o.file)
 	w.notify(&l.notify)
 	w.read(&l.reads, o)
-	for _, p := range l.parts {
-		if p.guarded != nil {
-			w.want(request{kind: wantGuarded, shape: jinja.Unknown{}, guarded: p.guarded, owner: o, form: f, line: 0})
-		}
+	for _, g := range l.guards {
+		w.want(request{kind: wantGuarded, shape: jinja.Unknown{}, guarded: g, owner: o, form: f, line: 0})
 	}
 	for i := range l.tasks {
 		t := &l.tasks[i]

@@ -12,8 +12,9 @@
 // By default every change runs that the plan takes for nothing, several at once
 // where they are of different files, unless Ansible never looks at what is
 // changed; and a sample of the others. STRATA_SOUNDNESS=all runs every change by
-// itself, STRATA_SOUNDNESS=none only asks the planner; STRATA_SOUNDNESS_ONLY
-// names projects.
+// itself, STRATA_SOUNDNESS=builds every change that is to be built, and
+// STRATA_SOUNDNESS=none only asks the planner; STRATA_SOUNDNESS_ONLY names
+// projects.
 package soundness
 
 import (
@@ -343,6 +344,9 @@ func digest(r *ansible.Reached) string {
 func (x *trial) chosen() bool {
 	if os.Getenv("STRATA_SOUNDNESS") == "all" {
 		return true
+	}
+	if os.Getenv("STRATA_SOUNDNESS") == "builds" {
+		return x.says == build
 	}
 	if x.says == keep {
 		return !x.unseen()
