@@ -152,7 +152,7 @@ func (w *walk) guardedTask(g *guarded, r *request) {
 	}
 	own := list[i]
 	before := own
-	if own.doing = max(own.doing, w.doing(g, r.owner)); own != before {
+	if own.doing = max(own.doing, w.earlier().doing(g, r.owner)); own != before {
 		list[i] = own
 		w.runs.set(g, list)
 		w.decided++

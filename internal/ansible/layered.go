@@ -37,9 +37,10 @@ func (m *layered[K, V]) set(k K, v V) {
 	m.own[k] = v
 }
 
-// further returns a map that begins as m, which may go on in another way. One that
-// was just returned, or asked for one before and not set since, is only read.
-func (m *layered[K, V]) further() layered[K, V] {
+// rest puts what is its own to what does not change. After that a copy of the
+// layered map begins as it is, and both may go on in their own ways. One that has
+// nothing of its own is only read.
+func (m *layered[K, V]) rest() {
 	switch {
 	case len(m.own) == 0:
 	case len(m.below) == 0:
@@ -50,7 +51,6 @@ func (m *layered[K, V]) further() layered[K, V] {
 		maps.Copy(all, m.own)
 		m.below, m.own = all, nil
 	}
-	return layered[K, V]{below: m.below}
 }
 
 // all are the entries, in no order.
@@ -90,5 +90,3 @@ func (s *set[K]) add(k K) bool {
 	s.set(k, struct{}{})
 	return true
 }
-
-func (s *set[K]) further() set[K] { return set[K]{s.layered.further()} }

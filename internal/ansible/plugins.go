@@ -32,9 +32,11 @@ func (p *plugins) lookup(name string)     { p.lookups.add(name); p.use(name) }
 func (p *plugins) use(name string)        { p.named.add(name) }
 func (p *plugins) collection(name string) { p.collections.add(name) }
 
-// further are plugins that begin as p, see layered.
-func (p *plugins) further() plugins {
-	return plugins{p.dirs.further(), p.modules.further(), p.any, p.lookups.further(), p.named.further(), p.collections.further(), p.read.further()}
+// rest is that of layered maps.
+func (p *plugins) rest() {
+	for _, m := range []interface{ rest() }{&p.dirs, &p.modules, &p.lookups, &p.named, &p.collections, &p.read} {
+		m.rest()
+	}
 }
 
 // codeDirs are the directories beside a playbook, or in a role, that hold code.

@@ -50,7 +50,7 @@ func unknownOutcome() []outcome { return []outcome{{text: unknownText}} }
 
 // texts are the patterns of the texts that a shape can come to, the elements of
 // lists included.
-func (w *walk) texts(s jinja.Shape, o owner) []string { return w.textsAt(s, o, 0) }
+func (w *walk) texts(s jinja.Shape, o owner) []string { return w.earlier().textsAt(s, o, 0) }
 
 // textsAt is texts of a shape that is met when this many others have led to it.
 func (w *walk) textsAt(s jinja.Shape, o owner, at int) []string {

@@ -223,22 +223,28 @@ func (b *beginning) after(of *walk, answers string) *beginning {
 	next := &beginning{walk: b.copy(of), number: b.number}
 	next.shared, next.absent, next.asked = true, maps.Clone(b.absent), map[string]bool{}
 	next.matched = slices.Clone(b.matched)
-	scope, err := of.scopeIn(b.dirs)
-	if err != nil {
-		return nil
-	}
-	next.scope = scope
+	// What one of them leads to may give another one more values, which need not be
+	// those of other nodes: then it is open again.
+	next.before = b.seenBy(of)
 	for _, i := range b.open {
 		next.ask(i)
 	}
-	next.scope, next.resolved = nil, map[string][]definition{}
-	if !slices.Equal(next.dirs, b.dirs) {
-		if scope, err = of.scopeIn(next.dirs); err != nil {
-			return nil
-		}
+	next.before = nil
+	scope, err := of.scopeIn(next.dirs)
+	if err != nil {
+		return nil
 	}
 	next.share(scope)
 	return next
+}
+
+// seenBy is b with what the inventory gives a node, to be read only.
+func (b *beginning) seenBy(of *walk) *walk {
+	w := *b.walk
+	w.q, w.node, w.extra, w.files = of.q, of.node, of.extra, of.files
+	w.scope, _ = of.scopeIn(b.dirs) // it fits
+	w.resolved, w.own = map[string][]definition{}, false
+	return &w
 }
 
 // share answers what no variable of the inventory has a part in.
@@ -266,7 +272,7 @@ func (b *beginning) share(scope *inventory.Scope) {
 	}
 	w.shared = false
 	w.circles()
-	_ = w.copy(w) // from here on it is only read
+	w.rest()
 	b.then, b.names = tree.NewMemo[string, *beginnings](), tree.NewMemo[any, knownNames]()
 	b.said = &common{}
 }
@@ -306,10 +312,7 @@ func (b *beginning) answers(of *walk) (string, bool) {
 	if len(b.open) == 0 {
 		return "", false
 	}
-	w := *b.walk
-	w.q, w.node, w.extra, w.files = of.q, of.node, of.extra, of.files
-	w.scope, _ = of.scopeIn(b.dirs) // it fits
-	w.resolved = map[string][]definition{}
+	w := b.seenBy(of)
 	var all []byte
 	for _, i := range b.open {
 		r := w.requests[i]
@@ -342,18 +345,25 @@ func (b *beginning) goOn(of *walk) *walk {
 	return w
 }
 
+// rest is that of layered maps: of all that a walk has.
+func (w *walk) rest() {
+	for _, m := range []interface{ rest() }{
+		&w.found, &w.vars, &w.hostReads, &w.groups, &w.defs, &w.locals, &w.unknown, &w.strings, &w.readTexts,
+		&w.visited, &w.roles, &w.callers, &w.parts, &w.runs, &w.notified, &w.imported, &w.plugins,
+	} {
+		m.rest()
+	}
+}
+
 // copy is b as the walk of another node. Both may go on.
 func (b *walk) copy(of *walk) *walk {
+	b.rest()
 	w := *b
 	w.q, w.node, w.extra = of.q, of.node, of.extra
 	w.Project, w.inv, w.cfg = of.Project, of.inv, of.cfg
 	w.files = &tree.Seen{Files: of.files.Files, Differences: of.files.Differences, Touched: b.files.Touched}
 	w.matched, w.asked, w.from, w.given = nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
-	w.found, w.vars, w.hostReads, w.groups = b.found.further(), b.vars.further(), b.hostReads.further(), b.groups.further()
-	w.defs, w.locals, w.unknown, w.strings = b.defs.further(), b.locals.further(), b.unknown.further(), b.strings.further()
-	w.visited, w.roles, w.callers, w.parts = b.visited.further(), b.roles.further(), b.callers.further(), b.parts.further()
-	w.runs, w.notified, w.imported, w.plugins = b.runs.further(), b.notified.further(), b.imported.further(), b.plugins.further()
 	w.namePatterns, w.dirs, w.joins = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins)
 	w.requests = slices.Clone(b.requests)
 	w.books = make([]*bookRead, len(b.books))

@@ -49,6 +49,54 @@ func TestSharedIsAlone(t *testing.T) {
 	}
 }
 
+// TestSharedLaterValues: what one computed name leads to gives another one more
+// values, of a node only that the inventory does not give that name.
+func TestSharedLaterValues(t *testing.T) {
+	fsys := project(`
+-- p.yml --
+- hosts: all
+  roles: [one]
+  tasks:
+    - include_role: {name: "{{ more }}"}
+    - include_tasks: "{{ which }}.yml"
+-- roles/one/defaults/main.yml --
+which: foo
+-- roles/two/defaults/main.yml --
+which: bar
+-- foo.yml --
+- debug: {msg: foo}
+-- bar.yml --
+- debug: {msg: bar}
+-- inventory/hosts --
+[a]
+[b]
+-- inventory/group_vars/all.yml --
+more: two
+-- inventory/group_vars/a.yml --
+which: foo
+`)
+	for _, order := range [][]string{{"a", "b"}, {"b", "a"}, {"a", "b", "a", "b"}} {
+		shared := Open(fsys, NewParsed())
+		for i, group := range order {
+			q := Query{Playbooks: []string{"p.yml"}, Host: fmt.Sprint("node", i), Groups: []string{group}, Inventory: "inventory"}
+			got, err := shared.Reach(q, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := alone(Open(fsys, NewParsed()), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(digests(got), digests(want)) {
+				t.Errorf("%v, %d: %v, alone %v", order, i, digests(got), digests(want))
+			}
+			if _, bar := digests(got)["file bar.yml"]; bar != (group == "b") {
+				t.Errorf("%v, %d: bar.yml counts: %v", order, i, bar)
+			}
+		}
+	}
+}
+
 func digests(r *Reached) map[string]string {
 	all := map[string]string{}
 	for _, f := range r.Files {
@@ -106,7 +154,7 @@ func contents(w *walk) map[string]string {
 	v := reflect.ValueOf(w).Elem()
 	for i := range v.NumField() {
 		switch name := v.Type().Field(i).Name; name {
-		case "Project", "files", "inv", "cfg", "node", "scope", "trial", "from", "extra", "resolved", "any":
+		case "Project", "files", "inv", "cfg", "node", "scope", "trial", "from", "before", "extra", "resolved", "any":
 		default:
 			all[name] = fmt.Sprintf("%+v", v.Field(i))
 		}

@@ -60,6 +60,7 @@ type walk struct {
 	asked   map[string]bool // variables whose values were asked for
 	absent  map[string]bool // variables that the inventory must not have for what the beginning found
 	matched []matched       // which plays the beginning followed
+	before  *walk           // what requests come to is asked of this one, unless nil
 	trial   *trial          // of a walk that looks for its beginning
 	from    *beginning      // what it went on from, or nil
 	given   []string        // of the variables that the beginning reached, those that the inventory gives the node
@@ -222,11 +223,19 @@ func (w *walk) settle() {
 	}
 }
 
+// earlier is the walk that requests are answered by.
+func (w *walk) earlier() *walk {
+	if w.before != nil {
+		return w.before
+	}
+	return w
+}
+
 // ask answers a request. Requests may become more meanwhile.
 func (w *walk) ask(i int) {
 	r := *w.requests[i]
-	known := r.asked == w.places
-	r.asked, r.state = w.places, w.state(r.kind)
+	known := r.asked == w.earlier().places
+	r.asked, r.state = w.earlier().places, w.earlier().state(r.kind)
 	w.requests[i] = &r
 	if !r.kind.alone() && r.kind != wantGuarded && r.kind != wantRole {
 		texts := w.comesTo(&r)
