@@ -3,11 +3,16 @@ package ansible
 import (
 	"fmt"
 	"io/fs"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
@@ -94,6 +99,112 @@ which: foo
 				t.Errorf("%v, %d: bar.yml counts: %v", order, i, bar)
 			}
 		}
+	}
+}
+
+// nasty are the projects of the mutation test.
+type nasty struct {
+	name   string
+	fsys   fstest.MapFS
+	query  Query
+	groups []string
+}
+
+func allNasty(t *testing.T) []nasty {
+	files, err := filepath.Glob("../../test/soundness/testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, "there are none")
+	}
+	var all []nasty
+	for _, file := range files {
+		archive, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		says := func(key string) string {
+			_, rest, _ := strings.Cut("\n"+string(archive), "\n"+key+": ")
+			line, _, _ := strings.Cut(rest, "\n")
+			return line
+		}
+		n := nasty{name: path.Base(file), fsys: project(string(archive))}
+		n.query = Query{Playbooks: strings.Fields(says("playbooks")), Host: "node", Inventory: says("inventory")}
+		w, err := newWalk(Open(n.fsys, NewParsed()), n.query, Options{})
+		if err != nil {
+			t.Fatal(file, err)
+		}
+		n.groups = slices.Sorted(maps.Keys(w.inv.Groups))
+		all = append(all, n)
+	}
+	return all
+}
+
+// node asks about a node in some of the groups.
+func (n nasty) node(i int, random *rand.Rand) Query {
+	q := n.query
+	q.Host = fmt.Sprint("node", i)
+	for _, g := range n.groups {
+		if random.IntN(3) == 0 && g != "ungrouped" {
+			q.Groups = append(q.Groups, g)
+		}
+	}
+	return q
+}
+
+// equal holds an answer against that of a walk which shares nothing.
+func equal(t *testing.T, what string, fsys fs.FS, q Query, got *Reached, err error) {
+	t.Helper()
+	want, wantErr := alone(Open(fsys, NewParsed()), q)
+	if (err == nil) != (wantErr == nil) {
+		t.Fatalf("%s %v: %v, alone %v", what, q.Groups, err, wantErr)
+	}
+	if err == nil && !maps.Equal(digests(got), digests(want)) {
+		t.Errorf("%s %v: %v, alone %v", what, q.Groups, digests(got), digests(want))
+	}
+}
+
+// TestSharedIsAloneInNasty does the same as TestSharedIsAlone with nodes in groups of
+// all kinds.
+func TestSharedIsAloneInNasty(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, n := range allNasty(t) {
+		shared := Open(n.fsys, NewParsed())
+		for i := range 40 {
+			q := n.node(i, random)
+			got, err := shared.Reach(q, Options{})
+			equal(t, n.name, n.fsys, q, got, err)
+		}
+	}
+}
+
+// TestAdoptedIsAloneInNasty does the same as TestAdoptedIsAlone, each file being new
+// once.
+func TestAdoptedIsAloneInNasty(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	adopted := 0
+	for _, n := range allNasty(t) {
+		for _, file := range slices.Sorted(maps.Keys(n.fsys)) {
+			base := maps.Clone(n.fsys)
+			delete(base, file)
+			parsed := NewParsed()
+			old, now := Open(base, parsed), Open(n.fsys, parsed)
+			differences := now.Compare(old, []string{file})
+			for i := range 6 {
+				q := n.node(i, random)
+				at, err := now.Reach(q, Options{Differences: differences})
+				equal(t, n.name, n.fsys, q, at, err)
+				got, err := old.Reach(q, Options{Differences: differences, Other: now})
+				equal(t, n.name+" without "+file, base, q, got, err)
+				if err == nil && at != nil && !at.Touched && !maps.Equal(digests(got), digests(at)) {
+					t.Errorf("%s without %s: it differs, and nothing that differs was looked at", n.name, file)
+				}
+				if w, err := old.begin(q, Options{Differences: differences, Other: now}); err == nil && w.from != nil && w.from.like != nil {
+					adopted++
+				}
+			}
+		}
+	}
+	if adopted == 0 {
+		t.Error("nothing was adopted")
 	}
 }
 
