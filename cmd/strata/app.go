@@ -77,7 +77,7 @@ func newCommand(a *app) *cobra.Command {
 	cmd.AddCommand(
 		newValidateCommand(a), newSchemaCommand(a), newPlanCommand(a), newWhyCommand(a), newGraphCommand(a), newWatchCommand(a), newImportCommand(a),
 		newBuildCommand(a), newShellCommand(a), newImagesCommand(a),
-		newInspectCommand(a), newHistoryCommand(a), newExportCommand(a), newBootCommand(a), newGCCommand(a),
+		newInspectCommand(a), newHistoryCommand(a), newExportCommand(a), newBootCommand(a), newGCCommand(a), newPipelineCommand(a),
 		newDoctorCommand(a), newVersionCommand(a),
 	)
 	return cmd

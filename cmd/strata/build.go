@@ -24,6 +24,7 @@ type buildOptions struct {
 	dryRun    bool
 	noCache   bool
 	keepGoing bool
+	report    string
 }
 
 func newBuildCommand(a *app) *cobra.Command {
@@ -42,6 +43,7 @@ func newBuildCommand(a *app) *cobra.Command {
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "say what would be built, and why")
 	flags.BoolVar(&opts.noCache, "no-cache", false, "build even what the store has")
 	flags.BoolVarP(&opts.keepGoing, "keep-going", "k", false, "after a failure, build everything that does not depend on it")
+	flags.StringVar(&opts.report, "report", "", "write a JUnit report to this `file`")
 	return cmd
 }
 
@@ -84,6 +86,9 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	}
 	if result == nil {
 		return err
+	}
+	if opts.report != "" {
+		err = errors.Join(err, a.writeReport(opts.report, result.JUnit(err)))
 	}
 	if a.json() {
 		return errors.Join(err, a.printJSON(result))
