@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -25,7 +26,7 @@ func newPipelineCommand(a *app) *cobra.Command {
 		Use: "pipeline", Short: "Write a CI pipeline that builds exactly what a change affects", Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newGitLabCommand(a), newMakeCommand(a))
+	cmd.AddCommand(newGitLabCommand(a), newGitHubCommand(a), newMakeCommand(a))
 	return cmd
 }
 
@@ -41,17 +42,72 @@ func pipelineFlags(cmd *cobra.Command, opts *pipelineOptions) {
 
 func newGitLabCommand(a *app) *cobra.Command {
 	var opts pipelineOptions
+	var parent bool
+	var trigger string
 	cmd := &cobra.Command{
 		Use: "gitlab", Short: "Write a child pipeline for GitLab", Args: args(cobra.NoArgs),
 		Long: "Gitlab writes the file of a child pipeline: a job for each node that is built or may be, in the\n" +
 			"order of the graph, then artifacts and boot tests of the images that they make another. Without\n" +
-			"--base or --all, what the store and the registry have is not built.",
-		Example: "  strata pipeline gitlab --base \"$CI_MERGE_REQUEST_DIFF_BASE_SHA\" -o pipeline.yml",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runPipeline(cmd, a, opts, pipeline.GitLabOptions, pipeline.GitLab)
-		},
+			"--base or --all, what the store and the registry have is not built. --parent writes the file\n" +
+			"that the project commits, which plans and starts the child; --trigger the one that a layer's\n" +
+			"own repository commits, which starts the parent.",
+		Example: "  strata pipeline gitlab --parent -o .gitlab-ci.yml\n" +
+			"  strata pipeline gitlab --base \"$CI_MERGE_REQUEST_DIFF_BASE_SHA\" -o pipeline.yml",
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		switch {
+		case trigger != "":
+			return a.writePipeline(opts.out, func(w io.Writer) error { return pipeline.GitLabTrigger(w, trigger) })
+		case parent:
+			p, err := a.load()
+			if err != nil {
+				return err
+			}
+			return a.writePipeline(opts.out, func(w io.Writer) error { return pipeline.GitLabParent(w, p.Pipeline, a.pipelineOptions()) })
+		}
+		made, err := a.makePipeline(cmd, opts, pipeline.GitLabOptions(a.pipelineOptions()))
+		if err != nil {
+			return err
+		}
+		return a.writePipeline(opts.out, func(w io.Writer) error { return pipeline.GitLab(w, made) }, made)
 	}
 	pipelineFlags(cmd, &opts)
+	cmd.Flags().BoolVar(&parent, "parent", false, "write the .gitlab-ci.yml that the project commits")
+	cmd.Flags().StringVar(&trigger, "trigger", "", "write the .gitlab-ci.yml of a layer's repository: `PROJECT` has the images")
+	cmd.MarkFlagsMutuallyExclusive("parent", "trigger", "all", "base")
+	return cmd
+}
+
+func newGitHubCommand(a *app) *cobra.Command {
+	var opts pipelineOptions
+	var parent, jobs bool
+	cmd := &cobra.Command{
+		Use: "github", Short: "Write a workflow for GitHub Actions, Forgejo and Gitea", Args: args(cobra.NoArgs),
+		Long: "Github writes a workflow with the same jobs as the pipelines for GitLab. --parent writes the one\n" +
+			"that the project commits: all nodes have jobs, and those that its first job plans are run.",
+		Example: "  strata pipeline github --parent -o .github/workflows/images.yml",
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		o := a.pipelineOptions()
+		write := pipeline.GitHub
+		switch {
+		case jobs:
+			write = pipeline.GitHubJobs
+		case parent:
+			opts.all = true
+			write = func(w io.Writer, p *pipeline.Pipeline) error { return pipeline.GitHubParent(w, p, o) }
+		}
+		made, err := a.makePipeline(cmd, opts, o)
+		if err != nil {
+			return err
+		}
+		return a.writePipeline(opts.out, func(w io.Writer) error { return write(w, made) }, made)
+	}
+	pipelineFlags(cmd, &opts)
+	cmd.Flags().BoolVar(&parent, "parent", false, "write the workflow that the project commits")
+	cmd.Flags().BoolVar(&jobs, "jobs", false, "write which of its jobs the plan needs, for the first of them")
+	cmd.MarkFlagsMutuallyExclusive("parent", "jobs", "all")
+	cmd.MarkFlagsMutuallyExclusive("parent", "base")
 	return cmd
 }
 
@@ -63,38 +119,48 @@ func newMakeCommand(a *app) *cobra.Command {
 			"the pipelines do. Without --base or --all, what the store and the registry have is not built.",
 		Example: "  strata pipeline make -o images.mk && make -f images.mk -j 4 -k",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runPipeline(cmd, a, opts, func(o pipeline.Options) pipeline.Options { return o }, pipeline.Make)
+			made, err := a.makePipeline(cmd, opts, a.pipelineOptions())
+			if err != nil {
+				return err
+			}
+			return a.writePipeline(opts.out, func(w io.Writer) error { return pipeline.Make(w, made) }, made)
 		},
 	}
 	pipelineFlags(cmd, &opts)
 	return cmd
 }
 
-// runPipeline plans, makes the jobs within the limits of a CI system, and writes
-// them in its words.
-func runPipeline(cmd *cobra.Command, a *app, opts pipelineOptions, limits func(pipeline.Options) pipeline.Options, write func(io.Writer, *pipeline.Pipeline) error) error {
+// makePipeline plans and makes the jobs, and tells what is to know about them.
+func (a *app) makePipeline(cmd *cobra.Command, opts pipelineOptions, o pipeline.Options) (*pipeline.Pipeline, error) {
 	if err := noneEmpty(cmd, "base", "head"); err != nil {
-		return err
+		return nil, err
 	}
 	made, project, err := a.pipelinePlan(opts)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	jobs := pipeline.Of(made, project, limits(a.pipelineOptions()))
+	jobs := pipeline.Of(made, project, o)
 	if project.Registry == "" && !a.quiet {
-		fmt.Fprintf(a.err, "strata: note: %s names no registry: runners have to share a store, or each builds everything that it stands on\n", a.file)
+		fmt.Fprintf(a.err, "strata: note: %s names no registry: runners have to share a store, or each builds all that its node stands on\n", a.file)
 	}
 	for _, note := range jobs.Notes {
 		fmt.Fprintf(a.err, "strata: note: %s\n", note)
 	}
-	if a.json() {
-		return a.printJSON(jobs)
-	}
+	return jobs, nil
+}
+
+// writePipeline writes what write makes, or for a program the jobs.
+func (a *app) writePipeline(out string, write func(io.Writer) error, jobs ...*pipeline.Pipeline) error {
 	var text bytes.Buffer
-	if err := write(&text, jobs); err != nil {
+	if a.json() && len(jobs) > 0 {
+		e := json.NewEncoder(&text)
+		e.SetIndent("", "  ")
+		write = func(io.Writer) error { return e.Encode(jobs[0].Jobs) }
+	}
+	if err := write(&text); err != nil {
 		return err
 	}
-	return a.writeOut(opts.out, text.Bytes())
+	return a.writeOut(out, text.Bytes())
 }
 
 // writeOut writes a file as a whole, or to standard output.
@@ -122,7 +188,7 @@ func (a *app) pipelinePlan(opts pipelineOptions) (*plan.Plan, *layer.Project, er
 		return nil, nil, err
 	}
 	for i := range made.Nodes {
-		made.Nodes[i].Reason = "every node was asked for"
+		made.Nodes[i].Reason = "" // there is none: everything was asked for
 	}
 	made.Repos = p.repos.pinned
 	return made, p.Project, nil

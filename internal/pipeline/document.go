@@ -42,3 +42,18 @@ func (d *document) write(w io.Writer) error {
 	_, err := w.Write(d.text.Bytes())
 	return err
 }
+
+// below adds a document as the value of a key.
+func (d *document) below(key string, sub *document) *document {
+	if d.err == nil {
+		d.err = sub.err
+	}
+	d.text.WriteString(key + ":\n")
+	for l := range strings.Lines(sub.text.String()) {
+		if l != "\n" {
+			l = "  " + l
+		}
+		d.text.WriteString(l)
+	}
+	return d
+}

@@ -10,7 +10,7 @@ import (
 // https://docs.gitlab.com/ci/yaml/ has what they mean.
 type (
 	gitlabJob struct {
-		Stage     string            `yaml:"stage"`
+		Stage     string            `yaml:"stage,omitempty"`
 		Rules     []gitlabRule      `yaml:"rules,omitempty"`
 		Image     string            `yaml:"image,omitempty"`
 		Tags      []string          `yaml:"tags,omitempty,flow"`

@@ -37,14 +37,14 @@ func Of(p *plan.Plan, project *layer.Project, o Options) *Pipeline {
 		o.Command = []string{"strata"}
 	}
 	m := &maker{
-		project: project, o: o, names: names{},
+		project: project, o: o,
 		out: &Pipeline{Title: title(p), Summary: p.Summary(), Settings: project.Pipeline},
 		job: map[layer.NodeID]string{}, lock: map[layer.NodeID]string{},
 	}
 	nodes := slices.DeleteFunc(slices.Clone(p.Nodes), func(d plan.Decision) bool { return d.Action == plan.Keep })
 	images := m.made(p, nodes)
 	if len(nodes)+len(images) == 0 {
-		m.nothing(p)
+		m.nothing()
 		return m.out
 	}
 	mostNodes, mostImages := m.shares(len(nodes), len(images))
@@ -78,7 +78,6 @@ type maker struct {
 	project *layer.Project
 	o       Options
 	out     *Pipeline
-	names   names
 	first   []string                // what jobs need that need nothing else
 	job     map[layer.NodeID]string // that builds a node
 	lock    map[layer.NodeID]string
@@ -97,9 +96,8 @@ func (m *maker) made(p *plan.Plan, nodes []plan.Decision) []layer.Image {
 }
 
 // nothing is the pipeline of a plan that changes nothing.
-func (m *maker) nothing(p *plan.Plan) {
-	say := "Nothing needs building: " + m.out.Summary
-	m.add(Job{ID: m.names.of("nothing-to-build"), Stage: Build, About: "nothing needs building", Script: []string{"echo " + quote(say)}})
+func (m *maker) nothing() {
+	m.add(Job{ID: "nothing-to-build", Stage: Build, About: "there is nothing to do", Script: []string{"echo " + quote(m.out.Summary)}})
 }
 
 // say notes that there are fewer jobs than there would be without limits.
@@ -123,7 +121,7 @@ func (m *maker) join(who string, stage Stage, needs []string) []string {
 	for most > 1 && len(needs) > most {
 		var joins []string
 		for chunk := range slices.Chunk(needs, most) {
-			j := Job{ID: m.names.of("join", who), Stage: stage, About: "stands for jobs that another needs", Needs: chunk}
+			j := Job{ID: idOf("join", who, chunk[0]), Stage: stage, About: "stands for jobs that another needs", Needs: chunk}
 			j.Script = []string{fmt.Sprintf("echo %d jobs are done", len(chunk))}
 			m.out.Jobs = append(m.out.Jobs, j)
 			joins = append(joins, j.ID)
@@ -144,7 +142,7 @@ func (m *maker) before() {
 // build adds the job that builds some nodes, and the site's own after it.
 func (m *maker) build(group []plan.Decision) {
 	top := group[0]
-	j := Job{ID: m.names.of("build", string(top.Node.ID)), Stage: Build, About: m.about(group), Needs: m.needs(top.Node.Parent)}
+	j := Job{ID: idOf("build", string(top.Node.ID)), Stage: Build, About: m.about(group), Needs: m.needs(top.Node.Parent)}
 	words := []string{"build"}
 	var nodes []string
 	for _, d := range group {
@@ -163,7 +161,11 @@ func (m *maker) build(group []plan.Decision) {
 func (m *maker) about(group []plan.Decision) string {
 	var words []string
 	for _, d := range group {
-		words = append(words, fmt.Sprintf("%s: %s", d.Node.ID, d.Reason))
+		about := string(d.Node.ID)
+		if d.Reason != "" {
+			about += ": " + d.Reason
+		}
+		words = append(words, about)
 	}
 	return line(strings.Join(words, "; "))
 }
@@ -192,11 +194,11 @@ func (m *maker) image(images []layer.Image) {
 			booted = append(booted, im.Name)
 		}
 	}
-	j := Job{ID: m.names.of("image", names[0]), Stage: Image, About: "artifacts of " + line(strings.Join(names, ", ")), Needs: m.needs(nodes...)}
+	j := Job{ID: idOf("image", names[0]), Stage: Image, About: "artifacts of " + line(strings.Join(names, ", ")), Needs: m.needs(nodes...)}
 	j.Script = []string{m.strata(&j, m.exchange(append([]string{"build"}, names...))...)}
 	last := m.add(j)
 	if len(booted) > 0 {
-		j := Job{ID: m.names.of("boot", booted[0]), Stage: Boot, About: "boot test of " + line(strings.Join(booted, ", ")), Needs: []string{last}}
+		j := Job{ID: idOf("boot", booted[0]), Stage: Boot, About: "boot test of " + line(strings.Join(booted, ", ")), Needs: []string{last}}
 		for _, name := range booted {
 			j.Script = append(j.Script, m.strata(&j, m.pull([]string{"boot", name})...))
 		}
@@ -229,11 +231,11 @@ func (m *maker) hooks(hooks []layer.Hook, stage Stage, names []string, variable 
 // hook is a job of the site's own. Where it is for several nodes or images, its
 // commands run once for each.
 func (m *maker) hook(h layer.Hook, stage Stage, names []string, variable string, needs []string) Job {
-	j := Job{Stage: stage, About: "the site's own", Needs: needs, Runner: h.Runner, Trigger: h.Trigger, Script: slices.Clone(h.Run)}
+	j := Job{Stage: stage, About: "the site's own: " + line(h.Name), Needs: needs, Runner: h.Runner, Trigger: h.Trigger, Script: slices.Clone(h.Run)}
 	if stage == Before {
-		j.ID = m.names.of("before", h.Name)
+		j.ID = idOf("before", h.Name)
 	} else {
-		j.ID = m.names.of("after", names[0], h.Name)
+		j.ID = idOf("after", names[0], h.Name)
 		j.Variables = map[string]string{variable: strings.Join(names, " ")}
 	}
 	if h.Trigger != nil {
