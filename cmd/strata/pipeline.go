@@ -3,13 +3,16 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/pipeline"
 	"github.com/strata-hpc/strata/internal/plan"
@@ -37,7 +40,20 @@ func pipelineFlags(cmd *cobra.Command, opts *pipelineOptions) {
 	flags.StringVar(&opts.head, "head", "", "plan this `commit` instead of the files on disk; needs --base")
 	flags.BoolVar(&opts.all, "all", false, "a job for every node; those that the registry has are not built again")
 	flags.StringVarP(&opts.out, "out", "o", "", "write to this `file` instead of standard output")
-	cmd.MarkFlagsMutuallyExclusive("all", "base")
+}
+
+// oneOf refuses flags that say different things.
+func oneOf(cmd *cobra.Command, flags ...string) error {
+	var given []string
+	for _, name := range flags {
+		if cmd.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	if len(given) > 1 {
+		return fault.New(fault.Input, "%s cannot be used together", strings.Join(given, " and ")).WithHint("see %s --help", cmd.CommandPath())
+	}
+	return nil
 }
 
 func newGitLabCommand(a *app) *cobra.Command {
@@ -55,6 +71,9 @@ func newGitLabCommand(a *app) *cobra.Command {
 			"  strata pipeline gitlab --base \"$CI_MERGE_REQUEST_DIFF_BASE_SHA\" -o pipeline.yml",
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := oneOf(cmd, "base", "all", "parent", "trigger"); err != nil {
+			return err
+		}
 		switch {
 		case trigger != "":
 			return a.writePipeline(opts.out, func(w io.Writer) error { return pipeline.GitLabTrigger(w, trigger) })
@@ -74,7 +93,6 @@ func newGitLabCommand(a *app) *cobra.Command {
 	pipelineFlags(cmd, &opts)
 	cmd.Flags().BoolVar(&parent, "parent", false, "write the .gitlab-ci.yml that the project commits")
 	cmd.Flags().StringVar(&trigger, "trigger", "", "write the .gitlab-ci.yml of a layer's repository: `PROJECT` has the images")
-	cmd.MarkFlagsMutuallyExclusive("parent", "trigger", "all", "base")
 	return cmd
 }
 
@@ -88,6 +106,9 @@ func newGitHubCommand(a *app) *cobra.Command {
 		Example: "  strata pipeline github --parent -o .github/workflows/images.yml",
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := errors.Join(oneOf(cmd, "base", "all", "parent"), oneOf(cmd, "jobs", "parent")); err != nil {
+			return err
+		}
 		o := a.pipelineOptions()
 		write := pipeline.GitHub
 		switch {
@@ -106,8 +127,6 @@ func newGitHubCommand(a *app) *cobra.Command {
 	pipelineFlags(cmd, &opts)
 	cmd.Flags().BoolVar(&parent, "parent", false, "write the workflow that the project commits")
 	cmd.Flags().BoolVar(&jobs, "jobs", false, "write which of its jobs the plan needs, for the first of them")
-	cmd.MarkFlagsMutuallyExclusive("parent", "jobs", "all")
-	cmd.MarkFlagsMutuallyExclusive("parent", "base")
 	return cmd
 }
 
@@ -119,6 +138,9 @@ func newMakeCommand(a *app) *cobra.Command {
 			"the pipelines do. Without --base or --all, what the store and the registry have is not built.",
 		Example: "  strata pipeline make -o images.mk && make -f images.mk -j 4 -k",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf(cmd, "base", "all"); err != nil {
+				return err
+			}
 			made, err := a.makePipeline(cmd, opts, a.pipelineOptions())
 			if err != nil {
 				return err
