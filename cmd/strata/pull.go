@@ -2,15 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
-	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/store"
@@ -54,28 +53,22 @@ func (a *app) pullNode(ctx context.Context, name string) ([]moved, error) {
 	if p.Registry == "" {
 		return nil, noRegistry(a)
 	}
-	id, err := onlyNode(p, name)
+	want, _, err := plan.Select(p.Project, []string{name})
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.builder(p)
-	if err != nil {
-		return nil, err
-	}
-	defer b.Store.Close()
-	x, done, err := a.exchange("pull")
+	b, done, err := a.prepare(p)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	made, err := makePlan(ctx, b, want, false)
+	if err != nil {
+		return nil, err
+	}
 	results := []moved{}
-	for _, node := range withAncestors(p.Project, []layer.NodeID{id}) {
-		made, err := makePlan(b, []layer.NodeID{node}, false)
-		if err != nil {
-			return nil, err
-		}
-		d, _ := made.Find(node)
-		m, err := x.pull(ctx, p, d)
+	for _, d := range made.Nodes {
+		m, err := pull(ctx, b, d)
 		if err != nil {
 			return nil, err
 		}
@@ -85,34 +78,32 @@ func (a *app) pullNode(ctx context.Context, name string) ([]moved, error) {
 	return results, nil
 }
 
-// pull fetches a node for a key unless the store has it.
-func (x *exchange) pull(ctx context.Context, p *project, d plan.Decision) (moved, error) {
-	id, cluster := d.Node.ID, p.Cluster.Name
-	im, err := x.store.Find(cluster, id, d.Key)
-	if err == nil {
-		return moved{id, d.Key, &registry.Result{Ref: "in the store", ID: im.ID, Digest: im.Digest}}, x.store.Retag(cluster, id, im)
+// pull fetches a node unless the store has it.
+func pull(ctx context.Context, b *build.Builder, d plan.Decision) (moved, error) {
+	id, cluster := d.Node.ID, b.Project.Cluster.Name
+	switch d.Where {
+	case plan.InStore:
+		im, err := b.Store.Find(cluster, id, d.Key)
+		if err != nil {
+			return moved{}, fmt.Errorf("find node %s: %w", id, err)
+		}
+		return moved{id, d.Key, &registry.Result{Ref: "in the store", ID: im.ID, Digest: im.Digest}}, b.Store.Retag(cluster, id, im)
+	case plan.InRegistry:
+		res, err := b.Exchange.Fetch(ctx, id, d.Key)
+		return moved{id, d.Key, res}, err
 	}
-	if !errors.Is(err, store.ErrNotFound) {
-		return moved{}, err
-	}
-	opts := x.opts
-	opts.Records, opts.Names = []string{store.RecordName(d.Key)}, store.Names(cluster, id, d.Key)
-	res, err := registry.Pull(ctx, nodeRef(p.Registry, id, d.Key), x.store.Containers(), opts)
-	if errors.Is(err, registry.ErrNotThere) {
-		err = fault.New(fault.Failed, "%s has no %s for its present key %s: %w", p.Registry, id, d.Key.Short(), registry.ErrNotThere).
-			WithHint("strata build %s, and strata push %s", id, id)
-	}
-	return moved{id, d.Key, res}, err
+	return moved{}, fault.New(fault.Failed, "%s has no %s for its present key %s: %w", b.Exchange.At, id, d.Key.Short(), registry.ErrNotThere).
+		WithHint("strata build --push %s", id)
 }
 
 // pullRef fetches any image. One that is a node's becomes that node.
 func (a *app) pullRef(ctx context.Context, ref string) ([]moved, error) {
-	x, done, err := a.exchange("pull")
+	st, done, err := a.use()
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	res, err := registry.Pull(ctx, ref, x.store.Containers(), x.opts)
+	res, err := a.exchange(st, "", "").FetchFrom(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +115,7 @@ func (a *app) pullRef(ctx context.Context, ref string) ([]moved, error) {
 		}
 		m.Node, m.Key = r.Node, r.Key
 		if cluster := a.clusterOf(res.Ref); cluster != "" {
-			if err := x.store.Name(res.ID, cluster, r.Node, r.Key); err != nil {
+			if err := st.Name(res.ID, cluster, r.Node, r.Key); err != nil {
 				return nil, err
 			}
 		}
@@ -132,6 +123,9 @@ func (a *app) pullRef(ctx context.Context, ref string) ([]moved, error) {
 	a.printMoved("received", m)
 	return []moved{m}, nil
 }
+
+// isRef says whether a word is a place of an image, and no node's name.
+func isRef(word string) bool { return strings.ContainsAny(word, ":/") }
 
 // clusterOf is the project's cluster, or without a project the one that a
 // node's place in a registry names: HOST/CLUSTER/NODE:TAG.

@@ -3,17 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/registry"
-	"github.com/strata-hpc/strata/internal/store"
 )
 
 func newPushCommand(a *app) *cobra.Command {
@@ -50,14 +47,15 @@ func runPush(ctx context.Context, a *app, names []string, to string) error {
 	if to == "" {
 		want = withAncestors(p.Project, want)
 	}
-	x, done, err := a.exchange("push")
+	st, done, err := a.use()
 	if err != nil {
 		return err
 	}
 	defer done()
+	x := a.exchange(st, p.Cluster.Name, p.Registry)
 	results := []moved{}
 	for _, id := range want {
-		m, err := x.push(ctx, p, id, to)
+		m, err := push(ctx, x, p, id, to)
 		if err != nil {
 			return err
 		}
@@ -68,11 +66,6 @@ func runPush(ctx context.Context, a *app, names []string, to string) error {
 		return a.printJSON(results)
 	}
 	return nil
-}
-
-func noRegistry(a *app) error {
-	return fault.New(fault.Input, "%s names no registry", a.file).
-		WithHint("add 'registry: HOST[:PORT]/PATH' to it, or name a place; 'strata registry serve' is a registry for one machine")
 }
 
 // withAncestors adds the nodes that some stand on, parents first.
@@ -94,58 +87,6 @@ func withAncestors(p *layer.Project, ids []layer.NodeID) []layer.NodeID {
 	return all
 }
 
-// nodeRef is where a registry has a node's content for a key. Registries want
-// lower case.
-func nodeRef(at string, node layer.NodeID, key layer.Key) string {
-	host, path, _ := strings.Cut(at, "/")
-	return "docker://" + filepath.ToSlash(filepath.Join(host, strings.ToLower(path), strings.ToLower(string(node)))) + ":" + store.KeyTag(key)
-}
-
-// exchange is a store with what moving images takes.
-type exchange struct {
-	store *store.Store
-	opts  registry.Options
-}
-
-// exchange opens the store for moving images, and keeps gc away until done.
-func (a *app) exchange(purpose string) (x *exchange, done func(), err error) {
-	st, err := a.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	release, err := st.Use()
-	if err != nil {
-		st.Close()
-		return nil, nil, err
-	}
-	scratch, err := st.Scratch(purpose)
-	if err != nil {
-		release()
-		st.Close()
-		return nil, nil, err
-	}
-	done = func() { scratch.Close(); release(); st.Close() }
-	opts := registry.Options{Scratch: scratch.Dir, AuthFile: os.Getenv("REGISTRY_AUTH_FILE")} // as Podman does
-	if dir, err := cacheDir(); err == nil {
-		opts.Known = filepath.Join(dir, "blobs")
-	}
-	if a.verbose && !a.json() {
-		opts.Progress = a.printEvent
-	}
-	return &exchange{st, opts}, done, nil
-}
-
-func (a *app) printEvent(e registry.Event) {
-	switch e.Kind {
-	case registry.Retrying:
-		fmt.Fprintln(a.err, "strata: note: the registry does not answer as it should; trying again")
-	case registry.Present:
-		fmt.Fprintf(a.err, "blob %s is there\n", e.Blob.Short())
-	default:
-		fmt.Fprintf(a.err, "blob %s %s (%s)\n", e.Blob.Short(), e.Kind, size(e.Size))
-	}
-}
-
 // moved is a node that was pushed or pulled.
 type moved struct {
 	Node layer.NodeID `json:"node,omitempty"`
@@ -154,21 +95,20 @@ type moved struct {
 }
 
 // push sends what was built last for a node.
-func (x *exchange) push(ctx context.Context, p *project, id layer.NodeID, to string) (moved, error) {
-	_, im, err := findNode(x.store, p, string(id))
+func push(ctx context.Context, x *build.Exchange, p *project, id layer.NodeID, to string) (moved, error) {
+	_, im, err := findNode(x.Store, p, string(id))
 	if err != nil {
 		return moved{}, err
 	}
-	record, err := x.store.LastRecord(im, p.Cluster.Name, id)
+	record, err := x.Store.LastRecord(im, p.Cluster.Name, id)
 	if err != nil {
 		return moved{}, fmt.Errorf("find the record of node %s: %w", id, err)
 	}
-	opts := x.opts
-	opts.Records = []string{store.RecordName(record.Key)}
+	ref := to
 	if to == "" {
-		to, opts.Fixed = nodeRef(p.Registry, id, record.Key), true
+		ref = x.Ref(id, record.Key)
 	}
-	res, err := registry.Push(ctx, x.store.Containers(), im.ID, to, opts)
+	res, err := x.PushTo(ctx, ref, record.Key, im, to == "")
 	return moved{id, record.Key, res}, err
 }
 
@@ -185,16 +125,4 @@ func (a *app) printMoved(verb string, m moved) {
 		return
 	}
 	fmt.Fprintf(a.out, "%s %s: %s, %s, %s\n", name, verb, count(m.Blobs, "blob"), size(m.Moved), m.Ref)
-}
-
-// isRef says whether a word is a place of an image, and no node's name.
-func isRef(word string) bool { return strings.ContainsAny(word, ":/") }
-
-// onlyNode returns the node that one name means.
-func onlyNode(p *project, name string) (layer.NodeID, error) {
-	want, _, err := plan.Select(p.Project, []string{name})
-	if err != nil {
-		return "", err
-	}
-	return want[0], nil
 }

@@ -41,6 +41,34 @@ func Pull(ctx context.Context, ref string, into storage.Store, opts Options) (*R
 	return p.res, from.explain(ctx, "pull from", err)
 }
 
+// Found is what a registry says about an image that Strata pushed.
+type Found struct {
+	Digest layer.Digest // of its manifest in the store
+	Chain  layer.Digest // of its chain of layers
+}
+
+// Look asks a registry for what Strata pushed under a name, without its layers.
+// The error is ErrNotThere if there is nothing.
+func Look(ctx context.Context, ref string, opts Options) (Found, error) {
+	at, err := parse(ref, nil)
+	if err != nil {
+		return Found{}, err
+	}
+	p := &pull{from: at, opts: opts, sys: at.system(opts), res: &Result{}}
+	src, err := p.open(ctx)
+	if absent(err) {
+		return Found{}, ErrNotThere
+	}
+	if err != nil {
+		return Found{}, at.explain(ctx, "look at", err)
+	}
+	found := Found{layer.Digest(p.manifest.Annotations[digestAnnotation]), layer.Digest(p.manifest.Annotations[chainAnnotation])}
+	if found.Digest == "" || found.Chain == "" {
+		err = p.noRecord()
+	}
+	return found, errors.Join(err, src.Close())
+}
+
 // pull is one image on its way.
 type pull struct {
 	into storage.Store
@@ -58,29 +86,14 @@ type pull struct {
 }
 
 func (p *pull) run(ctx context.Context) error {
-	var src types.ImageSource
-	var content []byte
-	err := retry(ctx, p.opts, func() (err error) {
-		if src, err = p.from.NewImageSource(ctx, p.sys); err != nil {
-			return err
-		}
-		whole := image.UnparsedInstance(src, nil)
-		if content, _, err = whole.Manifest(ctx); err == nil {
-			err = p.trusted(ctx, whole)
-		}
-		if err != nil {
-			src.Close()
-		}
-		return err
-	})
+	src, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	p.res.Manifest = layer.Digest(digest.FromBytes(content))
-	if json.Unmarshal(content, &p.manifest) == nil && p.manifest.Annotations[digestAnnotation] != "" {
+	if p.manifest.Annotations[digestAnnotation] != "" {
 		err = retry(ctx, p.opts, func() (err error) {
-			p.stored, p.res.Records, err = fetchRecord(ctx, p.from, p.sys, digest.FromBytes(content))
+			p.stored, p.res.Records, err = fetchRecord(ctx, p.from, p.sys, digest.Digest(p.res.Manifest))
 			return err
 		})
 		if err != nil {
@@ -89,8 +102,7 @@ func (p *pull) run(ctx context.Context) error {
 	}
 	for _, name := range p.opts.Records {
 		if p.stored == nil || p.res.Records[name] == nil {
-			return fault.New(fault.Failed, "pull from %s: the image has no record of how it was built", p.from.text).
-				WithHint("push it again from where it was built; 'strata push' sends the record")
+			return p.noRecord()
 		}
 	}
 	if p.stored == nil {
@@ -103,6 +115,35 @@ func (p *pull) run(ctx context.Context) error {
 		return err
 	}
 	return p.commit()
+}
+
+// open reads the manifest, if policy.json lets it be used.
+func (p *pull) open(ctx context.Context) (src types.ImageSource, err error) {
+	err = retry(ctx, p.opts, func() (err error) {
+		if src, err = p.from.NewImageSource(ctx, p.sys); err != nil {
+			return err
+		}
+		var content []byte
+		whole := image.UnparsedInstance(src, nil)
+		if content, _, err = whole.Manifest(ctx); err == nil {
+			err = p.trusted(ctx, whole)
+		}
+		if err != nil {
+			src.Close()
+			return err
+		}
+		p.res.Manifest = layer.Digest(digest.FromBytes(content))
+		if json.Unmarshal(content, &p.manifest) != nil {
+			p.manifest = v1.Manifest{} // one that is not an image's alone
+		}
+		return nil
+	})
+	return src, err
+}
+
+func (p *pull) noRecord() error {
+	return fault.New(fault.Failed, "pull from %s: the image has no record of how it was built", p.from.text).
+		WithHint("push it again from where it was built; 'strata push' sends the record")
 }
 
 // check reads the configuration and sees that all that came belongs together.
@@ -126,6 +167,8 @@ func (p *pull) check(ctx context.Context, src types.ImageSource) error {
 	case err != nil:
 	case string(p.res.Digest) != p.manifest.Annotations[digestAnnotation]:
 		err = fmt.Errorf("its record is of %s, and it is %s", p.res.Digest, p.manifest.Annotations[digestAnnotation])
+	case string(chainOf(diffIDs)) != p.manifest.Annotations[chainAnnotation]:
+		err = fmt.Errorf("its configuration is of the layers %s, and it names %s", chainOf(diffIDs), p.manifest.Annotations[chainAnnotation])
 	case stored.Config.Digest != p.manifest.Config.Digest, !slices.Equal(named, diffIDs), len(diffIDs) != len(p.manifest.Layers), len(diffIDs) == 0:
 		err = errors.New("its manifests and its configuration name different layers")
 	}
@@ -198,6 +241,9 @@ func (p *pull) addRecords() error {
 	}
 	return nil
 }
+
+// chainOf is the digest of a chain of layers, lowest first.
+func chainOf(diffIDs []digest.Digest) layer.Digest { return layer.Digest("sha256:" + layerID(diffIDs)) }
 
 // layerID is the id in the store of the topmost of these layers, lowest first.
 func layerID(diffIDs []digest.Digest) (id string) {

@@ -26,8 +26,11 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 )
 
-// digestAnnotation names the image's manifest in the store.
-const digestAnnotation = "io.strata.digest"
+// Annotations of a manifest in a registry.
+const (
+	digestAnnotation = "io.strata.digest" // of the image's manifest in the store
+	chainAnnotation  = "io.strata.chain"  // of its chain of layers
+)
 
 // Push sends an image of the store to ref. What is there is not sent again, and
 // not compressed again if Known remembers it. The tag is put last.
@@ -107,7 +110,7 @@ func (p *push) run(ctx context.Context) error {
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,
 		Config:      v1.Descriptor{MediaType: v1.MediaTypeImageConfig, Digest: digest.FromBytes(p.config), Size: int64(len(p.config))},
 		Layers:      make([]v1.Descriptor, len(p.layers)),
-		Annotations: map[string]string{digestAnnotation: string(p.res.Digest)},
+		Annotations: map[string]string{digestAnnotation: string(p.res.Digest), chainAnnotation: string(chainOf(p.about.RootFS.DiffIDs))},
 	}
 	if there == nil {
 		if err := p.sendAll(ctx, &m); err != nil {

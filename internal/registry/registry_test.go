@@ -107,7 +107,7 @@ type server struct {
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{dir: t.TempDir()}
-	h, stop, err := Handler(context.Background(), s.dir)
+	h, stop, err := Handler(s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestDamagedBlobIsRefused(t *testing.T) {
 	id := addImage(t, from, "one", "two")
 	mustPush(t, from, id, s.ref("a/base:v1"), opts)
 	blobs := known(opts.Known).of(imageDiffIDs(t, from, id)[1])
-	path := filepath.Join(s.dir, "docker/registry/v2/blobs/sha256", blobs[0].Digest.Encoded()[:2], blobs[0].Digest.Encoded(), "data")
+	path := filepath.Join(s.dir, "a/base/blobs/sha256", blobs[0].Digest.Encoded())
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

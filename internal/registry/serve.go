@@ -2,20 +2,11 @@ package registry
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
-
-	"github.com/distribution/distribution/v3/configuration"
-	"github.com/distribution/distribution/v3/registry/handlers"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem" // how it stores
-	"github.com/sirupsen/logrus"
 
 	"github.com/strata-hpc/strata/internal/fault"
 )
@@ -40,43 +31,6 @@ type Request struct {
 	Took   time.Duration
 }
 
-// Handler is a registry that stores in a directory: CNCF Distribution, which
-// implements the OCI distribution specification.
-func Handler(ctx context.Context, dir string) (h http.Handler, stop func() error, err error) {
-	if dir, err = filepath.Abs(dir); err == nil {
-		err = os.MkdirAll(dir, 0o755)
-	}
-	if err != nil {
-		return nil, nil, fault.New(fault.Input, "store a registry: %w", err).WithHint("take a directory that can be written with --dir")
-	}
-	config := &configuration.Configuration{
-		Version: "0.1",
-		Storage: configuration.Storage{
-			"filesystem": {"rootdirectory": dir},
-			"delete":     {"enabled": true},
-		},
-		Catalog: configuration.Catalog{MaxEntries: 1000},
-	}
-	config.HTTP.Secret = secret()
-	// It speaks to the one logger of the program, and takes a question for what
-	// is not there as an error. Whoever serves tells of requests.
-	logrus.SetLevel(logrus.FatalLevel)
-	defer func() {
-		if said := recover(); said != nil { // so it refuses a configuration
-			err = fault.New(fault.Machine, "start a registry in %s: %v", dir, said)
-		}
-	}()
-	app := handlers.NewApp(ctx, config)
-	return app, app.Shutdown, nil
-}
-
-// secret signs the state of uploads, which end with the process.
-func secret() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
-}
-
 // Serve serves a registry, without TLS and without passwords, until ctx is done.
 func Serve(ctx context.Context, opts ServeOptions) error {
 	host, _, err := net.SplitHostPort(opts.Listen)
@@ -88,7 +42,7 @@ func Serve(ctx context.Context, opts ServeOptions) error {
 	if err != nil {
 		return fault.New(fault.Machine, "serve a registry: %w", err).WithHint("take another port with --listen")
 	}
-	handler, stop, err := Handler(ctx, opts.Dir)
+	handler, stop, err := Handler(opts.Dir)
 	if err != nil {
 		listener.Close()
 		return err
