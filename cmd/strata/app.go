@@ -77,7 +77,8 @@ func newCommand(a *app) *cobra.Command {
 	cmd.AddCommand(
 		newValidateCommand(a), newSchemaCommand(a), newPlanCommand(a), newWhyCommand(a), newGraphCommand(a), newWatchCommand(a), newImportCommand(a),
 		newBuildCommand(a), newShellCommand(a), newImagesCommand(a),
-		newInspectCommand(a), newHistoryCommand(a), newExportCommand(a), newBootCommand(a), newGCCommand(a), newPipelineCommand(a),
+		newInspectCommand(a), newHistoryCommand(a), newExportCommand(a), newBootCommand(a), newGCCommand(a),
+		newPushCommand(a), newPullCommand(a), newRegistryCommand(a), newPipelineCommand(a),
 		newDoctorCommand(a), newVersionCommand(a),
 	)
 	return cmd
@@ -125,9 +126,6 @@ func (a *app) load() (*project, error) {
 	}
 	if err := r.unused(); err != nil {
 		return nil, err
-	}
-	if p.Registry != "" && !a.quiet {
-		fmt.Fprintf(a.err, "strata: note: %s names a registry, which this version does not use yet\n", a.file)
 	}
 	return &project{Project: p, files: r.files, dir: dir, repos: r}, nil
 }
@@ -177,6 +175,19 @@ func (a *app) open() (*store.Store, error) {
 	return store.Open(root)
 }
 
+// use opens the store and keeps gc away until done is called.
+func (a *app) use() (st *store.Store, done func(), err error) {
+	if st, err = a.open(); err != nil {
+		return nil, nil, err
+	}
+	release, err := st.Use()
+	if err != nil {
+		st.Close()
+		return nil, nil, err
+	}
+	return st, func() { release(); st.Close() }, nil
+}
+
 // builder opens everything that building needs. The store must be closed.
 func (a *app) builder(p *project) (*build.Builder, error) {
 	st, err := a.open()
@@ -195,8 +206,12 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Store: st, Cache: cache,
-		Version: programVersion(), Invocation: a.invocation()}, nil
+	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Store: st, Cache: cache,
+		Version: programVersion(), Invocation: a.invocation()}
+	if p.Registry != "" {
+		b.Exchange = a.exchange(st, p.Cluster.Name, p.Registry)
+	}
+	return b, nil
 }
 
 // prepare opens everything that building needs, cleans up after builds that were

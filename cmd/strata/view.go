@@ -104,7 +104,7 @@ func (p *progress) follow(e build.Event) *task {
 	name := eventName(e)
 	p.nameWidth = max(p.nameWidth, len(name))
 	t := p.find(name)
-	if e.Kind == build.NodeEnded || e.Kind == build.ImageEnded {
+	if e.Kind == build.NodeEnded || e.Kind == build.ImageEnded || e.Kind == build.MoveEnded {
 		p.running = slices.DeleteFunc(p.running, func(other *task) bool { return other == t })
 		return t
 	}
@@ -124,6 +124,8 @@ func (p *progress) update(t *task, e build.Event) {
 		t.title = "waits for another build of it"
 	case build.ImageStarted:
 		t.title = "making artifacts"
+	case build.MoveStarted:
+		t.title = e.Title
 	case build.Line:
 		t.last, t.fresh = e.Line, false
 	}
@@ -167,7 +169,11 @@ func outcome(e build.Event, t *task, now time.Time) (mark, string) {
 			verdict += ": " + cause
 		}
 		return broken, verdict
-	case e.Status == build.Cached || e.Status == build.Kept:
+	case e.Kind == build.MoveEnded && e.Blobs == 0:
+		return skipped, "is in the registry"
+	case e.Kind == build.MoveEnded:
+		return finished, fmt.Sprintf("%s %s in %s", e.Title, size(e.Size), span(took))
+	case e.Status == build.Cached || e.Status == build.Kept || e.Status == build.Pulled:
 		if e.Reason != "" {
 			return skipped, fmt.Sprintf("%s (%s)", e.Status, clean(e.Reason))
 		}

@@ -25,7 +25,7 @@ func (v *plainView) Event(e build.Event) {
 		return
 	}
 	switch e.Kind {
-	case build.NodeStarted, build.ImageStarted:
+	case build.NodeStarted, build.ImageStarted, build.MoveStarted:
 		// A node that turns out to be there gets one line only, at its end.
 		v.follow(e)
 	case build.NodeWaiting:
@@ -38,7 +38,7 @@ func (v *plainView) Event(e build.Event) {
 		if line := clean(e.Line); !v.quiet && line != "" {
 			v.line(t.name, line)
 		}
-	case build.NodeEnded, build.ImageEnded:
+	case build.NodeEnded, build.ImageEnded, build.MoveEnded:
 		t := v.follow(e)
 		how, text := outcome(e, t, v.now())
 		if how == finished {

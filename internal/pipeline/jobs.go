@@ -200,7 +200,7 @@ func (m *maker) image(images []layer.Image) {
 	if len(booted) > 0 {
 		j := Job{ID: idOf("boot", booted[0]), Stage: Boot, About: "boot test of " + line(strings.Join(booted, ", ")), Needs: []string{last}}
 		for _, name := range booted {
-			j.Script = append(j.Script, m.strata(&j, m.pull([]string{"boot", name})...))
+			j.Script = append(j.Script, m.strata(&j, "boot", name))
 		}
 		last = m.add(j)
 	}
@@ -269,17 +269,10 @@ func (m *maker) strata(j *Job, args ...string) string {
 
 // exchange adds the flags that share what is built, where there is a registry.
 func (m *maker) exchange(args []string) []string {
-	if m.project.Registry != "" {
-		args = append(args, "--push")
+	if m.project.Registry == "" {
+		return args
 	}
-	return m.pull(args)
-}
-
-func (m *maker) pull(args []string) []string {
-	if m.project.Registry != "" {
-		args = append(args, "--pull=missing")
-	}
-	return args
+	return append(args, "--push", "--pull=missing")
 }
 
 // unambiguous is how a node is named on a command line.

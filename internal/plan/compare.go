@@ -202,13 +202,11 @@ func (c *comparer) keys(d *Decision, p pair, parent *Decision) error {
 	if c.o.Have == nil {
 		return nil
 	}
-	digest, ok, err := c.o.Have(d.Key)
+	there, err := c.o.Have(d.Node.ID, d.Key)
 	if err != nil {
 		return fmt.Errorf("look for %s: %w", d.Node.ID, err)
 	}
-	if ok {
-		d.Digest = digest
-	}
+	d.Digest, d.Where = there.Chain, there.Where
 	return nil
 }
 

@@ -33,6 +33,7 @@ type Decision struct {
 	Key     layer.Key    // "" while the parent's content is not known
 	BaseKey layer.Key    // at the base revision; "" without one, or if the node was not there
 	Digest  layer.Digest // of a node that is kept
+	Where   Where        // a node is that is kept
 	Inputs  []Input      // everything that decides its content but the parent
 	Seconds float64      // how long building it is expected to take
 }
@@ -50,9 +51,24 @@ type Plan struct {
 	Images  []string // images that are new, or whose artifacts are made in another way
 }
 
-// Have says whether a node with a key is there, and the digest of its whole
-// tree: of the chain of layers, not of the topmost one alone.
-type Have func(layer.Key) (layer.Digest, bool, error)
+// Where says where a node is.
+type Where string
+
+// The places.
+const (
+	Nowhere    Where = ""
+	InStore    Where = "store"    // on this machine
+	InRegistry Where = "registry" // and not on this machine
+)
+
+// There is what is known of the node of a key.
+type There struct {
+	Where Where
+	Chain layer.Digest // of its whole tree: of the chain of layers, not of the topmost one alone
+}
+
+// Have says whether a node with a key is there.
+type Have func(layer.NodeID, layer.Key) (There, error)
 
 // Options of Make. The zero value plans with nothing known of earlier builds.
 type Options struct {
@@ -167,12 +183,15 @@ func (m *maker) decide(d *Decision) error {
 		d.Action = m.uncertain(d, parent)
 		return nil
 	}
-	there, ok, err := m.have(d.Key)
+	there, err := m.have(d.Node.ID, d.Key)
 	if err != nil {
 		return fmt.Errorf("look for %s: %w", d.Node.ID, err)
 	}
-	if ok {
-		d.Action, d.Digest, d.Reason = Keep, there, "nothing changed"
+	if there.Where != Nowhere {
+		d.Action, d.Digest, d.Where, d.Reason = Keep, there.Chain, there.Where, "nothing changed"
+		if there.Where == InRegistry {
+			d.Reason = "the registry has it"
+		}
 		return nil
 	}
 	d.Action = Build

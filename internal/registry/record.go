@@ -1,0 +1,174 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/docker"
+	"go.podman.io/image/v5/pkg/blobinfocache/none"
+	"go.podman.io/image/v5/types"
+
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// Types of the artifact that goes along with an image, and of what it holds.
+const (
+	recordArtifact = "application/vnd.strata.record.v1"
+	recordMedia    = "application/vnd.strata.record.v1+json"
+	storeMedia     = "application/vnd.strata.manifest.v1+json"
+)
+
+// sendRecord sends the store's manifest and the records as an artifact that
+// refers to the image of that manifest.
+func (p *push) sendRecord(ctx context.Context, subject []byte) error {
+	if p.to.record == nil || len(p.opts.Records) == 0 {
+		return nil
+	}
+	type part struct {
+		about   v1.Descriptor
+		content []byte
+	}
+	describe := func(media, title string, content []byte) part {
+		d := v1.Descriptor{MediaType: media, Digest: digest.FromBytes(content), Size: int64(len(content))}
+		if title != "" {
+			d.Annotations = map[string]string{v1.AnnotationTitle: title}
+		}
+		return part{d, content}
+	}
+	parts := []part{describe(v1.MediaTypeEmptyJSON, "", []byte("{}")), describe(storeMedia, "manifest.json", p.manifest)}
+	for _, name := range p.opts.Records {
+		content, err := p.from.ImageBigData(p.image.ID, name)
+		if err != nil {
+			return fmt.Errorf("read %s of image %s: %w", name, p.image.ID, err)
+		}
+		parts = append(parts, describe(recordMedia, name, content))
+	}
+	m := v1.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest, ArtifactType: recordArtifact,
+		Config:  parts[0].about,
+		Subject: &v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromBytes(subject), Size: int64(len(subject))},
+	}
+	dest, err := p.to.record.NewImageDestination(ctx, p.sys)
+	if err != nil {
+		return err
+	}
+	defer dest.Close()
+	for i, part := range parts {
+		if i > 0 {
+			m.Layers = append(m.Layers, part.about)
+		}
+		if err := p.sendBytes(ctx, dest, part.about, part.content); err != nil {
+			return err
+		}
+	}
+	content, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("describe record: %w", err)
+	}
+	if p.to.Transport().Name() != docker.Transport.Name() {
+		return commit(ctx, dest, p.to.record, content)
+	}
+	return p.put(ctx, p.to.record, content)
+}
+
+// hasRecord says whether the records of an image are there.
+func (p *push) hasRecord(ctx context.Context, subject digest.Digest) bool {
+	if p.to.record == nil {
+		return true
+	}
+	content, err := fetchManifest(ctx, p.to.record, p.sys)
+	var m v1.Manifest
+	if err != nil || json.Unmarshal(content, &m) != nil || m.Subject == nil || m.Subject.Digest != subject {
+		return false
+	}
+	for _, name := range p.opts.Records {
+		found := false
+		for _, l := range m.Layers {
+			found = found || l.Annotations[v1.AnnotationTitle] == name
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// maxRecord bounds what is read into memory: configurations and records.
+const maxRecord = 64 << 20
+
+// fetchRecord reads what goes along with an image: its manifest in the store
+// and its records, by name. It returns nil if there is nothing for this image.
+func fetchRecord(ctx context.Context, from *place, sys *types.SystemContext, subject digest.Digest) (manifest []byte, records map[string][]byte, err error) {
+	if from.record == nil {
+		return nil, nil, nil
+	}
+	src, err := from.record.NewImageSource(ctx, sys)
+	if absent(err) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer src.Close()
+	content, _, err := src.GetManifest(ctx, nil)
+	if absent(err) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	var m v1.Manifest
+	if json.Unmarshal(content, &m) != nil || m.ArtifactType != recordArtifact || m.Subject == nil || m.Subject.Digest != subject {
+		return nil, nil, nil
+	}
+	records = map[string][]byte{}
+	for _, l := range m.Layers {
+		content, err := fetchBytes(ctx, src, l)
+		if err != nil {
+			return nil, nil, err
+		}
+		switch name := l.Annotations[v1.AnnotationTitle]; {
+		case l.MediaType == storeMedia:
+			manifest = content
+		case l.MediaType == recordMedia && strings.HasPrefix(name, "strata-"):
+			records[name] = content
+		}
+	}
+	return manifest, records, nil
+}
+
+// fetchBytes reads a small blob and checks its digest.
+func fetchBytes(ctx context.Context, src types.ImageSource, d v1.Descriptor) ([]byte, error) {
+	if err := d.Digest.Validate(); err != nil {
+		return nil, fmt.Errorf("read blob %q: %w", d.Digest, err)
+	}
+	r, _, err := src.GetBlob(ctx, types.BlobInfo{Digest: d.Digest, Size: d.Size}, none.NoCache)
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(r, maxRecord+1))
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, fmt.Errorf("read blob %s: %w", d.Digest, err)
+	}
+	if len(content) > maxRecord {
+		return nil, fmt.Errorf("read blob %s: it has more than %d bytes", d.Digest, maxRecord)
+	}
+	if got := digest.FromBytes(content); got != d.Digest {
+		return nil, corrupt(d.Digest, got)
+	}
+	return content, nil
+}
+
+// corrupt is the fault of a blob that is not what its digest names.
+func corrupt(want, got digest.Digest) error {
+	return fault.New(fault.Failed, "blob %s is damaged: its content has digest %s", want, layer.Digest(got).Short()).
+		WithHint("nothing of it was kept; remove the image from the registry and push it again from where it was built")
+}
