@@ -140,14 +140,17 @@ func (a *app) path(name string) string {
 }
 
 // invocation repeats the flags that say which project and store, for hints.
-func (a *app) invocation() string {
+func (a *app) invocation() string { return strings.Join(a.again(), " ") }
+
+// again is the same in words.
+func (a *app) again() []string {
 	words := []string{"strata"}
 	for _, f := range []struct{ flag, value, usual string }{{"-C", a.dir, "."}, {"-f", a.file, "strata.yaml"}, {"--store", a.storeAt, ""}} {
 		if f.value != f.usual {
 			words = append(words, f.flag, f.value)
 		}
 	}
-	return strings.Join(words, " ")
+	return words
 }
 
 // enter gets the rights that a store needs. Where this process lacks them it

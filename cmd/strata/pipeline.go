@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -82,9 +83,17 @@ func newGitLabCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.writePipeline(opts.out, func(w io.Writer) error { return pipeline.GitLabParent(w, p.Pipeline, a.pipelineOptions()) })
+			o, err := a.topOptions()
+			if err != nil {
+				return err
+			}
+			return a.writePipeline(opts.out, func(w io.Writer) error { return pipeline.GitLabParent(w, p.Pipeline, o) })
 		}
-		made, err := a.makePipeline(cmd, opts, pipeline.GitLabOptions(a.pipelineOptions()))
+		o, err := a.topOptions()
+		if err != nil {
+			return err
+		}
+		made, err := a.makePipeline(cmd, opts, pipeline.GitLabOptions(o))
 		if err != nil {
 			return err
 		}
@@ -109,7 +118,10 @@ func newGitHubCommand(a *app) *cobra.Command {
 		if err := errors.Join(oneOf(cmd, "base", "all", "parent"), oneOf(cmd, "jobs", "parent")); err != nil {
 			return err
 		}
-		o := a.pipelineOptions()
+		o, err := a.topOptions()
+		if err != nil {
+			return err
+		}
 		write := pipeline.GitHub
 		switch {
 		case jobs:
@@ -141,7 +153,7 @@ func newMakeCommand(a *app) *cobra.Command {
 			if err := oneOf(cmd, "base", "all"); err != nil {
 				return err
 			}
-			made, err := a.makePipeline(cmd, opts, a.pipelineOptions())
+			made, err := a.makePipeline(cmd, opts, a.hereOptions())
 			if err != nil {
 				return err
 			}
@@ -216,14 +228,24 @@ func (a *app) pipelinePlan(opts pipelineOptions) (*plan.Plan, *layer.Project, er
 	return made, p.Project, nil
 }
 
-// pipelineOptions are what the jobs need to know of how this was called.
-func (a *app) pipelineOptions() pipeline.Options {
-	o := pipeline.Options{Command: []string{"strata"}, Dir: filepath.ToSlash(a.dir), Overrides: a.overrides}
-	if a.dir != "." {
-		o.Command = append(o.Command, "-C", a.dir)
+// hereOptions are for jobs that are started where this was.
+func (a *app) hereOptions() pipeline.Options {
+	return pipeline.Options{Command: a.again(), Dir: filepath.ToSlash(a.dir), Overrides: a.overrides}
+}
+
+// topOptions are for jobs that start at the top of the repository, wherever this
+// was started.
+func (a *app) topOptions() (pipeline.Options, error) {
+	h, err := a.openHistory()
+	if err != nil {
+		return pipeline.Options{}, err
 	}
-	if a.file != "strata.yaml" {
-		o.Command = append(o.Command, "-f", a.file)
+	o := pipeline.Options{Command: []string{"strata"}, Dir: path.Clean(h.below), Overrides: a.overrides}
+	if o.Dir != "." {
+		o.Command = append(o.Command, "-C", o.Dir)
 	}
-	return o
+	if h.file != "strata.yaml" {
+		o.Command = append(o.Command, "-f", h.file)
+	}
+	return o, nil
 }
