@@ -241,9 +241,6 @@ func TestPipelineGitLab(t *testing.T) {
 	role := r.mergeRequest()
 	role.passed(login...)
 	role.built("desktop")
-	role = r.mergeRequest()
-	role.passed(login...)
-	role.built()
 
 	r.change("variable", "inventory/group_vars/UAN.yml", "limit: 3\n")
 	variable := r.mergeRequest()

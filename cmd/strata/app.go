@@ -78,7 +78,7 @@ func newCommand(a *app) *cobra.Command {
 		newValidateCommand(a), newSchemaCommand(a), newPlanCommand(a), newWhyCommand(a), newGraphCommand(a), newWatchCommand(a), newImportCommand(a),
 		newBuildCommand(a), newShellCommand(a), newImagesCommand(a),
 		newInspectCommand(a), newHistoryCommand(a), newExportCommand(a), newBootCommand(a), newGCCommand(a),
-		newPushCommand(a), newPullCommand(a), newRegistryCommand(a), newPipelineCommand(a),
+		newPushCommand(a), newPullCommand(a), newRegistryCommand(a), newPipelineCommand(a), newCICommand(a),
 		newDoctorCommand(a), newVersionCommand(a),
 	)
 	return cmd

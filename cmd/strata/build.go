@@ -123,6 +123,9 @@ func (a *app) viewOptions(p *plan.Plan) viewOptions {
 	for _, d := range p.Nodes {
 		opts.Nodes = append(opts.Nodes, d.Node.ID)
 	}
+	if len(p.Nodes)-p.Count(plan.Keep) == 1 {
+		opts.Sections = sectionsOf(os.Getenv)
+	}
 	return opts
 }
 

@@ -34,6 +34,7 @@ type viewOptions struct {
 	Now      func() time.Time // nil means time.Now
 	Nodes    []layer.NodeID   // those that may appear, so that names line up
 	Images   []string         // the same for images
+	Sections string           // form of sections in a log, for a CI system; "" for none
 }
 
 // newView returns the view that suits the output: live on a terminal, else
@@ -54,7 +55,7 @@ func newView(out io.Writer, opts viewOptions) view {
 		go v.loop()
 		return v
 	}
-	return &plainView{out: out, quiet: opts.Quiet, progress: p}
+	return &plainView{out: out, quiet: opts.Quiet, progress: p, section: section{form: opts.Sections}}
 }
 
 // imageName is what an image is called beside nodes. No node has a space in its name.

@@ -410,3 +410,26 @@ func TestSpan(t *testing.T) {
 		}
 	}
 }
+
+// TestSections: where a CI system folds logs, each step is a section.
+func TestSections(t *testing.T) {
+	for form, want := range map[string]string{
+		"": "base | == step 1 of 2: a\nbase | one\nbase | == step 1 of 2 took 0.0 s\nbase | == step 2 of 2: b\nbase | == step 2 of 2 took 0.0 s\nbase | == built in 0.0 s\n",
+		gitlabSections: "\x1b[0Ksection_start:7:strata_1[collapsed=true]\r\x1b[0Kbase | == step 1 of 2: a\nbase | one\nbase | == step 1 of 2 took 0.0 s\n\x1b[0Ksection_end:7:strata_1\r\x1b[0K\n" +
+			"\x1b[0Ksection_start:7:strata_2[collapsed=true]\r\x1b[0Kbase | == step 2 of 2: b\nbase | == step 2 of 2 took 0.0 s\n\x1b[0Ksection_end:7:strata_2\r\x1b[0K\nbase | == built in 0.0 s\n",
+		githubSections: "::group::base | == step 1 of 2: a\nbase | one\nbase | == step 1 of 2 took 0.0 s\n::endgroup::\n::group::base | == step 2 of 2: b\nbase | == step 2 of 2 took 0.0 s\n::endgroup::\nbase | == built in 0.0 s\n",
+	} {
+		var out bytes.Buffer
+		v := newView(&out, viewOptions{Sections: form, Now: func() time.Time { return time.Unix(7, 0) }, Nodes: []layer.NodeID{"base"}})
+		for _, e := range []build.Event{
+			{Kind: build.StepStarted, Node: "base", Step: 1, Steps: 2, Title: "a"}, line("base", "one"),
+			{Kind: build.StepStarted, Node: "base", Step: 2, Steps: 2, Title: "b"}, {Kind: build.NodeEnded, Node: "base", Status: build.Built},
+		} {
+			v.Event(e)
+		}
+		v.Close()
+		if got := out.String(); got != want {
+			t.Errorf("%s:\n%q\nwant\n%q", form, got, want)
+		}
+	}
+}
