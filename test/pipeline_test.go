@@ -273,4 +273,58 @@ func TestPipelineGitLab(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", says, end(broken.text))
 		}
 	}
+	// What the registry has by now makes these cheap.
+	t.Run("actions", func(t *testing.T) { workflows(t, r) })
+	t.Run("make", func(t *testing.T) { makefiles(t, r) })
+}
+
+// workflows runs the workflow that a project commits, with act.
+func workflows(t *testing.T, r *runner) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	act := filepath.Join(cache, "strata-test", "bin", "act")
+	if _, err := os.Stat(act); err != nil {
+		t.Skip("needs act: scripts/setup test builds it")
+	}
+	r.git("checkout", "--quiet", "-B", "workflows", "main")
+	r.write("roles/slurm/tasks/main.yml", "- name: write\n  raw: echo {{ limit }} > /etc/limit.act\n")
+	r.write("roles/compute/tasks/main.yml", "- name: break\n  raw: echo this cannot work >&2; exit 3\n")
+	if err := os.MkdirAll(filepath.Join(r.dir, ".github/workflows"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	must(t, r.command("pipeline", "github", "--parent", "-o", ".github/workflows/images.yml"))
+	r.commit("workflows")
+	event := filepath.Join(r.top, "event.json")
+	if err := os.WriteFile(event, []byte(`{"pull_request": {"base": {"sha": "`+r.git("rev-parse", "main")+`"}}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(act, "pull_request", "-P", "ubuntu-latest=-self-hosted", "--eventpath", event)
+	cmd.Dir, cmd.Env = r.dir, append(r.env, "DOCKER_HOST=")
+	out := run(t, cmd)
+	text := ran{t, strings.ReplaceAll(out.all(), "  | ", "> ")}
+	var done []string
+	for _, m := range regexp.MustCompile(`\[images/(\S+) *\] 🏁  Job (\w+)`).FindAllStringSubmatch(text.text, -1) {
+		done = append(done, m[1]+" "+m[2])
+	}
+	slices.Sort(done)
+	want := []string{"after-login__tell succeeded", "build-compute failed", "build-desktop succeeded", "build-slurm-uan succeeded", "image-login succeeded", "plan succeeded"}
+	if !slices.Equal(done, want) {
+		t.Errorf("jobs: %v, want %v\n%s", done, want, end(text.text))
+	}
+	text.built("slurm-uan", "desktop")
+}
+
+// makefiles runs a Makefile of a change, and then of what it left undone.
+func makefiles(t *testing.T, r *runner) {
+	need(t, "make")
+	r.change("make", "roles/slurm/tasks/main.yml", "- name: write\n  raw: echo {{ limit }} > /etc/limit.make\n")
+	cmd := exec.Command("sh", "-c", "strata pipeline make --base main -o images.mk && make -f images.mk -j2")
+	cmd.Dir, cmd.Env = r.dir, r.env
+	out := run(t, cmd)
+	if out.code != 0 {
+		t.Errorf("make: exit status %d\n%s", out.code, end(out.all()))
+	}
+	ran{t, regexp.MustCompile(`(?m)^`).ReplaceAllString(out.all(), "> ")}.built("slurm-compute", "slurm-uan", "desktop")
 }

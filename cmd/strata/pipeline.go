@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/draw"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/pipeline"
@@ -62,7 +63,7 @@ func newGitLabCommand(a *app) *cobra.Command {
 	var parent bool
 	var trigger string
 	cmd := &cobra.Command{
-		Use: "gitlab", Short: "Write a child pipeline for GitLab", Args: args(cobra.NoArgs),
+		Use: "gitlab", Short: "Write a child pipeline for GitLab", Args: args(cobra.NoArgs), Annotations: map[string]string{outputs: drawn},
 		Long: "Gitlab writes the file of a child pipeline: a job for each node that is built or may be, in the\n" +
 			"order of the graph, then artifacts and boot tests of the images that they make another. Without\n" +
 			"--base or --all, what the store and the registry have is not built. --parent writes the file\n" +
@@ -109,7 +110,7 @@ func newGitHubCommand(a *app) *cobra.Command {
 	var opts pipelineOptions
 	var parent, jobs bool
 	cmd := &cobra.Command{
-		Use: "github", Short: "Write a workflow for GitHub Actions, Forgejo and Gitea", Args: args(cobra.NoArgs),
+		Use: "github", Short: "Write a workflow for GitHub Actions, Forgejo and Gitea", Args: args(cobra.NoArgs), Annotations: map[string]string{outputs: drawn},
 		Long: "Github writes a workflow with the same jobs as the pipelines for GitLab. --parent writes the one\n" +
 			"that the project commits: all nodes have jobs, and those that its first job plans are run.",
 		Example: "  strata pipeline github --parent -o .github/workflows/images.yml",
@@ -145,7 +146,7 @@ func newGitHubCommand(a *app) *cobra.Command {
 func newMakeCommand(a *app) *cobra.Command {
 	var opts pipelineOptions
 	cmd := &cobra.Command{
-		Use: "make", Short: "Write a Makefile with the same jobs", Args: args(cobra.NoArgs),
+		Use: "make", Short: "Write a Makefile with the same jobs", Args: args(cobra.NoArgs), Annotations: map[string]string{outputs: drawn},
 		Long: "Make writes a Makefile for GNU make, for a machine without a CI system or a cron job. It does what\n" +
 			"the pipelines do. Without --base or --all, what the store and the registry have is not built.",
 		Example: "  strata pipeline make -o images.mk && make -f images.mk -j 4 -k",
@@ -183,18 +184,38 @@ func (a *app) makePipeline(cmd *cobra.Command, opts pipelineOptions, o pipeline.
 	return jobs, nil
 }
 
-// writePipeline writes what write makes, or for a program the jobs.
+// writePipeline writes what write makes; the jobs, if they are known, also for a
+// program or as a picture.
 func (a *app) writePipeline(out string, write func(io.Writer) error, jobs ...*pipeline.Pipeline) error {
 	var text bytes.Buffer
-	if a.json() && len(jobs) > 0 {
+	switch {
+	case a.output == "text":
+	case len(jobs) == 0:
+		return fault.New(fault.Input, "a file to commit has no form but text").WithHint("leave out --output %s", a.output)
+	case a.json():
 		e := json.NewEncoder(&text)
 		e.SetIndent("", "  ")
 		write = func(io.Writer) error { return e.Encode(jobs[0].Jobs) }
+	default:
+		write = func(w io.Writer) error { return drawTo(w, a.output, pipelineGraph(jobs[0])) }
 	}
 	if err := write(&text); err != nil {
 		return err
 	}
 	return a.writeOut(out, text.Bytes())
+}
+
+// pipelineGraph is a pipeline to be drawn, each job below the first that it needs.
+func pipelineGraph(p *pipeline.Pipeline) draw.Graph {
+	g := draw.Graph{Title: "Pipeline"}
+	for _, j := range p.Jobs {
+		n := draw.Node{ID: layer.NodeID(j.ID)}
+		if len(j.Needs) > 0 {
+			n.Parent = layer.NodeID(j.Needs[0])
+		}
+		g.Nodes = append(g.Nodes, n)
+	}
+	return g
 }
 
 // writeOut writes a file as a whole, or to standard output.

@@ -221,11 +221,13 @@ const (
 )
 
 // draw draws a graph in the form that --output names.
-func (a *app) draw(g draw.Graph) error {
+func (a *app) draw(g draw.Graph) error { return drawTo(a.out, a.output, g) }
+
+func drawTo(w io.Writer, form string, g draw.Graph) error {
 	write := map[string]func(io.Writer, draw.Graph) error{
 		"dot": draw.Dot, "mermaid": draw.Mermaid, "svg": draw.SVG, "html": draw.HTML,
-	}[a.output]
-	return write(a.out, g)
+	}[form]
+	return write(w, g)
 }
 
 func newGraphCommand(a *app) *cobra.Command {

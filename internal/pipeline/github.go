@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/layer"
@@ -107,12 +108,20 @@ func github(w io.Writer, p *Pipeline, what, command string) error {
 	if parent {
 		jobs.planJob(p, command)
 	}
+	above := map[string][]string{} // all that a job comes after
 	for i, j := range p.Jobs {
 		if i > 0 || parent {
 			jobs.gap()
 		}
+		g := githubJobOf(j, p.Settings)
+		if parent {
+			for _, need := range j.Needs {
+				above[j.ID] = appendNew(above[j.ID], append(above[need], need)...)
+			}
+			g.Needs, g.If = append([]string{"plan"}, above[j.ID]...), condition(j.ID, above[j.ID])
+		}
 		jobs.comment(j.About)
-		jobs.add(j.ID, githubJobOf(j, p, parent))
+		jobs.add(j.ID, g)
 	}
 	return d.below("jobs", &jobs).write(w)
 }
@@ -140,17 +149,13 @@ func (d *document) planJob(p *Pipeline, command string) {
 	d.add("verify", verify)
 }
 
-func githubJobOf(j Job, p *Pipeline, parent bool) githubJob {
-	g := githubJob{Needs: j.Needs, RunsOn: runsOn(p.Settings.Runner), Container: p.Settings.Image, Env: literals(j.Variables), Steps: []githubStep{{Uses: checkout}}}
+func githubJobOf(j Job, site layer.Pipeline) githubJob {
+	g := githubJob{Needs: j.Needs, RunsOn: runsOn(site.Runner), Container: site.Image, Env: literals(j.Variables), Steps: []githubStep{{Uses: checkout}}}
 	if j.Runner.Image != "" {
 		g.Container = j.Runner.Image
 	}
 	if j.Runner.Tags != nil {
 		g.RunsOn = runsOn(j.Runner)
-	}
-	if parent {
-		g.Needs = append([]string{"plan"}, j.Needs...)
-		g.If = condition(j)
 	}
 	for _, command := range j.Script {
 		g.Steps = append(g.Steps, githubStep{Run: literal(command)})
@@ -158,13 +163,23 @@ func githubJobOf(j Job, p *Pipeline, parent bool) githubJob {
 	return g
 }
 
+// appendNew appends the words that are not in the list yet.
+func appendNew(list []string, words ...string) []string {
+	for _, w := range words {
+		if !slices.Contains(list, w) {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
 // condition says of a job of a committed workflow when it runs: if the plan has
-// it, and what it needs was done or is not in the plan. This does not rest on
-// what becomes of jobs that need a skipped one, in which forges differ.
-func condition(j Job) string {
+// it, and all that it comes after was done or is not in the plan. This does not
+// rest on what becomes of jobs that need a skipped one, in which runners differ.
+func condition(id string, above []string) string {
 	const jobs = "fromJSON(needs.plan.outputs.jobs || '[]')"
-	words := []string{"!cancelled()", fmt.Sprintf("contains(%s, '%s')", jobs, j.ID)}
-	for _, need := range j.Needs {
+	words := []string{"!cancelled()", fmt.Sprintf("contains(%s, '%s')", jobs, id)}
+	for _, need := range above {
 		words = append(words, fmt.Sprintf("(needs['%s'].result == 'success' || !contains(%s, '%[1]s'))", need, jobs))
 	}
 	return "${{ " + strings.Join(words, " && ") + " }}"
