@@ -43,6 +43,7 @@ func subjects() []subject {
 		{"settings", "what the settings of squashfs and erofs cost and bring", settings},
 		{"memory", "peak memory of build", memory},
 		{"plan", "plan a commit of a site of 1,000 nodes, beside the paper's way", plan},
+		{"pipeline", "write a pipeline of 1,000 nodes", pipeline},
 		{"reproducible", "build the example three times from nothing: one set of digests", reproducible},
 	}
 }

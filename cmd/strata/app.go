@@ -239,10 +239,11 @@ func cacheDir() (string, error) {
 	return filepath.Join(dir, "strata"), nil
 }
 
-// terminal says whether results go to a person's screen.
+// terminal says whether results go to a person's screen. Some CI systems give
+// their jobs a terminal, too, that nobody looks at.
 func (a *app) terminal() bool {
 	f, ok := a.out.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+	return ok && os.Getenv("CI") == "" && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
 func programVersion() string {
