@@ -147,6 +147,7 @@ func (a *app) printPlanText(p *plan.Plan, project *layer.Project) error {
 		commitOr(p.Head, "the files on disk"), commitOr(p.Base, there), p.Text(), details, p.Summary())
 	a.printNames("No longer there:", p.Removed)
 	a.printNames("Images that are new or made in another way:", p.Images)
+	a.printNames("Images with other tests:", p.Tests)
 	a.printNames("Changed files that decide nothing of this:", p.Unused)
 	return nil
 }
@@ -195,11 +196,12 @@ type planDocument struct {
 
 	Removed []string    `json:"removed,omitempty"` // nodes, and images as "image NAME"
 	Images  []string    `json:"images,omitempty"`  // that are new, or made in another way
+	Tests   []string    `json:"tests,omitempty"`   // images of which only the tests are others
 	Repos   []plan.Repo `json:"repos,omitempty"`
 }
 
 func planJSON(p *plan.Plan) planDocument {
-	doc := planDocument{Base: p.Base, Head: p.Head, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Repos: p.Repos}
+	doc := planDocument{Base: p.Base, Head: p.Head, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Repos: p.Repos}
 	for _, d := range p.Nodes {
 		reasons := slices.Clone(d.Reasons)
 		for i := range reasons {

@@ -84,14 +84,15 @@ type maker struct {
 }
 
 // made are the images that are made anew: of nodes that are, and those that the
-// plan names.
+// plan names, be it for their tests.
 func (m *maker) made(p *plan.Plan, nodes []plan.Decision) []layer.Image {
 	is := map[layer.NodeID]bool{}
 	for _, d := range nodes {
 		is[d.Node.ID] = true
 	}
 	return slices.DeleteFunc(slices.Clone(m.project.Images), func(im layer.Image) bool {
-		return !is[im.Node] && !slices.Contains(p.Images, im.Name)
+		tested := bootable(im) && slices.Contains(p.Tests, im.Name)
+		return !is[im.Node] && !slices.Contains(p.Images, im.Name) && !tested
 	})
 }
 

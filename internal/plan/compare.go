@@ -238,9 +238,12 @@ func (c *comparer) removed() {
 			continue
 		}
 		file := im.Pos.File
+		tests := !reflect.DeepEqual(was.Tests, im.Tests)
 		was.Pos, im.Pos, was.Tests, im.Tests = layer.Pos{}, layer.Pos{}, nil, nil
 		if !reflect.DeepEqual(was, im) {
 			note(&c.plan.Images, im.Name, file)
+		} else if tests {
+			note(&c.plan.Tests, im.Name, file)
 		}
 	}
 }

@@ -49,6 +49,7 @@ type Plan struct {
 	Unused  []string // changed files that decide nothing, sorted
 	Removed []string // nodes, and images as "image NAME", that were there
 	Images  []string // images that are new, or whose artifacts are made in another way
+	Tests   []string // images of which only the tests are others
 }
 
 // Where says where a node is.
