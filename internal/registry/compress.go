@@ -3,67 +3,100 @@ package registry
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"runtime"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/storage"
 	"go.podman.io/storage/pkg/archive"
 )
 
-// level is zstd's: see docs/benchmarks.md.
-const level = zstd.SpeedDefault
+// A layer is compressed in frames, one after the other in the blob, so that all
+// processors take part and the result is the same with any number of them. The
+// level is measured in docs/benchmarks.md.
+const (
+	level = zstd.SpeedDefault
+	frame = 4 << 20 // plain bytes
+)
 
-// spool compresses a layer into a file in dir and checks that it is the layer
-// of that digest. The caller removes the file.
-func spool(ctx context.Context, st storage.Store, layerID string, diffID digest.Digest, dir string) (path string, b blob, err error) {
+// blobOf returns a layer's blob, which is compressed while it is read. The
+// reader ends with an error if the store's content is not of that digest.
+func blobOf(ctx context.Context, st storage.Store, layerID string, diffID digest.Digest) (io.ReadCloser, error) {
 	plain := archive.Uncompressed
 	diff, err := st.Diff("", layerID, &storage.DiffOptions{Compression: &plain})
 	if err != nil {
-		return "", b, fmt.Errorf("read layer %s: %w", diffID, err)
+		return nil, fmt.Errorf("read layer %s: %w", diffID, err)
 	}
-	defer diff.Close()
-	f, err := os.CreateTemp(dir, "strata-blob-")
-	if err != nil {
-		return "", b, fmt.Errorf("compress layer: %w", err)
-	}
-	defer func() {
-		if closed := f.Close(); err == nil {
+	r, w := io.Pipe()
+	go func() {
+		sum := sha256.New()
+		err := compress(w, io.TeeReader(&stoppable{ctx, diff}, sum))
+		if closed := diff.Close(); err == nil {
 			err = closed
 		}
-		if err != nil {
-			os.Remove(f.Name())
+		if got := digest.NewDigest(digest.SHA256, sum); err == nil && got != diffID {
+			err = fmt.Errorf("the store's content is %s", got)
 		}
+		if err != nil {
+			err = fmt.Errorf("compress layer %s: %w", diffID, err)
+		}
+		w.CloseWithError(err) // nil is the end
 	}()
-	sum, size := sha256.New(), &counter{}
-	// The number of goroutines is fixed, so that all machines compress alike.
-	enc, err := zstd.NewWriter(io.MultiWriter(f, sum, size), zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(4))
-	if err != nil {
-		return "", b, err
-	}
-	content := sha256.New()
-	_, err = io.Copy(io.MultiWriter(enc, content), &stoppable{ctx, diff})
-	if closed := enc.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return "", b, fmt.Errorf("compress layer %s: %w", diffID, err)
-	}
-	if got := digest.NewDigest(digest.SHA256, content); got != diffID {
-		return "", b, fmt.Errorf("compress layer %s: the store's content is %s", diffID, got)
-	}
-	return f.Name(), blob{Digest: digest.NewDigest(digest.SHA256, sum), Size: size.n, Media: v1.MediaTypeImageLayerZstd}, nil
+	return r, nil
 }
 
-// counter counts bytes.
-type counter struct{ n int64 }
+// compress writes frames of what it reads.
+func compress(w io.Writer, r io.Reader) error {
+	workers := runtime.GOMAXPROCS(0)
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(workers))
+	if err != nil {
+		return err
+	}
+	// One is being written, one for each worker is being compressed.
+	queue := make(chan chan []byte, workers)
+	read := make(chan error, 1)
+	stop := make(chan struct{})
+	go func() {
+		defer close(queue)
+		read <- split(r, func(plain []byte) bool {
+			out := make(chan []byte, 1)
+			select {
+			case queue <- out:
+			case <-stop:
+				return false
+			}
+			go func() { out <- enc.EncodeAll(plain, nil) }()
+			return true
+		})
+	}()
+	var failed error
+	for out := range queue {
+		content := <-out
+		if failed != nil {
+			continue
+		}
+		if _, failed = w.Write(content); failed != nil {
+			close(stop)
+		}
+	}
+	return errors.Join(failed, <-read, enc.Close())
+}
 
-func (c *counter) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
-	return len(p), nil
+// split calls do with one frame's content after the other until it has enough.
+func split(r io.Reader, do func([]byte) bool) error {
+	for {
+		plain := make([]byte, frame)
+		n, err := io.ReadFull(r, plain)
+		if n > 0 && !do(plain[:n]) || err == io.EOF || err == io.ErrUnexpectedEOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // stoppable is a reader that ends with a context.

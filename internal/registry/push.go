@@ -216,33 +216,19 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 			return b, nil
 		}
 	}
-	path, b, err := spool(ctx, p.from, p.layers[i], diffID, p.opts.Scratch)
-	if err != nil {
-		return b, err
-	}
-	defer os.Remove(path)
-	known.add(diffID, b, "")
-	err = retry(ctx, p.opts, func() error {
-		f, err := os.Open(path)
+	var b blob
+	err := retry(ctx, p.opts, func() error {
+		content, err := blobOf(ctx, p.from, p.layers[i], diffID)
 		if err != nil {
 			return err
 		}
-		defer f.Close()
-		info := types.BlobInfo{Digest: b.Digest, Size: b.Size, MediaType: b.Media}
-		// Another push may have sent it meanwhile.
-		if reused, _, err := dest.TryReusingBlob(ctx, info, mounts(p.to, b), false); reused || err != nil {
-			if reused {
-				p.opts.event(Present, layer.Digest(b.Digest), 0)
-			}
-			return err
-		}
-		if _, err := dest.PutBlob(ctx, f, info, mounts(p.to, b), false); err != nil {
-			return err
-		}
-		p.sent(b.Digest, b.Size)
-		return nil
+		defer content.Close()
+		sent, err := dest.PutBlob(ctx, content, types.BlobInfo{Size: -1, MediaType: v1.MediaTypeImageLayerZstd}, mounts(p.to, blob{}), false)
+		b = blob{Digest: sent.Digest, Size: sent.Size, Media: v1.MediaTypeImageLayerZstd}
+		return err
 	})
 	if err == nil {
+		p.sent(b.Digest, b.Size)
 		known.add(diffID, b, p.to.repository())
 	}
 	return b, err
