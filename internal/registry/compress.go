@@ -48,6 +48,12 @@ func blobOf(ctx context.Context, st storage.Store, layerID string, diffID digest
 	return r, nil
 }
 
+// part is a frame in the making.
+type part struct {
+	plain, packed []byte
+	done          chan struct{} // gets a value when it is packed
+}
+
 // compress writes frames of what it reads.
 func compress(w io.Writer, r io.Reader) error {
 	workers := runtime.GOMAXPROCS(0)
@@ -55,48 +61,53 @@ func compress(w io.Writer, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	// One is being written, one for each worker is being compressed.
-	queue := make(chan chan []byte, workers)
+	defer enc.Close()
+	// One part more than there are workers: it is read, or written.
+	free, queue := make(chan *part, workers+1), make(chan *part, workers+1)
+	for range workers + 1 {
+		free <- &part{plain: make([]byte, frame), packed: make([]byte, 0, frame+frame/64), done: make(chan struct{}, 1)}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	read := make(chan error, 1)
-	stop := make(chan struct{})
 	go func() {
 		defer close(queue)
-		read <- split(r, func(plain []byte) bool {
-			out := make(chan []byte, 1)
-			select {
-			case queue <- out:
-			case <-stop:
-				return false
-			}
-			go func() { out <- enc.EncodeAll(plain, nil) }()
-			return true
+		read <- split(ctx, r, free, func(p *part, n int) {
+			queue <- p
+			go func() {
+				p.packed = enc.EncodeAll(p.plain[:n], p.packed[:0])
+				p.done <- struct{}{}
+			}()
 		})
 	}()
 	var failed error
-	for out := range queue {
-		content := <-out
-		if failed != nil {
-			continue
+	for p := range queue {
+		<-p.done
+		if failed == nil {
+			if _, failed = w.Write(p.packed); failed != nil {
+				stop()
+			}
 		}
-		if _, failed = w.Write(content); failed != nil {
-			close(stop)
-		}
+		free <- p
 	}
-	return errors.Join(failed, <-read, enc.Close())
+	return errors.Join(failed, <-read)
 }
 
-// split calls do with one frame's content after the other until it has enough.
-func split(r io.Reader, do func([]byte) bool) error {
-	for {
-		plain := make([]byte, frame)
-		n, err := io.ReadFull(r, plain)
-		if n > 0 && !do(plain[:n]) || err == io.EOF || err == io.ErrUnexpectedEOF {
-			return nil
+// split fills free parts until ctx is done or there is no more to read.
+func split(ctx context.Context, r io.Reader, free <-chan *part, full func(p *part, n int)) error {
+	for p := range free {
+		n, err := io.ReadFull(&stoppable{ctx, r}, p.plain)
+		if n > 0 {
+			full(p, n)
 		}
-		if err != nil {
+		switch {
+		case err == io.EOF, err == io.ErrUnexpectedEOF, ctx.Err() != nil:
+			return nil
+		case err != nil:
 			return err
 		}
 	}
+	return nil
 }
 
 // stoppable is a reader that ends with a context.
