@@ -48,8 +48,8 @@ func blobOf(ctx context.Context, st storage.Store, layerID string, diffID digest
 	return r, nil
 }
 
-// part is a frame in the making.
-type part struct {
+// piece is a frame in the making.
+type piece struct {
 	plain, packed []byte
 	done          chan struct{} // gets a value when it is packed
 }
@@ -62,17 +62,17 @@ func compress(w io.Writer, r io.Reader) error {
 		return err
 	}
 	defer enc.Close()
-	// One part more than there are workers: it is read, or written.
-	free, queue := make(chan *part, workers+1), make(chan *part, workers+1)
+	// One piece more than there are workers: it is read, or written.
+	free, queue := make(chan *piece, workers+1), make(chan *piece, workers+1)
 	for range workers + 1 {
-		free <- &part{plain: make([]byte, frame), packed: make([]byte, 0, frame+frame/64), done: make(chan struct{}, 1)}
+		free <- &piece{plain: make([]byte, frame), packed: make([]byte, 0, frame+frame/64), done: make(chan struct{}, 1)}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	read := make(chan error, 1)
 	go func() {
 		defer close(queue)
-		read <- split(ctx, r, free, func(p *part, n int) {
+		read <- split(ctx, r, free, func(p *piece, n int) {
 			queue <- p
 			go func() {
 				p.packed = enc.EncodeAll(p.plain[:n], p.packed[:0])
@@ -93,8 +93,8 @@ func compress(w io.Writer, r io.Reader) error {
 	return errors.Join(failed, <-read)
 }
 
-// split fills free parts until ctx is done or there is no more to read.
-func split(ctx context.Context, r io.Reader, free <-chan *part, full func(p *part, n int)) error {
+// split fills free pieces until ctx is done or there is no more to read.
+func split(ctx context.Context, r io.Reader, free <-chan *piece, full func(p *piece, n int)) error {
 	for p := range free {
 		n, err := io.ReadFull(&stoppable{ctx, r}, p.plain)
 		if n > 0 {
