@@ -24,7 +24,7 @@ const (
 
 // blobOf returns a layer's blob, which is compressed while it is read. The
 // reader ends with an error if the store's content is not of that digest.
-func blobOf(ctx context.Context, st storage.Store, layerID string, diffID digest.Digest) (io.ReadCloser, error) {
+func blobOf(a *attempt, st storage.Store, layerID string, diffID digest.Digest) (io.ReadCloser, error) {
 	plain := archive.Uncompressed
 	diff, err := st.Diff("", layerID, &storage.DiffOptions{Compression: &plain})
 	if err != nil {
@@ -33,7 +33,7 @@ func blobOf(ctx context.Context, st storage.Store, layerID string, diffID digest
 	r, w := io.Pipe()
 	go func() {
 		sum := sha256.New()
-		err := compress(w, io.TeeReader(&stoppable{ctx, diff}, sum))
+		err := compress(w, io.TeeReader(a.reader(diff), sum))
 		if closed := diff.Close(); err == nil {
 			err = closed
 		}
@@ -96,7 +96,7 @@ func compress(w io.Writer, r io.Reader) error {
 // split fills free pieces until ctx is done or there is no more to read.
 func split(ctx context.Context, r io.Reader, free <-chan *piece, full func(p *piece, n int)) error {
 	for p := range free {
-		n, err := io.ReadFull(&stoppable{ctx, r}, p.plain)
+		n, err := io.ReadFull(&stoppable{ctx, r, nil}, p.plain)
 		if n > 0 {
 			full(p, n)
 		}
@@ -110,15 +110,21 @@ func split(ctx context.Context, r io.Reader, free <-chan *piece, full func(p *pi
 	return nil
 }
 
-// stoppable is a reader that ends with a context.
+// stoppable is a reader that ends with a context, and calls moving, if it is
+// not nil, whenever it has read.
 type stoppable struct {
-	ctx context.Context
-	r   io.Reader
+	ctx    context.Context
+	r      io.Reader
+	moving func()
 }
 
 func (s *stoppable) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return s.r.Read(p)
+	n, err := s.r.Read(p)
+	if s.moving != nil && n > 0 {
+		s.moving()
+	}
+	return n, err
 }

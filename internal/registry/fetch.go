@@ -56,20 +56,20 @@ func (p *pull) layers(ctx context.Context, src types.ImageSource) error {
 
 // fetch writes a blob to a file in dir and checks its digest.
 func (p *pull) fetch(ctx context.Context, src types.ImageSource, d v1.Descriptor, dir string) (path string, err error) {
-	err = retry(ctx, p.opts, func() error {
+	err = retry(ctx, p.opts, func(a *attempt) error {
 		f, err := os.CreateTemp(dir, "blob-")
 		if err != nil {
 			return fmt.Errorf("fetch blob %s: %w", d.Digest, err)
 		}
 		defer f.Close()
 		path = f.Name()
-		r, _, err := src.GetBlob(ctx, types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}, none.NoCache)
+		r, _, err := src.GetBlob(a, types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}, none.NoCache)
 		if err != nil {
 			return err
 		}
 		defer r.Close()
 		sum := d.Digest.Algorithm().Hash()
-		n, err := io.Copy(io.MultiWriter(f, sum), &stoppable{ctx, r})
+		n, err := io.Copy(io.MultiWriter(f, sum), a.reader(r))
 		if err != nil {
 			return fmt.Errorf("fetch blob %s: %w", d.Digest, err)
 		}
@@ -120,7 +120,7 @@ func (p *pull) unpack(ctx context.Context, path string, i int) error {
 	}
 	defer plain.Close()
 	id, parent := layerID(p.about.RootFS.DiffIDs[:i+1]), layerID(p.about.RootFS.DiffIDs[:i])
-	checked := &checking{r: &stoppable{ctx, plain}, want: diffID, sum: diffID.Algorithm().Hash()}
+	checked := &checking{r: &stoppable{ctx, plain, nil}, want: diffID, sum: diffID.Algorithm().Hash()}
 	_, _, err = p.into.PutLayer(id, parent, nil, "", false, &storage.LayerOptions{OriginalDigest: d.Digest, OriginalSize: &d.Size}, checked)
 	if errors.Is(err, storage.ErrDuplicateID) {
 		return nil // another pull was faster

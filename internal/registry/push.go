@@ -159,8 +159,8 @@ func (p *push) there(ctx context.Context) (image []byte, whole bool, err error) 
 
 func (p *push) tagged(ctx context.Context) ([]byte, error) {
 	var content []byte
-	err := retry(ctx, p.opts, func() (err error) {
-		content, err = fetchManifest(ctx, p.to.ImageReference, p.sys)
+	err := retry(ctx, p.opts, func(a *attempt) (err error) {
+		content, err = fetchManifest(a, p.to.ImageReference, p.sys)
 		return err
 	})
 	if absent(err) {
@@ -241,8 +241,8 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 	diffID, known := p.about.RootFS.DiffIDs[i], known(p.opts.Known)
 	for _, b := range known.of(diffID) {
 		reused := false
-		err := retry(ctx, p.opts, func() (err error) {
-			reused, _, err = dest.TryReusingBlob(ctx, types.BlobInfo{Digest: b.Digest, Size: b.Size}, mounts(p.to, b), false)
+		err := retry(ctx, p.opts, func(a *attempt) (err error) {
+			reused, _, err = dest.TryReusingBlob(a, types.BlobInfo{Digest: b.Digest, Size: b.Size}, mounts(p.to, b), false)
 			return err
 		})
 		if err != nil {
@@ -255,13 +255,13 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 		}
 	}
 	var b blob
-	err := retry(ctx, p.opts, func() error {
-		content, err := blobOf(ctx, p.from, p.layers[i], diffID)
+	err := retry(ctx, p.opts, func(a *attempt) error {
+		content, err := blobOf(a, p.from, p.layers[i], diffID)
 		if err != nil {
 			return err
 		}
 		defer content.Close()
-		sent, err := dest.PutBlob(ctx, content, types.BlobInfo{Size: -1, MediaType: v1.MediaTypeImageLayerZstd}, mounts(p.to, blob{}), false)
+		sent, err := dest.PutBlob(a, content, types.BlobInfo{Size: -1, MediaType: v1.MediaTypeImageLayerZstd}, mounts(p.to, blob{}), false)
 		b = blob{Digest: sent.Digest, Size: sent.Size, Media: v1.MediaTypeImageLayerZstd}
 		return err
 	})
@@ -274,12 +274,12 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 
 // sendBytes sends a small blob.
 func (p *push) sendBytes(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, content []byte) error {
-	return retry(ctx, p.opts, func() error {
+	return retry(ctx, p.opts, func(a *attempt) error {
 		info := types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}
-		if reused, _, err := dest.TryReusingBlob(ctx, info, mounts(p.to, blob{Digest: d.Digest}), false); reused || err != nil {
+		if reused, _, err := dest.TryReusingBlob(a, info, mounts(p.to, blob{Digest: d.Digest}), false); reused || err != nil {
 			return err
 		}
-		if _, err := dest.PutBlob(ctx, bytes.NewReader(content), info, mounts(p.to, blob{Digest: d.Digest}), true); err != nil {
+		if _, err := dest.PutBlob(a, bytes.NewReader(content), info, mounts(p.to, blob{Digest: d.Digest}), true); err != nil {
 			return err
 		}
 		p.sent(d.Digest, d.Size)
@@ -296,17 +296,17 @@ func (p *push) sent(d digest.Digest, size int64) {
 
 // put puts a manifest under its tag. Dest may be one of the same place.
 func (p *push) put(ctx context.Context, dest types.ImageDestination, ref types.ImageReference, content []byte) error {
-	return retry(ctx, p.opts, func() error {
+	return retry(ctx, p.opts, func(a *attempt) error {
 		// A layout's knows only the tags that were there when it was made.
 		if dest != nil && ref.Transport().Name() == docker.Transport.Name() {
-			return commit(ctx, dest, ref, content)
+			return commit(a, dest, ref, content)
 		}
-		dest, err := ref.NewImageDestination(ctx, p.sys)
+		dest, err := ref.NewImageDestination(a, p.sys)
 		if err != nil {
 			return err
 		}
 		defer dest.Close()
-		return commit(ctx, dest, ref, content)
+		return commit(a, dest, ref, content)
 	})
 }
 

@@ -83,7 +83,11 @@ func (p *push) recorded(ctx context.Context) digest.Digest {
 	if p.to.record == nil || len(p.opts.Records) == 0 {
 		return ""
 	}
-	content, err := fetchManifest(ctx, p.to.record, p.sys)
+	var content []byte
+	err := try(ctx, p.opts, func(a *attempt) (err error) {
+		content, err = fetchManifest(a, p.to.record, p.sys)
+		return err
+	})
 	var m v1.Manifest
 	if err != nil || json.Unmarshal(content, &m) != nil || m.Subject == nil {
 		return ""
