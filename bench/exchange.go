@@ -142,7 +142,7 @@ at=$(curl -sSf -D- -o /dev/null -X POST "$REGISTRY/v2/alone/blobs/uploads/" | lo
 at=$(zstd -q -T0 -3 -c layer.tar | tee layer.zst | curl -sSf -D- -o /dev/null -X PATCH -H 'Content-Type: application/octet-stream' -T - "$at" | location)
 echo "$REGISTRY/v2/alone/blobs/sha256:$(sha256sum layer.zst | cut -d' ' -f1)" > sent
 curl -sSf -X PUT "$at&digest=sha256:$(sha256sum layer.zst | cut -d' ' -f1)"`
-	fetchAlone = `rm -rf unpacked; mkdir unpacked; curl -sSf "$(cat sent)" | zstd -q -d -c | tar -x -C unpacked`
+	fetchAlone = `rm -rf unpacked; mkdir unpacked; curl -sSf "$(cat sent)" | tee >(sha256sum > sum) | zstd -q -d -c | tee >(sha256sum > sum.tar) | tar -x -C unpacked`
 )
 
 // pushing compares pushes of an image of which the registry lacks one layer.
@@ -153,22 +153,17 @@ func pushing(l *lab) (Findings, error) {
 		return found, err
 	}
 	series, err := alternate(l,
-		func(int) (float64, error) {
-			if err := errors.Join(x.next(), x.tar()); err != nil {
-				return 0, err
-			}
-			return l.run(x.strata(l.store(), "push", "bench-layer"))
-		},
-		func(int) (float64, error) { return l.run(x.alone("send", sendAlone)) },
-		func(int) (float64, error) { return l.run(x.skopeo(x.image(l.store()), x.remote("skopeo"))) },
-		func(int) (float64, error) { return l.run(x.push()) },
+		x.measured(func() command { return x.strata(l.store(), "push", "bench-layer") }),
+		x.measured(func() command { return x.alone("send", sendAlone) }),
+		x.measured(func() command { return x.skopeo(x.image(l.store()), x.remote("skopeo")) }),
+		x.measured(x.push),
 	)
 	if err != nil {
 		return found, err
 	}
 	found.Rows = exchangeRows("push of an image of which the registry lacks one layer of 20 MB: `strata push`", series,
 		"`zstd -3 -T0` and `curl` to the registry, of the layer's tar alone", "`skopeo copy`, zstd", "`buildah push`, zstd")
-	found.Notes = append(found.Notes, "Push: the layer is the first 20 MB of a program, another one in each round, on the example's `debian`, which the registry has. All sides push to one docker-registry on this machine, each to a repository of its own, and compress with zstd. Ours is the whole command: it asks for the parent's key, too, and sends the record of the build.")
+	found.Notes = append(found.Notes, "Push: the layer is the first 20 MB of a program, another one each time, on the example's `debian`, which the registry has. All sides push to one docker-registry on this machine, each to a repository of its own, and compress with zstd. Ours is the whole command: it asks for the parent's key, too, and sends the record of the build.")
 	return found, nil
 }
 
@@ -180,31 +175,35 @@ func pulling(l *lab) (Findings, error) {
 		return found, err
 	}
 	series, err := alternate(l,
-		func(int) (float64, error) {
-			if err := errors.Join(x.next(), x.tar()); err != nil {
-				return 0, err
-			}
-			for _, c := range []command{x.strata(l.store(), "push", "bench-layer"), x.alone("send", sendAlone),
-				x.skopeo(x.image(l.store()), x.remote("skopeo")), x.push()} {
-				if _, err := l.run(c); err != nil {
-					return 0, err
-				}
-			}
-			return l.run(x.strata(x.elsewhere("strata"), "pull", "bench-layer"))
-		},
-		func(int) (float64, error) { return l.run(x.alone("fetch", fetchAlone)) },
-		func(int) (float64, error) {
-			return l.run(x.skopeo(x.remote("skopeo"), x.image(x.elsewhere("skopeo"))))
-		},
-		func(int) (float64, error) { return l.run(x.pull()) },
+		x.measured(func() command { return x.strata(l.store(), "push", "bench-layer") },
+			func() command { return x.strata(x.elsewhere("strata"), "pull", "bench-layer") }),
+		x.measured(func() command { return x.alone("send", sendAlone) }, func() command { return x.alone("fetch", fetchAlone) }),
+		x.measured(func() command { return x.skopeo(x.image(l.store()), x.remote("skopeo")) },
+			func() command { return x.skopeo(x.remote("skopeo"), x.image(x.elsewhere("skopeo"))) }),
+		x.measured(x.push, x.pull),
 	)
 	if err != nil {
 		return found, err
 	}
 	found.Rows = exchangeRows("pull of an image of which the store lacks one layer of 20 MB: `strata pull`", series,
-		"`curl`, `zstd -d` and `tar -x` of the layer alone", "`skopeo copy`", "`buildah pull`")
+		"`curl`, `zstd -d`, `tar -x` and two `sha256sum` in one pipe, of the layer alone", "`skopeo copy`", "`buildah pull`")
 	found.Notes = append(found.Notes, "Pull: what Push pushed, to other stores on the same machine, which have the layer below. Ours checks the digests of the compressed and of the plain layer, and takes the record of the build along.")
 	return found, nil
+}
+
+// measured builds another layer, runs commands, and measures the last of them.
+func (x *exchanged) measured(commands ...func() command) func(int) (float64, error) {
+	return func(int) (seconds float64, err error) {
+		if err := errors.Join(x.next(), x.tar()); err != nil {
+			return 0, err
+		}
+		for _, c := range commands {
+			if seconds, err = x.l.run(c()); err != nil {
+				return 0, err
+			}
+		}
+		return seconds, nil
+	}
 }
 
 // exchangeRows are the comparisons with the work alone and with two programs.

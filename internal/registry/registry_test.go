@@ -184,6 +184,12 @@ func TestThereAndBack(t *testing.T) {
 				t.Errorf("%s: %s is %q, not %q: %v", ref, name, y, x, err)
 			}
 		}
+		layers, _ := into.Layers()
+		for _, l := range layers {
+			if l.CompressedDigest == l.UncompressedDigest || l.UncompressedDigest.Validate() != nil {
+				t.Errorf("%s: layer %s is %s, packed %s", ref, l.ID, l.UncompressedDigest, l.CompressedDigest)
+			}
+		}
 		if im, err := into.Image("localhost/a/base:latest"); err != nil || im.ID != id {
 			t.Errorf("%s: name: %v", ref, err)
 		}
