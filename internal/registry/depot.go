@@ -1,8 +1,11 @@
 package registry
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -14,6 +17,7 @@ import (
 	"github.com/olareg/olareg"
 	"github.com/olareg/olareg/config"
 	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
 
 	"github.com/strata-hpc/strata/internal/fault"
@@ -95,13 +99,19 @@ func removeUploads(dir string) error {
 
 // ServeHTTP implements http.Handler.
 func (d *depot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	repo, rest, _ := cutLast(strings.TrimPrefix(r.URL.Path, "/v2/"), "/blobs/")
+	name := strings.TrimPrefix(r.URL.Path, "/v2/")
+	repo, rest, _ := cutLast(name, "/blobs/")
 	switch {
-	case r.Method == http.MethodHead:
+	case r.Method == http.MethodHead || r.Method == http.MethodGet:
+		d.discard(repo, rest)
 		// Who asks for a blob and is told that it is there will not send it.
 		d.keep(repo, rest)
 	case r.Method == http.MethodPost && r.URL.Query().Get("mount") != "":
 		d.mount(repo, r.URL.Query().Get("from"), r.URL.Query().Get("mount"))
+	case r.Method == http.MethodPut:
+		if repo, _, ok := cutLast(name, "/manifests/"); ok {
+			defer d.withoutForeign(repo, r)()
+		}
 	}
 	d.lib.ServeHTTP(w, r)
 }
@@ -134,6 +144,51 @@ func (d *depot) mount(to, from, blob string) {
 	d.keep(from, blob)
 	_ = os.Link(source, target)
 }
+
+// discard removes a blob without content that is not the empty one: what a
+// machine that lost its power can leave, and withoutForeign.
+func (d *depot) discard(repo, blob string) {
+	path, err := d.path(repo, blob)
+	if err != nil {
+		return
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 && digest.Digest(blob).Algorithm().FromString("") != digest.Digest(blob) {
+		_ = os.Remove(path)
+	}
+}
+
+// withoutForeign has the library take a manifest with layers that registries
+// need not have: it looks for their blobs, and finds something until undo.
+func (d *depot) withoutForeign(repo string, r *http.Request) (undo func()) {
+	var m v1.Manifest
+	content, err := io.ReadAll(io.LimitReader(r.Body, maxManifest+1))
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(content), r.Body))
+	if err != nil || json.Unmarshal(content, &m) != nil {
+		return func() {}
+	}
+	var made []string
+	for _, l := range m.Layers {
+		if !strings.Contains(l.MediaType, ".nondistributable.") && !strings.Contains(l.MediaType, ".foreign.") {
+			continue
+		}
+		path, err := d.path(repo, string(l.Digest))
+		if err != nil || os.MkdirAll(filepath.Dir(path), 0o755) != nil {
+			continue
+		}
+		if f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o644); err == nil {
+			f.Close()
+			made = append(made, path)
+		}
+	}
+	return func() {
+		for _, path := range made {
+			_ = os.Remove(path)
+		}
+	}
+}
+
+// maxManifest is the size of the largest manifest that the library takes.
+const maxManifest = 8 << 20
 
 // repository is what the specification lets a repository be called.
 var repository = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)

@@ -21,32 +21,37 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 )
 
-// layers fetches what the store lacks, several blobs at a time, and unpacks
-// each when its parent is there.
+// layers fetches what the store lacks. The lowest layer is unpacked as it comes;
+// those above wait for it in files, several blobs coming at a time.
 func (p *pull) layers(ctx context.Context, src types.ImageSource) error {
 	dir, err := os.MkdirTemp(p.opts.Scratch, "strata-pull-")
 	if err != nil {
 		return fmt.Errorf("fetch layers: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	diffIDs := p.about.RootFS.DiffIDs
-	fetched := make([]chan string, len(diffIDs))
-	for i := range diffIDs {
-		fetched[i] = make(chan string, 1)
+	var missing []int
+	for i := range p.about.RootFS.DiffIDs {
+		if p.into.Exists(layerID(p.about.RootFS.DiffIDs[:i+1])) {
+			p.opts.event(Present, layer.Digest(p.manifest.Layers[i].Digest), 0)
+			continue
+		}
+		missing = append(missing, i)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel + 1)
-	group.Go(func() error { return p.unpackAll(ctx, fetched) })
-	for i := range diffIDs {
-		if p.into.Exists(layerID(diffIDs[:i+1])) {
-			p.opts.event(Present, layer.Digest(p.manifest.Layers[i].Digest), 0)
-			fetched[i] <- ""
+	files := make([]chan string, len(missing))
+	for n := range missing {
+		files[n] = make(chan string, 1)
+	}
+	group.Go(func() error { return p.unpackAll(ctx, src, missing, files) })
+	for n, i := range missing {
+		if n == 0 {
 			continue
 		}
 		group.Go(func() error {
 			path, err := p.fetch(ctx, src, p.manifest.Layers[i], dir)
 			if err == nil {
-				fetched[i] <- path
+				files[n] <- path
 			}
 			return err
 		})
@@ -54,84 +59,124 @@ func (p *pull) layers(ctx context.Context, src types.ImageSource) error {
 	return group.Wait()
 }
 
-// fetch writes a blob to a file in dir and checks its digest.
+// unpackAll makes layers of blobs in their order, lowest first.
+func (p *pull) unpackAll(ctx context.Context, src types.ImageSource, missing []int, files []chan string) error {
+	for n, i := range missing {
+		if n == 0 {
+			err := retry(ctx, p.opts, func(a *attempt) error {
+				r, err := getBlob(a, src, p.manifest.Layers[i])
+				if err != nil {
+					return err
+				}
+				defer r.Close()
+				return p.unpack(ctx, a.reader(r), i)
+			})
+			if err != nil {
+				return err
+			}
+			p.received(p.manifest.Layers[i])
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case path := <-files[n]:
+			if err := p.unpackFile(ctx, path, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func getBlob(ctx context.Context, src types.ImageSource, d v1.Descriptor) (io.ReadCloser, error) {
+	r, _, err := src.GetBlob(ctx, types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}, none.NoCache)
+	return r, err
+}
+
+// received notes a blob that came.
+func (p *pull) received(d v1.Descriptor) {
+	p.mu.Lock()
+	p.res.Moved, p.res.Blobs = p.res.Moved+d.Size, p.res.Blobs+1
+	p.mu.Unlock()
+	p.opts.event(Received, layer.Digest(d.Digest), d.Size)
+}
+
+// fetch writes a blob to a file in dir.
 func (p *pull) fetch(ctx context.Context, src types.ImageSource, d v1.Descriptor, dir string) (path string, err error) {
-	err = retry(ctx, p.opts, func() error {
+	err = retry(ctx, p.opts, func(a *attempt) error {
 		f, err := os.CreateTemp(dir, "blob-")
 		if err != nil {
 			return fmt.Errorf("fetch blob %s: %w", d.Digest, err)
 		}
 		defer f.Close()
 		path = f.Name()
-		r, _, err := src.GetBlob(ctx, types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}, none.NoCache)
+		r, err := getBlob(a, src, d)
 		if err != nil {
 			return err
 		}
 		defer r.Close()
-		sum := d.Digest.Algorithm().Hash()
-		n, err := io.Copy(io.MultiWriter(f, sum), &stoppable{ctx, r})
-		if err != nil {
+		if _, err := io.Copy(f, a.reader(r)); err != nil {
 			return fmt.Errorf("fetch blob %s: %w", d.Digest, err)
 		}
-		if got := digest.NewDigest(d.Digest.Algorithm(), sum); got != d.Digest {
-			return corrupt(d.Digest, got)
-		}
-		p.mu.Lock()
-		p.res.Moved, p.res.Blobs = p.res.Moved+n, p.res.Blobs+1
-		p.mu.Unlock()
-		p.opts.event(Received, layer.Digest(d.Digest), n)
+		p.received(d)
 		return nil
 	})
 	return path, err
 }
 
-// unpackAll makes layers of blobs in their order, lowest first.
-func (p *pull) unpackAll(ctx context.Context, fetched []chan string) error {
-	diffIDs := p.about.RootFS.DiffIDs
-	for i := range diffIDs {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case path := <-fetched[i]:
-			if path == "" {
-				continue
-			}
-			if err := p.unpack(ctx, path, i); err != nil {
-				return err
-			}
-			os.Remove(path)
-		}
-	}
-	return nil
-}
-
-// unpack makes a layer of a blob. The store keeps it only if its content is
-// what the configuration names.
-func (p *pull) unpack(ctx context.Context, path string, i int) error {
-	d, diffID := p.manifest.Layers[i], p.about.RootFS.DiffIDs[i]
+func (p *pull) unpackFile(ctx context.Context, path string, i int) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	plain, err := decompress(f, d.MediaType)
+	if err := p.unpack(ctx, f, i); err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// unpack makes a layer of a blob. The store keeps it only if blob and content
+// are what manifest and configuration name.
+func (p *pull) unpack(ctx context.Context, r io.Reader, i int) error {
+	d, diffID := p.manifest.Layers[i], p.about.RootFS.DiffIDs[i]
+	packed := &checking{r: &stoppable{ctx, r, nil}, want: d.Digest, sum: d.Digest.Algorithm().Hash()}
+	err := p.putLayer(packed, i)
+	// What damage does to the unpacking says less than that there is some.
+	_, end := io.Copy(io.Discard, packed)
+	switch {
+	case packed.err != nil:
+		return packed.err
+	case end != nil:
+		return fmt.Errorf("fetch blob %s: %w", d.Digest, end)
+	case err != nil:
+		return err
+	}
+	known(p.opts.Known).add(diffID, blob{Digest: d.Digest, Size: d.Size, Media: d.MediaType}, p.from.repository())
+	return nil
+}
+
+// putLayer unpacks a layer into the store.
+func (p *pull) putLayer(packed io.Reader, i int) error {
+	d, diffID := p.manifest.Layers[i], p.about.RootFS.DiffIDs[i]
+	plain, err := decompress(packed, d.MediaType)
 	if err != nil {
 		return fmt.Errorf("unpack blob %s: %w", d.Digest, err)
 	}
 	defer plain.Close()
 	id, parent := layerID(p.about.RootFS.DiffIDs[:i+1]), layerID(p.about.RootFS.DiffIDs[:i])
-	checked := &checking{r: &stoppable{ctx, plain}, want: diffID, sum: diffID.Algorithm().Hash()}
-	_, _, err = p.into.PutLayer(id, parent, nil, "", false, &storage.LayerOptions{OriginalDigest: d.Digest, OriginalSize: &d.Size}, checked)
-	if errors.Is(err, storage.ErrDuplicateID) {
+	checked := &checking{r: plain, want: diffID, sum: diffID.Algorithm().Hash()}
+	options := &storage.LayerOptions{OriginalDigest: d.Digest, OriginalSize: &d.Size, UncompressedDigest: diffID}
+	_, _, err = p.into.PutLayer(id, parent, nil, "", false, options, checked)
+	switch {
+	case errors.Is(err, storage.ErrDuplicateID):
 		return nil // another pull was faster
-	}
-	if checked.err != nil {
+	case checked.err != nil:
 		return checked.err
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("unpack layer %s: %w", diffID, err)
 	}
-	known(p.opts.Known).add(diffID, blob{Digest: d.Digest, Size: d.Size, Media: d.MediaType}, p.from.repository())
 	// So that gc takes it for what it is: a layer that can be had again.
 	if err := p.into.SetMetadata(id, madeByStrata); err != nil {
 		return fmt.Errorf("mark layer %s: %w", diffID, err)

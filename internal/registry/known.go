@@ -47,8 +47,9 @@ func (k known) path(diffID digest.Digest) string {
 	return filepath.Join(string(k), diffID.Encoded()+".json")
 }
 
-// add remembers a blob whose content was checked here, and a repository that
-// has it. What cannot be written is not remembered.
+// add remembers a blob that was made or checked here, or that a registry names
+// for the layer, and a repository that has it. What cannot be written is not
+// remembered.
 func (k known) add(diffID digest.Digest, b blob, repo string) {
 	if k == "" {
 		return

@@ -30,6 +30,8 @@ type Options struct {
 	// Wait is before the second attempt, and doubled before each further one;
 	// 0 stands for half a second.
 	Wait time.Duration
+	// Patience is how long a registry may say nothing; 0 stands for two minutes.
+	Patience time.Duration
 }
 
 // Event is something that happened to a blob.

@@ -92,8 +92,8 @@ func (p *pull) run(ctx context.Context) error {
 	}
 	defer src.Close()
 	if p.manifest.Annotations[digestAnnotation] != "" {
-		err = retry(ctx, p.opts, func() (err error) {
-			p.stored, p.res.Records, err = fetchRecord(ctx, p.from, p.sys, digest.Digest(p.res.Manifest))
+		err = retry(ctx, p.opts, func(a *attempt) (err error) {
+			p.stored, p.res.Records, err = fetchRecord(a, p.from, p.sys, digest.Digest(p.res.Manifest))
 			return err
 		})
 		if err != nil {
@@ -119,14 +119,14 @@ func (p *pull) run(ctx context.Context) error {
 
 // open reads the manifest, if policy.json lets it be used.
 func (p *pull) open(ctx context.Context) (src types.ImageSource, err error) {
-	err = retry(ctx, p.opts, func() (err error) {
-		if src, err = p.from.NewImageSource(ctx, p.sys); err != nil {
+	err = retry(ctx, p.opts, func(a *attempt) (err error) {
+		if src, err = p.from.NewImageSource(a, p.sys); err != nil {
 			return err
 		}
 		var content []byte
 		whole := image.UnparsedInstance(src, nil)
-		if content, _, err = whole.Manifest(ctx); err == nil {
-			err = p.trusted(ctx, whole)
+		if content, _, err = whole.Manifest(a); err == nil {
+			err = p.trusted(a, whole)
 		}
 		if err != nil {
 			src.Close()
@@ -148,8 +148,8 @@ func (p *pull) noRecord() error {
 
 // check reads the configuration and sees that all that came belongs together.
 func (p *pull) check(ctx context.Context, src types.ImageSource) error {
-	err := retry(ctx, p.opts, func() (err error) {
-		p.config, err = fetchBytes(ctx, src, p.manifest.Config)
+	err := retry(ctx, p.opts, func(a *attempt) (err error) {
+		p.config, err = fetchBytes(a, src, p.manifest.Config)
 		return err
 	})
 	if err != nil {

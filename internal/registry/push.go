@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -96,47 +97,70 @@ func (p *push) load(imageID string) (err error) {
 	return nil
 }
 
-// run sends the image, its records, and the tag.
+// run sends the blobs, the manifest of the records, and the tag.
 func (p *push) run(ctx context.Context) error {
-	there, err := p.there(ctx)
+	there, whole, err := p.there(ctx)
 	if err != nil {
 		return err
 	}
-	if there != nil && (len(p.opts.Records) == 0 || p.hasRecord(ctx, digest.FromBytes(there))) {
+	if there != nil {
+		p.learn(there)
 		p.res.Manifest = layer.Digest(digest.FromBytes(there))
+	}
+	if whole {
 		return nil
 	}
-	m := v1.Manifest{
-		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,
-		Config:      v1.Descriptor{MediaType: v1.MediaTypeImageConfig, Digest: digest.FromBytes(p.config), Size: int64(len(p.config))},
-		Layers:      make([]v1.Descriptor, len(p.layers)),
-		Annotations: map[string]string{digestAnnotation: string(p.res.Digest), chainAnnotation: string(chainOf(p.about.RootFS.DiffIDs))},
+	record, err := p.record()
+	if err != nil {
+		return err
 	}
-	if there == nil {
-		if err := p.sendAll(ctx, &m); err != nil {
-			return err
-		}
-		if there, err = json.Marshal(m); err != nil {
-			return fmt.Errorf("describe image: %w", err)
-		}
+	dest, err := p.to.NewImageDestination(ctx, p.sys)
+	if err != nil {
+		return err
+	}
+	defer dest.Close()
+	if there, err = p.send(ctx, dest, there, record); err != nil {
+		return err
 	}
 	p.res.Manifest = layer.Digest(digest.FromBytes(there))
-	if err := p.sendRecord(ctx, there); err != nil {
+	if len(record.parts) > 0 {
+		content, err := record.manifest(there)
+		if err != nil {
+			return err
+		}
+		if err := p.put(ctx, nil, p.to.record, content); err != nil {
+			return err
+		}
+	}
+	if err := p.put(ctx, dest, p.to.ImageReference, there); err != nil || !p.opts.Fixed {
 		return err
 	}
-	if err := p.put(ctx, p.to.ImageReference, there); err != nil {
-		return err
-	}
-	_, err = p.there(ctx) // another push may have been at it
+	_, err = p.tagged(ctx) // another push may have been at it
 	return err
 }
 
 // there returns the manifest that the tag has already, if it is this image's;
-// nil if there is none or it may be replaced.
-func (p *push) there(ctx context.Context) ([]byte, error) {
+// nil if there is none or it may be replaced. Whole says that the records are
+// there, too.
+func (p *push) there(ctx context.Context) (image []byte, whole bool, err error) {
+	var of digest.Digest
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		image, err = p.tagged(ctx)
+		return err
+	})
+	group.Go(func() error {
+		of = p.recorded(ctx)
+		return nil
+	})
+	err = group.Wait()
+	return image, image != nil && (of == digest.FromBytes(image) || p.to.record == nil || len(p.opts.Records) == 0), err
+}
+
+func (p *push) tagged(ctx context.Context) ([]byte, error) {
 	var content []byte
-	err := retry(ctx, p.opts, func() (err error) {
-		content, err = fetchManifest(ctx, p.to.ImageReference, p.sys)
+	err := retry(ctx, p.opts, func(a *attempt) (err error) {
+		content, err = fetchManifest(a, p.to.ImageReference, p.sys)
 		return err
 	})
 	if absent(err) {
@@ -151,9 +175,21 @@ func (p *push) there(ctx context.Context) ([]byte, error) {
 	}
 	if p.opts.Fixed {
 		return nil, fault.New(fault.Failed, "push to %s: it is there with other content: %s there, %s here", p.to.text, or(m.Annotations[digestAnnotation], "an image of something else"), p.res.Digest).
-			WithHint("the same inputs gave different results: a step is not reproducible; build both with --no-cache and compare them, then remove the wrong one")
+			WithHint("the same inputs gave different results: a step is not reproducible; 'strata build --pull=always' takes the one that is there; to keep this one, remove that one from the registry and push again")
 	}
 	return nil, nil
+}
+
+// learn remembers what the registry has for this image's layers: who builds on
+// them will not have to compress them.
+func (p *push) learn(manifest []byte) {
+	var m v1.Manifest
+	if json.Unmarshal(manifest, &m) != nil || len(m.Layers) != len(p.layers) {
+		return
+	}
+	for i, l := range m.Layers {
+		known(p.opts.Known).add(p.about.RootFS.DiffIDs[i], blob{Digest: l.Digest, Size: l.Size, Media: l.MediaType}, p.to.repository())
+	}
 }
 
 func or(s, otherwise string) string {
@@ -163,39 +199,41 @@ func or(s, otherwise string) string {
 	return s
 }
 
-// sendAll sends the configuration and the layers, several at a time, and
-// completes the manifest.
-func (p *push) sendAll(ctx context.Context, m *v1.Manifest) error {
-	dest, err := p.to.NewImageDestination(ctx, p.sys)
-	if err != nil {
-		return err
-	}
-	defer dest.Close()
+// send sends, several at a time, the blobs of the image unless it is there, and
+// of its record. It returns the image's manifest.
+func (p *push) send(ctx context.Context, dest types.ImageDestination, there []byte, r *record) ([]byte, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	if !dest.HasThreadSafePutBlob() {
 		group.SetLimit(1)
 	}
-	for i := range p.layers {
-		group.Go(func() error {
-			b, err := p.sendLayer(ctx, dest, i)
-			m.Layers[i] = v1.Descriptor{MediaType: b.Media, Digest: b.Digest, Size: b.Size}
-			return err
-		})
+	m := v1.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,
+		Config:      v1.Descriptor{MediaType: v1.MediaTypeImageConfig, Digest: digest.FromBytes(p.config), Size: int64(len(p.config))},
+		Layers:      make([]v1.Descriptor, len(p.layers)),
+		Annotations: map[string]string{digestAnnotation: string(p.res.Digest), chainAnnotation: string(chainOf(p.about.RootFS.DiffIDs))},
 	}
-	group.Go(func() error { return p.sendBytes(ctx, dest, m.Config, p.config) })
-	if err := group.Wait(); err != nil {
-		return err
+	if there == nil {
+		for i := range slices.Backward(p.layers) { // what is new is on top
+			group.Go(func() error {
+				b, err := p.sendLayer(ctx, dest, i)
+				m.Layers[i] = v1.Descriptor{MediaType: b.Media, Digest: b.Digest, Size: b.Size}
+				return err
+			})
+		}
+		group.Go(func() error { return p.sendBytes(ctx, dest, m.Config, p.config) })
 	}
-	// A layout keeps no blob without this; a registry has nothing to do for it.
-	if p.to.Transport().Name() == docker.Transport.Name() {
-		return nil
+	for _, part := range r.parts {
+		group.Go(func() error { return p.sendBytes(ctx, dest, part.about, part.content) })
+	}
+	if err := group.Wait(); err != nil || there != nil {
+		return there, err
 	}
 	content, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("describe image: %w", err)
+		return nil, fmt.Errorf("describe image: %w", err)
 	}
-	return commit(ctx, dest, p.to.ImageReference, content)
+	return content, nil
 }
 
 // sendLayer sends a layer unless the registry has it in a form that is known.
@@ -203,8 +241,8 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 	diffID, known := p.about.RootFS.DiffIDs[i], known(p.opts.Known)
 	for _, b := range known.of(diffID) {
 		reused := false
-		err := retry(ctx, p.opts, func() (err error) {
-			reused, _, err = dest.TryReusingBlob(ctx, types.BlobInfo{Digest: b.Digest, Size: b.Size}, mounts(p.to, b), false)
+		err := retry(ctx, p.opts, func(a *attempt) (err error) {
+			reused, _, err = dest.TryReusingBlob(a, types.BlobInfo{Digest: b.Digest, Size: b.Size}, mounts(p.to, b), false)
 			return err
 		})
 		if err != nil {
@@ -216,33 +254,19 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 			return b, nil
 		}
 	}
-	path, b, err := spool(ctx, p.from, p.layers[i], diffID, p.opts.Scratch)
-	if err != nil {
-		return b, err
-	}
-	defer os.Remove(path)
-	known.add(diffID, b, "")
-	err = retry(ctx, p.opts, func() error {
-		f, err := os.Open(path)
+	var b blob
+	err := retry(ctx, p.opts, func(a *attempt) error {
+		content, err := blobOf(a, p.from, p.layers[i], diffID)
 		if err != nil {
 			return err
 		}
-		defer f.Close()
-		info := types.BlobInfo{Digest: b.Digest, Size: b.Size, MediaType: b.Media}
-		// Another push may have sent it meanwhile.
-		if reused, _, err := dest.TryReusingBlob(ctx, info, mounts(p.to, b), false); reused || err != nil {
-			if reused {
-				p.opts.event(Present, layer.Digest(b.Digest), 0)
-			}
-			return err
-		}
-		if _, err := dest.PutBlob(ctx, f, info, mounts(p.to, b), false); err != nil {
-			return err
-		}
-		p.sent(b.Digest, b.Size)
-		return nil
+		defer content.Close()
+		sent, err := dest.PutBlob(a, content, types.BlobInfo{Size: -1, MediaType: v1.MediaTypeImageLayerZstd}, mounts(p.to, blob{}), false)
+		b = blob{Digest: sent.Digest, Size: sent.Size, Media: v1.MediaTypeImageLayerZstd}
+		return err
 	})
 	if err == nil {
+		p.sent(b.Digest, b.Size)
 		known.add(diffID, b, p.to.repository())
 	}
 	return b, err
@@ -250,12 +274,12 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 
 // sendBytes sends a small blob.
 func (p *push) sendBytes(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, content []byte) error {
-	return retry(ctx, p.opts, func() error {
+	return retry(ctx, p.opts, func(a *attempt) error {
 		info := types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}
-		if reused, _, err := dest.TryReusingBlob(ctx, info, mounts(p.to, blob{Digest: d.Digest}), false); reused || err != nil {
+		if reused, _, err := dest.TryReusingBlob(a, info, mounts(p.to, blob{Digest: d.Digest}), false); reused || err != nil {
 			return err
 		}
-		if _, err := dest.PutBlob(ctx, bytes.NewReader(content), info, mounts(p.to, blob{Digest: d.Digest}), true); err != nil {
+		if _, err := dest.PutBlob(a, bytes.NewReader(content), info, mounts(p.to, blob{Digest: d.Digest}), true); err != nil {
 			return err
 		}
 		p.sent(d.Digest, d.Size)
@@ -270,18 +294,19 @@ func (p *push) sent(d digest.Digest, size int64) {
 	p.opts.event(Sent, layer.Digest(d), size)
 }
 
-// put puts a manifest under its tag, in a registry.
-func (p *push) put(ctx context.Context, ref types.ImageReference, content []byte) error {
-	if p.to.Transport().Name() != docker.Transport.Name() {
-		return nil
-	}
-	return retry(ctx, p.opts, func() error {
-		dest, err := ref.NewImageDestination(ctx, p.sys)
+// put puts a manifest under its tag. Dest may be one of the same place.
+func (p *push) put(ctx context.Context, dest types.ImageDestination, ref types.ImageReference, content []byte) error {
+	return retry(ctx, p.opts, func(a *attempt) error {
+		// A layout's knows only the tags that were there when it was made.
+		if dest != nil && ref.Transport().Name() == docker.Transport.Name() {
+			return commit(a, dest, ref, content)
+		}
+		dest, err := ref.NewImageDestination(a, p.sys)
 		if err != nil {
 			return err
 		}
 		defer dest.Close()
-		return commit(ctx, dest, ref, content)
+		return commit(a, dest, ref, content)
 	})
 }
 

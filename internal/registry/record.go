@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/pkg/blobinfocache/none"
 	"go.podman.io/image/v5/types"
 
@@ -26,15 +26,21 @@ const (
 	storeMedia     = "application/vnd.strata.manifest.v1+json"
 )
 
-// sendRecord sends the store's manifest and the records as an artifact that
-// refers to the image of that manifest.
-func (p *push) sendRecord(ctx context.Context, subject []byte) error {
+// record is what goes along with an image: an artifact that refers to it.
+type record struct {
+	parts []part // the empty configuration first; none if there is nothing to send
+}
+
+// part is a blob of a record.
+type part struct {
+	about   v1.Descriptor
+	content []byte
+}
+
+// record collects the store's manifest and the records that are wanted.
+func (p *push) record() (*record, error) {
 	if p.to.record == nil || len(p.opts.Records) == 0 {
-		return nil
-	}
-	type part struct {
-		about   v1.Descriptor
-		content []byte
+		return &record{}, nil
 	}
 	describe := func(media, title string, content []byte) part {
 		d := v1.Descriptor{MediaType: media, Digest: digest.FromBytes(content), Size: int64(len(content))}
@@ -43,62 +49,56 @@ func (p *push) sendRecord(ctx context.Context, subject []byte) error {
 		}
 		return part{d, content}
 	}
-	parts := []part{describe(v1.MediaTypeEmptyJSON, "", []byte("{}")), describe(storeMedia, "manifest.json", p.manifest)}
+	r := &record{[]part{describe(v1.MediaTypeEmptyJSON, "", []byte("{}")), describe(storeMedia, "manifest.json", p.manifest)}}
 	for _, name := range p.opts.Records {
 		content, err := p.from.ImageBigData(p.image.ID, name)
 		if err != nil {
-			return fmt.Errorf("read %s of image %s: %w", name, p.image.ID, err)
+			return nil, fmt.Errorf("read %s of image %s: %w", name, p.image.ID, err)
 		}
-		parts = append(parts, describe(recordMedia, name, content))
+		r.parts = append(r.parts, describe(recordMedia, name, content))
 	}
+	return r, nil
+}
+
+// manifest is the record's, with the image of that manifest as its subject.
+func (r *record) manifest(subject []byte) ([]byte, error) {
 	m := v1.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest, ArtifactType: recordArtifact,
-		Config:  parts[0].about,
+		Config:  r.parts[0].about,
 		Subject: &v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromBytes(subject), Size: int64(len(subject))},
 	}
-	dest, err := p.to.record.NewImageDestination(ctx, p.sys)
-	if err != nil {
-		return err
-	}
-	defer dest.Close()
-	for i, part := range parts {
-		if i > 0 {
-			m.Layers = append(m.Layers, part.about)
-		}
-		if err := p.sendBytes(ctx, dest, part.about, part.content); err != nil {
-			return err
-		}
+	for _, part := range r.parts[1:] {
+		m.Layers = append(m.Layers, part.about)
 	}
 	content, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("describe record: %w", err)
+		return nil, fmt.Errorf("describe record: %w", err)
 	}
-	if p.to.Transport().Name() != docker.Transport.Name() {
-		return commit(ctx, dest, p.to.record, content)
-	}
-	return p.put(ctx, p.to.record, content)
+	return content, nil
 }
 
-// hasRecord says whether the records of an image are there.
-func (p *push) hasRecord(ctx context.Context, subject digest.Digest) bool {
-	if p.to.record == nil {
-		return true
+// recorded returns of which image the records are there, all that are wanted;
+// "" if there are none.
+func (p *push) recorded(ctx context.Context) digest.Digest {
+	if p.to.record == nil || len(p.opts.Records) == 0 {
+		return ""
 	}
-	content, err := fetchManifest(ctx, p.to.record, p.sys)
+	var content []byte
+	err := try(ctx, p.opts, func(a *attempt) (err error) {
+		content, err = fetchManifest(a, p.to.record, p.sys)
+		return err
+	})
 	var m v1.Manifest
-	if err != nil || json.Unmarshal(content, &m) != nil || m.Subject == nil || m.Subject.Digest != subject {
-		return false
+	if err != nil || json.Unmarshal(content, &m) != nil || m.Subject == nil {
+		return ""
 	}
 	for _, name := range p.opts.Records {
-		found := false
-		for _, l := range m.Layers {
-			found = found || l.Annotations[v1.AnnotationTitle] == name
-		}
-		if !found {
-			return false
+		named := func(l v1.Descriptor) bool { return l.Annotations[v1.AnnotationTitle] == name }
+		if !slices.ContainsFunc(m.Layers, named) {
+			return ""
 		}
 	}
-	return true
+	return m.Subject.Digest
 }
 
 // maxRecord bounds what is read into memory: configurations and records.

@@ -1,9 +1,11 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"regexp"
@@ -16,18 +18,46 @@ import (
 )
 
 // attempts is how often something is tried that the network or the registry
-// refuses for now.
+// refuses for now. One that says nothing for long is tried half as often.
 const attempts = 4
 
-// retry calls do until it succeeds, fails for good, or has failed too often.
-func retry(ctx context.Context, opts Options, do func() error) error {
-	wait := opts.Wait
-	if wait == 0 {
-		wait = 500 * time.Millisecond
+// errSilent says that nothing has moved for too long.
+var errSilent = errors.New("it does not answer")
+
+// attempt is the context of one attempt; it ends when nothing has moved for
+// too long.
+type attempt struct {
+	context.Context
+	timer    *time.Timer
+	patience time.Duration
+}
+
+// moving says that something has moved.
+func (a *attempt) moving() { a.timer.Reset(a.patience) }
+
+// reader tells of what is read.
+func (a *attempt) reader(r io.Reader) io.Reader { return &stoppable{a, r, a.moving} }
+
+// try calls do once.
+func try(ctx context.Context, opts Options, do func(*attempt) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	a := &attempt{Context: ctx, patience: cmp.Or(opts.Patience, 2*time.Minute)}
+	a.timer = time.AfterFunc(a.patience, func() { cancel(errSilent) })
+	defer a.timer.Stop()
+	err := do(a)
+	if err != nil && context.Cause(ctx) == errSilent {
+		return fmt.Errorf("%w for %s", errSilent, a.patience)
 	}
+	return err
+}
+
+// retry calls do until it succeeds, fails for good, or has failed too often.
+func retry(ctx context.Context, opts Options, do func(*attempt) error) error {
+	wait := cmp.Or(opts.Wait, 500*time.Millisecond)
 	for n := 1; ; n++ {
-		err := do()
-		if err == nil || ctx.Err() != nil || n == attempts || !passing(err) {
+		err := try(ctx, opts, do)
+		if err == nil || ctx.Err() != nil || n == attempts || !passing(err) || errors.Is(err, errSilent) && n == attempts/2 {
 			return err
 		}
 		opts.event(Retrying, "", 0)
@@ -50,7 +80,7 @@ func passing(err error) bool {
 		return false
 	case errors.As(err, &status):
 		return status.StatusCode >= 500
-	case errors.As(err, &network), errors.Is(err, docker.ErrTooManyRequests):
+	case errors.As(err, &network), errors.Is(err, docker.ErrTooManyRequests), errors.Is(err, errSilent):
 		return true
 	}
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
@@ -65,7 +95,10 @@ func (p *place) explain(ctx context.Context, verb string, err error) error {
 	f := fault.New(fault.Failed, "%s %s: %s", verb, p.text, clean(err.Error()))
 	var status docker.UnexpectedHTTPStatusError
 	var credentials docker.ErrUnauthorizedForCredentials
+	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &certificate):
+		return f.WithHint("put the certificate of whoever signed that of %s into /etc/containers/certs.d/%[1]s/ca.crt; ~/.config/containers/certs.d is for one user", p.host())
 	case errors.As(err, &credentials):
 		return f.WithHint("log in with 'podman login %s' or 'skopeo login %s'", p.host(), p.host())
 	case errors.As(err, &status):

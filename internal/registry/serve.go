@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -47,7 +49,10 @@ func Serve(ctx context.Context, opts ServeOptions) error {
 		listener.Close()
 		return err
 	}
-	server := &http.Server{Handler: watched(handler, opts.Request), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{
+		Handler: watched(handler, opts.Request), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: log.New(io.Discard, "", 0), // of clients that go away, and the library's slips
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	if opts.Ready != nil {
