@@ -38,7 +38,8 @@ func newBuildCommand(a *app) *cobra.Command {
 		Long: "Build builds the named nodes and images, or all images, with everything they stand on.\n" +
 			"What the store or the registry has is not built again: a node is built when something that\n" +
 			"decides its content has changed. With --push, all of it is in the registry afterwards, and\n" +
-			"what only the registry had is not fetched unless something is built or made of it.",
+			"what only the registry had is not fetched unless something is built or made of it. Where an\n" +
+			"image has a node's name, node/NAME is the node.",
 		ValidArgsFunction: a.completeNames,
 		RunE:              func(cmd *cobra.Command, names []string) error { return runBuild(cmd, a, names, opts) },
 	}

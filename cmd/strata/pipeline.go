@@ -128,7 +128,7 @@ func newGitHubCommand(a *app) *cobra.Command {
 		case jobs:
 			write = pipeline.GitHubJobs
 		case parent:
-			opts.all = true
+			opts.all, o.Unpinned = true, true
 			write = func(w io.Writer, p *pipeline.Pipeline) error { return pipeline.GitHubParent(w, p, o) }
 		}
 		made, err := a.makePipeline(cmd, opts, o)
@@ -251,7 +251,7 @@ func (a *app) pipelinePlan(opts pipelineOptions) (*plan.Plan, *layer.Project, er
 
 // hereOptions are for jobs that are started where this was.
 func (a *app) hereOptions() pipeline.Options {
-	return pipeline.Options{Command: a.again(), Dir: filepath.ToSlash(a.dir), Overrides: a.overrides}
+	return pipeline.Options{Command: a.again(), Dir: filepath.ToSlash(a.dir)}
 }
 
 // topOptions are for jobs that start at the top of the repository, wherever this
@@ -261,7 +261,7 @@ func (a *app) topOptions() (pipeline.Options, error) {
 	if err != nil {
 		return pipeline.Options{}, err
 	}
-	o := pipeline.Options{Command: []string{"strata"}, Dir: path.Clean(h.below), Overrides: a.overrides}
+	o := pipeline.Options{Command: []string{"strata"}, Dir: path.Clean(h.below)}
 	if o.Dir != "." {
 		o.Command = append(o.Command, "-C", o.Dir)
 	}

@@ -157,9 +157,8 @@ func githubJobOf(j Job, site layer.Pipeline) githubJob {
 	if j.Runner.Tags != nil {
 		g.RunsOn = runsOn(j.Runner)
 	}
-	for _, command := range j.Script {
-		g.Steps = append(g.Steps, githubStep{Run: literal(command)})
-	}
+	// One step, so that commands see what those before them set.
+	g.Steps = append(g.Steps, githubStep{Run: literal(strings.Join(j.Script, "\n"))})
 	return g
 }
 

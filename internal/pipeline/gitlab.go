@@ -16,6 +16,7 @@ type (
 		Tags      []string          `yaml:"tags,omitempty,flow"`
 		Needs     *[]string         `yaml:"needs,omitempty,flow"`
 		Lock      string            `yaml:"resource_group,omitempty"`
+		Interrupt *bool             `yaml:"interruptible,omitempty"`
 		Variables map[string]string `yaml:"variables,omitempty"`
 		Script    []string          `yaml:"script,omitempty"`
 		Trigger   *gitlabTrigger    `yaml:"trigger,omitempty"`
@@ -112,6 +113,9 @@ func gitlabJobOf(j Job) gitlabJob {
 	if t := j.Trigger; t != nil {
 		g.Trigger = &gitlabTrigger{Project: t.Project, Branch: t.Branch, Strategy: "depend"}
 		g.Image, g.Tags, g.Script = "", nil, nil
+	}
+	if j.Stage == After && j.Trigger == nil {
+		g.Interrupt = new(bool) // who knows what the site does with an image
 	}
 	if len(j.Reports) > 0 {
 		g.Artifacts = &gitlabArtifacts{When: "always", Expire: keepReports, Reports: &gitlabReport{j.Reports}}

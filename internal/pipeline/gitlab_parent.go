@@ -53,7 +53,11 @@ func GitLabParent(w io.Writer, site layer.Pipeline, o Options) error {
 		Trigger: &gitlabTrigger{Include: []gitlabInclude{{path.Join(o.Dir, childFile), "plan"}}, Strategy: "depend"},
 	})
 	d.gap()
-	d.add("verify", gitlabJob{Stage: "verify", Rules: []gitlabRule{{If: scheduled}}, Script: []string{strata("ci verify")}})
+	const report = "verify.xml"
+	d.add("verify", gitlabJob{
+		Stage: "verify", Rules: []gitlabRule{{If: scheduled}}, Script: []string{strata("ci verify --report " + report)},
+		Artifacts: &gitlabArtifacts{When: "always", Expire: keepReports, Reports: &gitlabReport{[]string{path.Join(o.Dir, report)}}},
+	})
 	return d.write(w)
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 type Options struct {
 	Command   []string // how strata is called in the project: strata -C cluster; none means strata
 	Dir       string   // the project's directory seen from the repository's top
-	Overrides []string // what --override gets in every job
+	Unpinned  bool     // jobs take what repositories of layers have when they run, not what the plan saw
 	Reports   bool     // jobs write JUnit files
 	MostJobs  int      // of a pipeline; 0 means any number
 	MostNeeds int      // of a job; 0 means any number
@@ -38,8 +39,9 @@ func Of(p *plan.Plan, project *layer.Project, o Options) *Pipeline {
 	}
 	m := &maker{
 		project: project, o: o,
-		out: &Pipeline{Title: title(p), Summary: p.Summary(), Settings: project.Pipeline},
-		job: map[layer.NodeID]string{}, lock: map[layer.NodeID]string{},
+		repos: p.Repos,
+		out:   &Pipeline{Title: title(p), Summary: p.Summary(), Settings: project.Pipeline},
+		job:   map[layer.NodeID]string{}, lock: map[layer.NodeID]string{},
 	}
 	nodes := slices.DeleteFunc(slices.Clone(p.Nodes), func(d plan.Decision) bool { return d.Action == plan.Keep })
 	images := m.made(p, nodes)
@@ -78,6 +80,7 @@ type maker struct {
 	project *layer.Project
 	o       Options
 	out     *Pipeline
+	repos   []plan.Repo
 	first   []string                // what jobs need that need nothing else
 	job     map[layer.NodeID]string // that builds a node
 	lock    map[layer.NodeID]string
@@ -122,6 +125,10 @@ func (m *maker) join(who string, stage Stage, needs []string) []string {
 	for most > 1 && len(needs) > most {
 		var joins []string
 		for chunk := range slices.Chunk(needs, most) {
+			if len(chunk) == 1 {
+				joins = append(joins, chunk[0])
+				continue
+			}
 			j := Job{ID: idOf("join", who, chunk[0]), Stage: stage, About: "stands for jobs that another needs", Needs: chunk}
 			j.Script = []string{fmt.Sprintf("echo %d jobs are done", len(chunk))}
 			m.out.Jobs = append(m.out.Jobs, j)
@@ -244,7 +251,7 @@ func (m *maker) hook(h layer.Hook, stage Stage, names []string, variable string,
 	}
 	if len(names) > 1 { // a runner may echo between commands, so that a loop has to be one
 		j.Variables = nil
-		j.Script = []string{fmt.Sprintf("for %s in %s; do export %[1]s\n%s\ndone", variable, strings.Join(names, " "), strings.Join(h.Run, "\n"))}
+		j.Script = []string{fmt.Sprintf("for %[1]s in %[2]s; do export %[1]s\n%[3]s\ndone", variable, quoted(names), strings.Join(h.Run, "\n"))}
 	}
 	if dir := m.o.Dir; dir != "" && dir != "." {
 		j.Script = slices.Insert(j.Script, 0, "cd "+quote(dir))
@@ -262,8 +269,10 @@ func (m *maker) strata(j *Job, args ...string) string {
 		args = append(args, "--report", file)
 		j.Reports = append(j.Reports, path.Join(m.o.Dir, file))
 	}
-	for _, o := range m.o.Overrides {
-		args = append(args, "--override", o)
+	for _, r := range m.repos {
+		if at := cmp.Or(r.Commit, r.Ref); !m.o.Unpinned { // without a commit it is a directory
+			args = append(args, "--override", r.Name+"="+at)
+		}
 	}
 	return quoted(append(slices.Clone(m.o.Command), args...))
 }

@@ -18,7 +18,7 @@ import (
 
 // random is a plan of up to n nodes with strange names, and its project.
 func random(r *rand.Rand, n int) (*plan.Plan, *layer.Project) {
-	p, project := &plan.Plan{}, &layer.Project{Registry: "registry.example/x"}
+	p, project := &plan.Plan{Repos: []plan.Repo{{Name: "a b", Ref: "../c"}}}, &layer.Project{Registry: "registry.example/x"}
 	n = 1 + r.IntN(n)
 	wide := 1 + r.IntN(n) // how far back parents are: 1 is a chain
 	for i := range n {
@@ -70,7 +70,7 @@ func TestProperties(t *testing.T) {
 	for seed := range 150 {
 		r := rand.New(rand.NewPCG(uint64(seed), 1))
 		p, project := random(r, []int{5, 20, 50, 100, 1500}[seed%5])
-		o := GitLabOptions(Options{Dir: "some dir", Command: []string{"strata", "-C", "some dir"}, Overrides: []string{"a b=../c"}})
+		o := GitLabOptions(Options{Dir: "some dir", Command: []string{"strata", "-C", "some dir"}})
 		if seed%7 == 0 {
 			o.MostJobs, o.MostNeeds = 60+len(project.Pipeline.Before)*2, 4
 		}
@@ -230,5 +230,49 @@ func BenchmarkPipeline(b *testing.B) {
 		if err := GitLab(&text, Of(p, project, Options{Reports: true})); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestLimits: with few jobs, neighbours share one, and with few needs, others
+// stand between. The site's own commands run for each.
+func TestLimits(t *testing.T) {
+	p, project := &plan.Plan{}, &layer.Project{}
+	node := func(id, parent layer.NodeID) {
+		n := layer.Node{ID: id, Parent: parent}
+		project.Nodes = append(project.Nodes, n)
+		p.Nodes = append(p.Nodes, plan.Decision{Node: n, Action: plan.Build, Reason: "new"})
+		if parent == "base" {
+			project.Images = append(project.Images, layer.Image{Name: "im-" + string(id), Node: id + "-top"})
+		}
+	}
+	node("base", "")
+	for _, id := range []layer.NodeID{"a", "b", "c", "d", "e"} {
+		node(id, "base")
+		node(id+"-top", id)
+	}
+	project.Pipeline.Before = []layer.Hook{{Name: "x", Run: []string{"x"}}, {Name: "y", Run: []string{"y"}}, {Name: "z", Run: []string{"z"}}}
+	project.Pipeline.AfterNode = []layer.Hook{{Name: "h", Run: []string{"h", "i"}, Only: []string{"a", "a-top", "b", "e"}}}
+	out := Of(p, project, Options{MostJobs: 22, MostNeeds: 2})
+	var got strings.Builder
+	for _, j := range out.Jobs {
+		fmt.Fprintf(&got, "%s %v %q\n", j.ID, j.Needs, strings.Join(j.Script, "; "))
+	}
+	got.WriteString(strings.Join(out.Notes, "\n"))
+	const want = `before-x [] "x"
+before-y [] "y"
+before-z [] "z"
+join-before__before-x [before-x before-y] "echo 2 jobs are done"
+build-base [join-before__before-x before-z] "strata build base"
+build-a [build-base] "strata build a b a-top b-top"
+after-a__h [build-a] "for STRATA_NODE in a b a-top; do export STRATA_NODE\nh\ni\ndone"
+build-c [build-base] "strata build c d c-top d-top"
+build-e [build-base] "strata build e e-top"
+after-e__h [build-e] "h; i"
+image-im-a [build-a build-c] "strata build im-a im-b im-c"
+image-im-d [build-c build-e] "strata build im-d im-e"
+11 nodes share 4 jobs, so that the pipeline has no more than 22
+5 images share 2 jobs, so that the pipeline has no more than 22`
+	if got.String() != want {
+		t.Errorf("%s", got.String())
 	}
 }
