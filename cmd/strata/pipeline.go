@@ -195,7 +195,8 @@ func (a *app) writePipeline(out string, write func(io.Writer) error, jobs ...*pi
 	case a.json():
 		e := json.NewEncoder(&text)
 		e.SetIndent("", "  ")
-		write = func(io.Writer) error { return e.Encode(jobs[0].Jobs) }
+		e.SetEscapeHTML(false)
+		write = func(io.Writer) error { return e.Encode(pipelineJSON(jobs[0])) }
 	default:
 		write = func(w io.Writer) error { return drawTo(w, a.output, pipelineGraph(jobs[0])) }
 	}
@@ -203,6 +204,29 @@ func (a *app) writePipeline(out string, write func(io.Writer) error, jobs ...*pi
 		return err
 	}
 	return a.writeOut(out, text.Bytes())
+}
+
+// pipelineJSON is a pipeline as a document.
+func pipelineJSON(p *pipeline.Pipeline) map[string]any {
+	type job struct {
+		ID        string            `json:"id"`
+		Stage     pipeline.Stage    `json:"stage"`
+		About     string            `json:"about"`
+		Needs     []string          `json:"needs"`
+		Script    []string          `json:"script"`
+		Trigger   string            `json:"trigger,omitempty"` // project
+		Variables map[string]string `json:"variables,omitempty"`
+		Reports   []string          `json:"reports,omitempty"`
+	}
+	jobs := []job{}
+	for _, j := range p.Jobs {
+		doc := job{j.ID, j.Stage, j.About, append([]string{}, j.Needs...), append([]string{}, j.Script...), "", j.Variables, j.Reports}
+		if j.Trigger != nil {
+			doc.Trigger = j.Trigger.Project
+		}
+		jobs = append(jobs, doc)
+	}
+	return map[string]any{"jobs": jobs, "notes": append([]string{}, p.Notes...)}
 }
 
 // pipelineGraph is a pipeline to be drawn, each job below the first that it needs.
