@@ -56,18 +56,81 @@ func TestPipelineFiles(t *testing.T) {
 				must(t, exec.Command(ciTool(t, "bin", "actionlint"), "-shellcheck=", "-pyflakes=", file))
 				return
 			}
-			line, bin := gitlabTool(t)
-			cmd := exec.Command(line[0], append(line[1:], "--file", "file.yml", "--list-all")...)
-			cmd.Dir, cmd.Env = dir, append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+dir)
-			for _, args := range [][]string{{"init", "--quiet"}, {"remote", "add", "origin", "git@forge.example:site/images.git"}} {
-				must(t, exec.Command("git", append([]string{"-C", dir}, args...)...))
-			}
-			if r := run(t, cmd); r.code != 0 || !strings.Contains(r.all(), "json schema validated") {
+			likeForge(t, dir)
+			if r := run(t, gitlab(t, dir, "--file", "file.yml", "--list-all")); r.code != 0 || !strings.Contains(r.all(), "json schema validated") {
 				t.Errorf("exit status %d\n%s", r.code, r.all())
 			}
 		})
 	}
 	if checked["gitlab"] < 4 || checked["github"] < 2 {
 		t.Errorf("only %v were checked", checked)
+	}
+}
+
+// gitlab is a run of gitlab-ci-local in a directory.
+func gitlab(t *testing.T, dir string, args ...string) *exec.Cmd {
+	line, bin := gitlabTool(t)
+	cmd := exec.Command(line[0], append(line[1:], args...)...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+bin+":"+os.Getenv("PATH"), "HOME="+dir)
+	return cmd
+}
+
+// likeForge makes a directory a git repository that came from a forge.
+func likeForge(t *testing.T, dir string) {
+	t.Helper()
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch=main"}, {"remote", "add", "origin", "git@forge.example:site/images.git"}, {"add", "--all"},
+		{"-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message=all"},
+		{"update-ref", "refs/remotes/origin/main", "HEAD"}, {"symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"},
+	} {
+		must(t, exec.Command("git", append([]string{"-C", dir}, args...)...))
+	}
+}
+
+// TestPipelineParent runs the file that a project commits, with a strata that
+// only says what it was called with: what is compared depends on why it runs.
+func TestPipelineParent(t *testing.T) {
+	need(t, "git", "rsync")
+	archive, err := txtar.ParseFile("../cmd/strata/testdata/script/pipeline.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, f := range archive.Files {
+		if f.Name != "gitlab.parent" {
+			continue
+		}
+		script := "#!/bin/sh\nmkdir -p cluster && cd cluster\necho \"called with $*\"\ncase $* in *pipeline*) printf 'child:\\n  script: [echo this is the child]\\n' >pipeline.yml ;; esac\n"
+		if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string]string{".gitlab-ci.yml": string(f.Data), "bin/strata": script} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	likeForge(t, dir)
+	for _, c := range []struct {
+		why  []string
+		want string
+	}{
+		{[]string{"CI_PIPELINE_SOURCE=merge_request_event", "CI_MERGE_REQUEST_DIFF_BASE_SHA=abc"}, "pipeline gitlab --base abc --out pipeline.yml"},
+		{[]string{"CI_PIPELINE_SOURCE=pipeline", "STRATA_OVERRIDE=tools=abc"}, "pipeline gitlab --base HEAD --override tools=abc --out pipeline.yml"},
+		{[]string{"CI_PIPELINE_SOURCE=pipeline"}, "pipeline gitlab --out pipeline.yml"},
+		{[]string{"CI_PIPELINE_SOURCE=push"}, "pipeline gitlab --out pipeline.yml"},
+		{[]string{"CI_PIPELINE_SOURCE=schedule"}, "ci verify --report verify.xml"},
+	} {
+		args := []string{"--force-shell-executor", "--shell-isolation"}
+		for _, v := range c.why {
+			args = append(args, "--variable", v)
+		}
+		r := run(t, gitlab(t, dir, args...))
+		if r.code != 0 || !strings.Contains(r.all(), "called with -C cluster -f more.yaml "+c.want+"\n") {
+			t.Errorf("%v: exit status %d, no call with %q:\n%s", c.why, r.code, c.want, r.all())
+		}
+		if child := strings.Contains(r.all(), "this is the child"); child == (c.want == "ci verify --report verify.xml") {
+			t.Errorf("%v: that the child runs is %v\n%s", c.why, child, r.all())
+		}
 	}
 }

@@ -83,13 +83,10 @@ XDG_CACHE_HOME=$top/cache %[2]s --store "$top/store" "$@"
 	}
 	r.env = append(os.Environ(), "PATH="+bin+":"+nodeBin+":"+os.Getenv("PATH"), "HOME="+p.top)
 	must(t, p.command("push", "base"))
-	r.git("init", "--quiet", "--initial-branch=main")
-	must(t, p.command("pipeline", "gitlab", "--parent", "-o", ".gitlab-ci.yml"))
-	r.git("remote", "add", "origin", "git@forge.example:site/images.git")
+	likeForge(t, p.dir)
 	p.write(".git/info/exclude", ".gitlab-ci-local\nplan.html\npipeline.yml\n") // the tool leaves them here
-	r.commit("the site")
-	r.git("update-ref", "refs/remotes/origin/main", "HEAD")
-	r.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+	must(t, p.command("pipeline", "gitlab", "--parent", "-o", ".gitlab-ci.yml"))
+	r.commit("pipelines")
 	return r
 }
 
