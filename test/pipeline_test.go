@@ -285,7 +285,7 @@ func workflows(t *testing.T, r *runner) {
 	cmd := exec.Command(act, "pull_request", "-P", "ubuntu-latest=-self-hosted", "--eventpath", event)
 	cmd.Dir, cmd.Env = r.dir, append(r.env, "DOCKER_HOST=")
 	out := run(t, cmd)
-	text := ran{t, strings.ReplaceAll(out.all(), "  | ", "> ")}
+	text := ran{t, strings.ReplaceAll(out.all(), "]   | ", "] > ")}
 	var done []string
 	for _, m := range regexp.MustCompile(`\[images/(\S+) *\] 🏁  Job (\w+)`).FindAllStringSubmatch(text.text, -1) {
 		done = append(done, m[1]+" "+m[2])
