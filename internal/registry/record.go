@@ -29,7 +29,14 @@ const (
 
 // record is what goes along with an image: an artifact that refers to it.
 type record struct {
-	parts []part // the empty configuration first; none if there is nothing to send
+	parts []part                 // the empty configuration first; none if there is nothing to send
+	dest  types.ImageDestination // once the parts are being sent
+}
+
+func (r *record) close() {
+	if r.dest != nil {
+		r.dest.Close()
+	}
 }
 
 // part is a blob of a record.
@@ -50,7 +57,7 @@ func (p *push) record() (*record, error) {
 		}
 		return part{d, content}
 	}
-	r := &record{[]part{describe(v1.MediaTypeEmptyJSON, "", []byte("{}")), describe(storeMedia, "manifest.json", p.manifest)}}
+	r := &record{parts: []part{describe(v1.MediaTypeEmptyJSON, "", []byte("{}")), describe(storeMedia, "manifest.json", p.manifest)}}
 	for _, name := range p.opts.Records {
 		content, err := p.from.ImageBigData(p.image.ID, name)
 		if err != nil {
@@ -59,6 +66,22 @@ func (p *push) record() (*record, error) {
 		r.parts = append(r.parts, describe(recordMedia, name, content))
 	}
 	return r, nil
+}
+
+// sendRecord sends what a record consists of.
+func (p *push) sendRecord(ctx context.Context, r *record) (err error) {
+	if len(r.parts) == 0 {
+		return nil
+	}
+	if r.dest, err = p.to.record.NewImageDestination(ctx, p.sys); err != nil {
+		return err
+	}
+	for _, part := range r.parts {
+		if err := p.sendBytes(ctx, r.dest, part.about, part.content); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // manifest is the record's, with the image of that manifest as its subject.
