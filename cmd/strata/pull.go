@@ -92,7 +92,7 @@ func pull(ctx context.Context, b *build.Builder, d plan.Decision) (moved, error)
 		res, err := b.Exchange.Fetch(ctx, id, d.Key)
 		return moved{id, d.Key, res}, err
 	}
-	return moved{}, fault.New(fault.Failed, "%s has no %s for its present key %s: %w", b.Exchange.At, id, d.Key.Short(), registry.ErrNotThere).
+	return moved{}, fault.New(fault.Failed, "%s has no %s for its present key %s", b.Exchange.At, id, d.Key.Short()).
 		WithHint("strata build --push %s", id)
 }
 

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
@@ -52,20 +54,54 @@ func runPush(ctx context.Context, a *app, names []string, to string) error {
 		return err
 	}
 	defer done()
-	x := a.exchange(st, p.Cluster.Name, p.Registry)
-	results := []moved{}
-	for _, id := range want {
-		m, err := push(ctx, x, p, id, to)
-		if err != nil {
-			return err
-		}
-		results = append(results, m)
-		a.printMoved("sent", m)
+	results, err := a.pushAll(ctx, a.exchange(st, p.Cluster.Name, p.Registry), p, want, to)
+	if err != nil {
+		return err
 	}
 	if a.json() {
 		return a.printJSON(results)
 	}
 	return nil
+}
+
+// pushing is how many nodes are asked for, or sent, at once.
+const pushing = 4
+
+// pushAll pushes nodes, parents first. What is there is asked for at once; a
+// node is sent when its parent is there, so that what they share is sent once.
+func (a *app) pushAll(ctx context.Context, x *build.Exchange, p *project, ids []layer.NodeID, to string) ([]moved, error) {
+	results := make([]moved, len(ids))
+	there := map[layer.NodeID]chan struct{}{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(pushing) // a parent has its place before its children
+	var printing sync.Mutex
+	for i, id := range ids {
+		n, _ := p.Node(id)
+		parent, done := there[n.Parent], make(chan struct{})
+		there[id] = done
+		group.Go(func() (err error) {
+			wait := func() error {
+				if parent == nil {
+					return nil
+				}
+				select {
+				case <-parent:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			if results[i], err = push(ctx, x, p, id, pushOptions{to, wait}); err != nil {
+				return err
+			}
+			close(done)
+			printing.Lock()
+			defer printing.Unlock()
+			a.printMoved("sent", results[i])
+			return nil
+		})
+	}
+	return results, group.Wait()
 }
 
 // withAncestors adds the nodes that some stand on, parents first.
@@ -94,8 +130,14 @@ type moved struct {
 	*registry.Result
 }
 
-// push sends what was built last for a node.
-func push(ctx context.Context, x *build.Exchange, p *project, id layer.NodeID, to string) (moved, error) {
+// pushOptions say where a node goes.
+type pushOptions struct {
+	to     string       // "" for the registry of the configuration
+	before func() error // called before anything is sent
+}
+
+// push sends what was built last for a node, unless it is there.
+func push(ctx context.Context, x *build.Exchange, p *project, id layer.NodeID, o pushOptions) (moved, error) {
 	_, im, err := findNode(x.Store, p, string(id))
 	if err != nil {
 		return moved{}, err
@@ -104,11 +146,11 @@ func push(ctx context.Context, x *build.Exchange, p *project, id layer.NodeID, t
 	if err != nil {
 		return moved{}, fmt.Errorf("find the record of node %s: %w", id, err)
 	}
-	ref := to
-	if to == "" {
+	ref := o.to
+	if o.to == "" {
 		ref = x.Ref(id, record.Key)
 	}
-	res, err := x.PushTo(ctx, ref, record.Key, im, to == "")
+	res, err := x.PushTo(ctx, ref, record.Key, im, registry.Options{Fixed: o.to == "", Before: o.before})
 	return moved{id, record.Key, res}, err
 }
 

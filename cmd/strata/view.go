@@ -170,7 +170,7 @@ func outcome(e build.Event, t *task, now time.Time) (mark, string) {
 			verdict += ": " + cause
 		}
 		return broken, verdict
-	case e.Kind == build.MoveEnded && e.Blobs == 0:
+	case e.Kind == build.MoveEnded && e.Title == build.Pushed && e.Blobs == 0:
 		return skipped, "is in the registry"
 	case e.Kind == build.MoveEnded:
 		return finished, fmt.Sprintf("%s %s in %s", e.Title, size(e.Size), span(took))

@@ -219,6 +219,38 @@ func expect(t *testing.T, s *screen, want string) {
 	}
 }
 
+// What goes to the registry and comes from it is told like what is built, and
+// leaves nothing running.
+func TestMovesInViews(t *testing.T) {
+	for _, terminal := range []bool{false, true} {
+		var out bytes.Buffer
+		clock := newTick()
+		v := newView(&out, viewOptions{Terminal: terminal, Now: clock.now})
+		v.Event(ev{Kind: build.NodeEnded, Node: "base", Status: build.Pulled, Reason: "the registry has it"})
+		v.Event(ev{Kind: build.MoveStarted, Node: "base", Title: "pulling it"})
+		clock.pass(2 * time.Second)
+		v.Event(ev{Kind: build.MoveEnded, Node: "base", Title: string(build.Pulled), Blobs: 2, Size: 5 << 20, Took: 2 * time.Second})
+		for _, e := range []ev{
+			{Node: "hsn", Title: build.Pushed, Blobs: 1, Size: 1 << 10, Took: time.Second},
+			{Node: "old", Title: build.Pushed, Took: time.Second},
+			{Node: "uan", Title: build.Pushed, Took: time.Second, Err: fault.New(fault.Failed, "push to x: 500")},
+		} {
+			v.Event(ev{Kind: build.MoveStarted, Node: e.Node, Title: "pushing it"})
+			e.Kind = build.MoveEnded
+			v.Event(e)
+		}
+		v.Close()
+		for _, want := range []string{"pulled (the registry has it)", "pulled 5.0 MiB in 2.0 s", "pushed 1.0 KiB in 1.0 s", "is in the registry", "failed after 1.0 s: push to x: 500"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("terminal %v: no %q in\n%s", terminal, want, out.String())
+			}
+		}
+		if strings.Contains(out.String(), "stopped") {
+			t.Errorf("terminal %v: something is left:\n%s", terminal, out.String())
+		}
+	}
+}
+
 func TestLiveView(t *testing.T) {
 	width := 90
 	v, s, clock := liveOn(t, viewOptions{Width: func() int { return width }, Color: true, Nodes: aBuildNodes})

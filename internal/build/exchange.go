@@ -78,19 +78,19 @@ func withoutRegistry(err error) error {
 // Push sends a node's image under its key. It is an error if other content is
 // there: the two builds of the key did not come to the same.
 func (x *Exchange) Push(ctx context.Context, node layer.NodeID, key layer.Key, im *store.Image) (*registry.Result, error) {
-	return x.PushTo(ctx, x.Ref(node, key), key, im, true)
+	return x.PushTo(ctx, x.Ref(node, key), key, im, registry.Options{Fixed: true})
 }
 
-// PushTo sends an image with the record of a key to any place. Fixed says that
-// other content there is an error.
-func (x *Exchange) PushTo(ctx context.Context, ref string, key layer.Key, im *store.Image, fixed bool) (res *registry.Result, err error) {
+// PushTo sends an image with the record of a key to any place. Of the options,
+// Fixed and Before count.
+func (x *Exchange) PushTo(ctx context.Context, ref string, key layer.Key, im *store.Image, o registry.Options) (res *registry.Result, err error) {
 	scratch, err := x.Store.Scratch("push")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, scratch.Close()) }()
 	opts := x.Options
-	opts.Scratch, opts.Records, opts.Fixed = scratch.Dir, []string{store.RecordName(key)}, fixed
+	opts.Scratch, opts.Records, opts.Fixed, opts.Before = scratch.Dir, []string{store.RecordName(key)}, o.Fixed, o.Before
 	return registry.Push(ctx, x.Store.Containers(), im.ID, ref, opts)
 }
 

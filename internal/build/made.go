@@ -50,7 +50,7 @@ func (r *run) fetch(ctx context.Context, m *made) (*store.Image, error) {
 		return nil, err
 	}
 	cluster := r.Project.Cluster.Name
-	unlock, err := r.Store.LockNode(ctx, cluster, m.node, func() { r.event(Event{Kind: NodeWaiting, Node: m.node}) })
+	unlock, err := r.Store.LockNode(ctx, cluster, m.node, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (r *run) pull(ctx context.Context, m *made) error {
 	start := time.Now()
 	r.event(Event{Kind: MoveStarted, Node: m.node, Title: "pulling it"})
 	res, err := r.Exchange.Fetch(ctx, m.node, m.key)
-	r.moved(m.node, "pulled", res, Event{Err: err, Took: time.Since(start)})
+	r.moved(m.node, string(Pulled), res, Event{Err: err, Took: time.Since(start)})
 	if err == nil {
 		r.count(m.node, func(n *NodeResult) { n.Received = res.Moved })
 	}
@@ -108,7 +108,7 @@ func (r *run) push(ctx context.Context, m *made, from Status) {
 		start := time.Now()
 		r.event(Event{Kind: MoveStarted, Node: m.node, Title: "pushing it"})
 		res, err := r.Exchange.Push(ctx, m.node, m.key, m.image)
-		r.moved(m.node, "pushed", res, Event{Err: err, Took: time.Since(start)})
+		r.moved(m.node, Pushed, res, Event{Err: err, Took: time.Since(start)})
 		if m.failed = err != nil; m.failed {
 			r.fail(err)
 			return
@@ -116,6 +116,9 @@ func (r *run) push(ctx context.Context, m *made, from Status) {
 		r.count(m.node, func(n *NodeResult) { n.Sent = res.Moved })
 	})
 }
+
+// Pushed is the title of the end of a push; that of a pull is like the status.
+const Pushed = "pushed"
 
 // moved tells how a push or a pull ended.
 func (r *run) moved(id layer.NodeID, verb string, res *registry.Result, e Event) {

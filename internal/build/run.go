@@ -78,10 +78,13 @@ type done struct {
 func (b *Builder) Run(ctx context.Context, p *plan.Plan, images []layer.Image, opts Options) (*Result, error) {
 	r := &run{Builder: b, plan: p, opts: opts, results: map[layer.NodeID]NodeResult{}, made: map[layer.NodeID]*made{},
 		line: make(chan struct{}, pushing)}
-	if err := r.keep(ctx); err != nil {
+	moving, stop := context.WithCancel(ctx)
+	defer r.pushes.Wait()
+	defer stop()
+	if err := r.keep(moving); err != nil {
 		return nil, err
 	}
-	r.nodes(ctx)
+	r.nodes(moving)
 	r.fetchAll(ctx, images)
 	result := &Result{Nodes: []NodeResult{}, Images: r.makeImages(ctx, images)}
 	r.pushes.Wait()

@@ -47,9 +47,29 @@ func TestRestart(t *testing.T) {
 	if _, _, err := Handler(dir); err == nil || !strings.Contains(err.Error(), "another registry serves") {
 		t.Errorf("second registry: %v", err)
 	}
+	// Blobs that no manifest names are collected at the end, if they are old.
+	blobs := filepath.Join(dir, "a/base/blobs/sha256")
+	old, young := filepath.Join(blobs, strings.Repeat("1", 64)), filepath.Join(blobs, strings.Repeat("2", 64))
+	for _, path := range []string{old, young} {
+		if err := os.WriteFile(path, []byte("orphan"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, _ := os.ReadDir(blobs)
+	for _, b := range all {
+		if when := time.Now().Add(-2 * grace); b.Name() != filepath.Base(young) {
+			_ = os.Chtimes(filepath.Join(blobs, b.Name()), when, when)
+		}
+	}
 	s.Close()
 	if err := stop(); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(old); err == nil {
+		t.Error("an old orphan is kept")
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Error("a young orphan is gone")
 	}
 	left := filepath.Join(dir, "a/base", uploads, "upload.1")
 	empty := filepath.Join(dir, "a/base/blobs/sha256", strings.Repeat("0", 64))

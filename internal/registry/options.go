@@ -15,6 +15,9 @@ type Options struct {
 	// Fixed says that a tag means one content for good: a push that finds
 	// another one there is an error, not a replacement.
 	Fixed bool
+	// Before, if not nil, is called before a push sends anything: it may wait for
+	// another one, of what is below.
+	Before func() error
 	// Names are given to a pulled image; without any, it gets that of its place.
 	Names []string
 	// Scratch is the directory for compressed layers on their way; "" is the

@@ -16,6 +16,7 @@ import (
 	imagemanifest "go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -91,14 +92,8 @@ func (p *pull) run(ctx context.Context) error {
 		return err
 	}
 	defer src.Close()
-	if p.manifest.Annotations[digestAnnotation] != "" {
-		err = retry(ctx, p.opts, func(a *attempt) (err error) {
-			p.stored, p.res.Records, err = fetchRecord(a, p.from, p.sys, digest.Digest(p.res.Manifest))
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	if err := p.describe(ctx, src); err != nil {
+		return err
 	}
 	for _, name := range p.opts.Records {
 		if p.stored == nil || p.res.Records[name] == nil {
@@ -108,7 +103,7 @@ func (p *pull) run(ctx context.Context) error {
 	if p.stored == nil {
 		return p.copy(ctx)
 	}
-	if err := p.check(ctx, src); err != nil {
+	if err := p.check(); err != nil {
 		return err
 	}
 	if err := p.layers(ctx, src); err != nil {
@@ -117,28 +112,57 @@ func (p *pull) run(ctx context.Context) error {
 	return p.commit()
 }
 
+// describe reads, at once, the configuration and the record of an image that
+// Strata pushed.
+func (p *pull) describe(ctx context.Context, src types.ImageSource) error {
+	if p.manifest.Annotations[digestAnnotation] == "" {
+		return nil
+	}
+	var record found
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return retry(ctx, p.opts, func(a *attempt) (err error) {
+			p.config, err = fetchBytes(a, src, p.manifest.Config)
+			return err
+		})
+	})
+	group.Go(func() error {
+		return retry(ctx, p.opts, func(a *attempt) (err error) {
+			record, err = fetchRecord(a, p.from, p.sys)
+			return err
+		})
+	})
+	err := group.Wait()
+	if err == nil && record.subject == digest.Digest(p.res.Manifest) {
+		p.stored, p.res.Records = record.manifest, record.records
+	}
+	return err
+}
+
 // open reads the manifest, if policy.json lets it be used.
-func (p *pull) open(ctx context.Context) (src types.ImageSource, err error) {
-	err = retry(ctx, p.opts, func(a *attempt) (err error) {
-		if src, err = p.from.NewImageSource(a, p.sys); err != nil {
+func (p *pull) open(ctx context.Context) (types.ImageSource, error) {
+	var opened types.ImageSource
+	err := retry(ctx, p.opts, func(a *attempt) error {
+		src, err := p.from.NewImageSource(a, p.sys)
+		if err != nil {
 			return err
 		}
-		var content []byte
 		whole := image.UnparsedInstance(src, nil)
-		if content, _, err = whole.Manifest(a); err == nil {
+		content, _, err := whole.Manifest(a)
+		if err == nil {
 			err = p.trusted(a, whole)
 		}
 		if err != nil {
 			src.Close()
 			return err
 		}
-		p.res.Manifest = layer.Digest(digest.FromBytes(content))
+		opened, p.res.Manifest = src, layer.Digest(digest.FromBytes(content))
 		if json.Unmarshal(content, &p.manifest) != nil {
 			p.manifest = v1.Manifest{} // one that is not an image's alone
 		}
 		return nil
 	})
-	return src, err
+	return opened, err
 }
 
 func (p *pull) noRecord() error {
@@ -146,17 +170,10 @@ func (p *pull) noRecord() error {
 		WithHint("push it again from where it was built; 'strata push' sends the record")
 }
 
-// check reads the configuration and sees that all that came belongs together.
-func (p *pull) check(ctx context.Context, src types.ImageSource) error {
-	err := retry(ctx, p.opts, func(a *attempt) (err error) {
-		p.config, err = fetchBytes(a, src, p.manifest.Config)
-		return err
-	})
-	if err != nil {
-		return err
-	}
+// check sees that all that came belongs together.
+func (p *pull) check() error {
 	var stored v1.Manifest
-	err = errors.Join(json.Unmarshal(p.config, &p.about), json.Unmarshal(p.stored, &stored))
+	err := errors.Join(json.Unmarshal(p.config, &p.about), json.Unmarshal(p.stored, &stored))
 	p.res.ID, p.res.Digest = p.manifest.Config.Digest.Encoded(), layer.Digest(digest.FromBytes(p.stored))
 	diffIDs := p.about.RootFS.DiffIDs
 	var named []digest.Digest

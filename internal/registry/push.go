@@ -110,10 +110,16 @@ func (p *push) run(ctx context.Context) error {
 	if whole {
 		return nil
 	}
+	if p.opts.Before != nil {
+		if err := p.opts.Before(); err != nil {
+			return err
+		}
+	}
 	record, err := p.record()
 	if err != nil {
 		return err
 	}
+	defer record.close()
 	dest, err := p.to.NewImageDestination(ctx, p.sys)
 	if err != nil {
 		return err
@@ -128,7 +134,7 @@ func (p *push) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := p.put(ctx, nil, p.to.record, content); err != nil {
+		if err := p.put(ctx, record.dest, p.to.record, content); err != nil {
 			return err
 		}
 	}
@@ -223,9 +229,8 @@ func (p *push) send(ctx context.Context, dest types.ImageDestination, there []by
 		}
 		group.Go(func() error { return p.sendBytes(ctx, dest, m.Config, p.config) })
 	}
-	for _, part := range r.parts {
-		group.Go(func() error { return p.sendBytes(ctx, dest, part.about, part.content) })
-	}
+	// They go through a connection of their own, which their manifest will need.
+	group.Go(func() error { return p.sendRecord(ctx, r) })
 	if err := group.Wait(); err != nil || there != nil {
 		return there, err
 	}

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/pkg/blobinfocache/none"
 	"go.podman.io/image/v5/types"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -28,7 +29,14 @@ const (
 
 // record is what goes along with an image: an artifact that refers to it.
 type record struct {
-	parts []part // the empty configuration first; none if there is nothing to send
+	parts []part                 // the empty configuration first; none if there is nothing to send
+	dest  types.ImageDestination // once the parts are being sent
+}
+
+func (r *record) close() {
+	if r.dest != nil {
+		r.dest.Close()
+	}
 }
 
 // part is a blob of a record.
@@ -49,7 +57,7 @@ func (p *push) record() (*record, error) {
 		}
 		return part{d, content}
 	}
-	r := &record{[]part{describe(v1.MediaTypeEmptyJSON, "", []byte("{}")), describe(storeMedia, "manifest.json", p.manifest)}}
+	r := &record{parts: []part{describe(v1.MediaTypeEmptyJSON, "", []byte("{}")), describe(storeMedia, "manifest.json", p.manifest)}}
 	for _, name := range p.opts.Records {
 		content, err := p.from.ImageBigData(p.image.ID, name)
 		if err != nil {
@@ -58,6 +66,22 @@ func (p *push) record() (*record, error) {
 		r.parts = append(r.parts, describe(recordMedia, name, content))
 	}
 	return r, nil
+}
+
+// sendRecord sends what a record consists of.
+func (p *push) sendRecord(ctx context.Context, r *record) (err error) {
+	if len(r.parts) == 0 {
+		return nil
+	}
+	if r.dest, err = p.to.record.NewImageDestination(ctx, p.sys); err != nil {
+		return err
+	}
+	for _, part := range r.parts {
+		if err := p.sendBytes(ctx, r.dest, part.about, part.content); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // manifest is the record's, with the image of that manifest as its subject.
@@ -104,45 +128,59 @@ func (p *push) recorded(ctx context.Context) digest.Digest {
 // maxRecord bounds what is read into memory: configurations and records.
 const maxRecord = 64 << 20
 
-// fetchRecord reads what goes along with an image: its manifest in the store
-// and its records, by name. It returns nil if there is nothing for this image.
-func fetchRecord(ctx context.Context, from *place, sys *types.SystemContext, subject digest.Digest) (manifest []byte, records map[string][]byte, err error) {
+// found is a record that a place has.
+type found struct {
+	subject  digest.Digest // of which manifest; "" if there is none
+	manifest []byte        // the image's in the store
+	records  map[string][]byte
+}
+
+// fetchRecord reads what goes along with an image, if anything does.
+func fetchRecord(ctx context.Context, from *place, sys *types.SystemContext) (found, error) {
 	if from.record == nil {
-		return nil, nil, nil
+		return found{}, nil
 	}
 	src, err := from.record.NewImageSource(ctx, sys)
 	if absent(err) {
-		return nil, nil, nil
+		return found{}, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return found{}, err
 	}
 	defer src.Close()
 	content, _, err := src.GetManifest(ctx, nil)
 	if absent(err) {
-		return nil, nil, nil
+		return found{}, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return found{}, err
 	}
 	var m v1.Manifest
-	if json.Unmarshal(content, &m) != nil || m.ArtifactType != recordArtifact || m.Subject == nil || m.Subject.Digest != subject {
-		return nil, nil, nil
+	if json.Unmarshal(content, &m) != nil || m.ArtifactType != recordArtifact || m.Subject == nil {
+		return found{}, nil
 	}
-	records = map[string][]byte{}
-	for _, l := range m.Layers {
-		content, err := fetchBytes(ctx, src, l)
-		if err != nil {
-			return nil, nil, err
-		}
+	contents := make([][]byte, len(m.Layers))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i, l := range m.Layers {
+		group.Go(func() (err error) {
+			contents[i], err = fetchBytes(ctx, src, l)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return found{}, err
+	}
+	r := found{subject: m.Subject.Digest, records: map[string][]byte{}}
+	for i, l := range m.Layers {
 		switch name := l.Annotations[v1.AnnotationTitle]; {
 		case l.MediaType == storeMedia:
-			manifest = content
+			r.manifest = contents[i]
 		case l.MediaType == recordMedia && strings.HasPrefix(name, "strata-"):
-			records[name] = content
+			r.records[name] = contents[i]
 		}
 	}
-	return manifest, records, nil
+	return r, nil
 }
 
 // fetchBytes reads a small blob and checks its digest.
