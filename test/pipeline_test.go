@@ -265,6 +265,7 @@ func TestPipelineGitLab(t *testing.T) {
 	// What the registry has by now makes these cheap.
 	t.Run("actions", func(t *testing.T) { workflows(t, r) })
 	t.Run("make", func(t *testing.T) { makefiles(t, r) })
+	t.Run("verify", func(t *testing.T) { verifies(t, r) })
 }
 
 // workflows runs the workflow that a project commits, with act.
@@ -309,4 +310,27 @@ func makefiles(t *testing.T, r *runner) {
 		t.Errorf("make: exit status %d\n%s", out.code, end(out.all()))
 	}
 	ran{t, regexp.MustCompile(`(?m)^`).ReplaceAllString(out.all(), "> ")}.built("slurm-compute", "slurm-uan", "desktop")
+}
+
+// verifies compares with the registry what comes out again, from an empty store.
+func verifies(t *testing.T, r *runner) {
+	r.git("checkout", "--quiet", "main")
+	verify := func() result {
+		cmd := exec.Command("strata", "ci", "verify", "--seed", "2", "--sample", "2")
+		cmd.Dir, cmd.Env, cmd.Path = r.dir, r.env, filepath.Join(r.top, "bin", "strata")
+		return run(t, cmd)
+	}
+	same := verify()
+	for _, says := range []string{"building 2 nodes of 7 again (--seed 2)\n", "node compute came out the same: sha256:", "node desktop came out the same: sha256:"} {
+		if same.code != 0 || !strings.Contains(same.out, says) {
+			t.Errorf("exit status %d, %q is not said\n%s", same.code, says, end(same.all()))
+		}
+	}
+	r.write("motd", "nobody built this\n")
+	other := verify()
+	for _, says := range []string{"image compute is not what this commit says: node slurm-compute: ", "image login is not what this commit says: node desktop: "} {
+		if other.code != 1 || !strings.Contains(other.err, says) {
+			t.Errorf("exit status %d, %q is not said\n%s", other.code, says, end(other.all()))
+		}
+	}
 }

@@ -67,32 +67,45 @@ func runVerify(ctx context.Context, a *app, opts verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	missing := missingImages(made, p.Images)
+	if err := missingImages(made, p.Images); err != nil {
+		return err
+	}
 	sample := sampleOf(made, opts)
+	var v view
 	if !a.json() {
-		fmt.Fprintf(a.out, "building %s of %d again (--seed %d)\n", count(len(sample), "node"), made.Count(plan.Keep), opts.seed)
-		v := newView(a.out, a.viewOptions(made))
-		defer v.Close()
+		if !a.quiet {
+			fmt.Fprintf(a.out, "building %s of %d again (--seed %d)\n", count(len(sample), "node"), made.Count(plan.Keep), opts.seed)
+		}
+		v = newView(a.out, a.viewOptions(made))
 		b.Watch = v.Event
 	}
 	verdicts, err := b.Verify(ctx, made, sample, runtime.NumCPU())
+	if v != nil {
+		v.Close()
+	}
+	return errors.Join(err, a.reportVerdicts(verdicts, opts))
+}
+
+// reportVerdicts prints what came out the same; what did not is the error.
+func (a *app) reportVerdicts(verdicts []build.Verdict, opts verifyOptions) error {
+	var errs []error
 	if opts.report != "" && verdicts != nil {
-		err = errors.Join(err, a.writeReport(opts.report, verifySuite(verdicts).XML()))
+		errs = append(errs, a.writeReport(opts.report, verifySuite(verdicts).XML()))
 	}
 	if a.json() {
-		err = errors.Join(err, a.printJSON(map[string]any{"seed": opts.seed, "nodes": verdicts}))
+		errs = append(errs, a.printJSON(map[string]any{"seed": opts.seed, "nodes": verdicts}))
 	}
 	for _, v := range verdicts {
 		switch {
-		case v.Rebuilt == "":
+		case v.Rebuilt == "": // its error says why
 		case !v.Same():
-			err = errors.Join(err, fault.New(fault.Failed, "node %s came out as something else: %s is there, %s was built", v.ID, v.Digest, v.Rebuilt).
+			errs = append(errs, fault.New(fault.Failed, "node %s came out as something else: %s is there, %s was built", v.ID, v.Digest, v.Rebuilt).
 				WithHint("its steps do not give the same each time, or a package has another version now: strata ci verify --seed %d builds it again", opts.seed))
 		case !a.json() && !a.quiet:
 			fmt.Fprintf(a.out, "node %s came out the same: %s\n", v.ID, v.Digest)
 		}
 	}
-	return errors.Join(missing, err)
+	return errors.Join(errs...)
 }
 
 // missingImages is a fault for each image of which there is not what the files
