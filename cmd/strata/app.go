@@ -67,7 +67,7 @@ func newCommand(a *app) *cobra.Command {
 	flags.StringVarP(&a.dir, "directory", "C", ".", "work in this `directory`, as if started there")
 	flags.StringVarP(&a.file, "file", "f", "strata.yaml", "the configuration `file`; its directory is the project")
 	flags.StringVar(&a.storeAt, "store", "", "keep layers and images in this `directory` instead of the user's container store")
-	flags.StringVar(&a.output, "output", "text", "`format` of results: text, json for programs; plan and graph also dot, mermaid, svg, html")
+	flags.StringVar(&a.output, "output", "text", "`format` of results: text, json for programs; plan, graph and pipeline also dot, mermaid, svg, html")
 	flags.StringArrayVar(&a.overrides, "override", nil, "use a directory or another commit for a layer's repository: `NAME=DIR|REV`")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only results and failures")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print more")

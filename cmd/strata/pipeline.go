@@ -39,7 +39,7 @@ func newPipelineCommand(a *app) *cobra.Command {
 func pipelineFlags(cmd *cobra.Command, opts *pipelineOptions) {
 	flags := cmd.Flags()
 	flags.StringVar(&opts.base, "base", "", "what this `commit` has is there: build what differs")
-	flags.StringVar(&opts.head, "head", "", "plan this `commit` instead of the files on disk; needs --base")
+	flags.StringVar(&opts.head, "head", "", "plan this `commit` instead of the files on disk (jobs build what they check out); needs --base")
 	flags.BoolVar(&opts.all, "all", false, "a job for every node; those that the registry has are not built again")
 	flags.StringVarP(&opts.out, "out", "o", "", "write to this `file` instead of standard output")
 }
@@ -64,7 +64,7 @@ func newGitLabCommand(a *app) *cobra.Command {
 	var trigger string
 	cmd := &cobra.Command{
 		Use: "gitlab", Short: "Write a child pipeline for GitLab", Args: args(cobra.NoArgs), Annotations: map[string]string{outputs: drawn},
-		Long: "Gitlab writes the file of a child pipeline: a job for each node that is built or may be, in the\n" +
+		Long: "Pipeline gitlab writes the file of a child pipeline: a job for each node that is built or may be, in the\n" +
 			"order of the graph, then artifacts and boot tests of the images that they make another. Without\n" +
 			"--base or --all, what the store and the registry have is not built. --parent writes the file\n" +
 			"that the project commits, which plans and starts the child; --trigger the one that a layer's\n" +
@@ -111,7 +111,7 @@ func newGitHubCommand(a *app) *cobra.Command {
 	var parent, jobs bool
 	cmd := &cobra.Command{
 		Use: "github", Short: "Write a workflow for GitHub Actions, Forgejo and Gitea", Args: args(cobra.NoArgs), Annotations: map[string]string{outputs: drawn},
-		Long: "Github writes a workflow with the same jobs as the pipelines for GitLab. --parent writes the one\n" +
+		Long: "Pipeline github writes a workflow with the same jobs as the pipelines for GitLab. --parent writes the one\n" +
 			"that the project commits: all nodes have jobs, and those that its first job plans are run.",
 		Example: "  strata pipeline github --parent -o .github/workflows/images.yml",
 	}
@@ -147,7 +147,7 @@ func newMakeCommand(a *app) *cobra.Command {
 	var opts pipelineOptions
 	cmd := &cobra.Command{
 		Use: "make", Short: "Write a Makefile with the same jobs", Args: args(cobra.NoArgs), Annotations: map[string]string{outputs: drawn},
-		Long: "Make writes a Makefile for GNU make, for a machine without a CI system or a cron job. It does what\n" +
+		Long: "Pipeline make writes a Makefile for GNU make, for a machine without a CI system or a cron job. It does what\n" +
 			"the pipelines do. Without --base or --all, what the store and the registry have is not built.",
 		Example: "  strata pipeline make -o images.mk && make -f images.mk -j 4 -k",
 		RunE: func(cmd *cobra.Command, _ []string) error {
