@@ -64,7 +64,7 @@ func (l *lab) store() string { return l.path("store") }
 
 // install installs what is missing.
 func (l *lab) install() error {
-	return installPackages(l, "buildah", "skopeo", "mmdebstrap", "ansible", "docker-registry", "squashfs-tools", "erofs-utils")
+	return installPackages(l, "buildah", "skopeo", "zstd", "curl", "mmdebstrap", "ansible", "docker-registry", "squashfs-tools", "erofs-utils")
 }
 
 func installPackages(l *lab, names ...string) error {

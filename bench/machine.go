@@ -74,7 +74,7 @@ func fileSystem(dir string) string {
 // versions are those of the peers.
 func versions() string {
 	var all []string
-	for _, p := range []string{"buildah", "ansible-core", "ansible", "mmdebstrap", "squashfs-tools", "erofs-utils", "docker-registry"} {
+	for _, p := range []string{"buildah", "skopeo", "ansible-core", "ansible", "mmdebstrap", "squashfs-tools", "erofs-utils", "docker-registry"} {
 		out, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", p).Output()
 		if err == nil {
 			version, _, _ := strings.Cut(string(out), "+")

@@ -42,7 +42,10 @@ func subjects() []subject {
 		{"pack", "squashfs and erofs of an 800 MiB tree", pack},
 		{"settings", "what the settings of squashfs and erofs cost and bring", settings},
 		{"memory", "peak memory of build", memory},
+		{"push", "push an image of which the registry lacks one layer", pushing},
+		{"pull", "pull an image of which the store lacks one layer", pulling},
 		{"plan", "plan a commit of a site of 1,000 nodes, beside the paper's way", plan},
+		{"pipeline", "write a pipeline of 1,000 nodes", pipeline},
 		{"reproducible", "build the example three times from nothing: one set of digests", reproducible},
 	}
 }

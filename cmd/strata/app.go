@@ -67,7 +67,7 @@ func newCommand(a *app) *cobra.Command {
 	flags.StringVarP(&a.dir, "directory", "C", ".", "work in this `directory`, as if started there")
 	flags.StringVarP(&a.file, "file", "f", "strata.yaml", "the configuration `file`; its directory is the project")
 	flags.StringVar(&a.storeAt, "store", "", "keep layers and images in this `directory` instead of the user's container store")
-	flags.StringVar(&a.output, "output", "text", "`format` of results: text, json for programs; plan and graph also dot, mermaid, svg, html")
+	flags.StringVar(&a.output, "output", "text", "`format` of results: text, json for programs; plan, graph and pipeline also dot, mermaid, svg, html")
 	flags.StringArrayVar(&a.overrides, "override", nil, "use a directory or another commit for a layer's repository: `NAME=DIR|REV`")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only results and failures")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print more")
@@ -78,6 +78,7 @@ func newCommand(a *app) *cobra.Command {
 		newValidateCommand(a), newSchemaCommand(a), newPlanCommand(a), newWhyCommand(a), newGraphCommand(a), newWatchCommand(a), newImportCommand(a),
 		newBuildCommand(a), newShellCommand(a), newImagesCommand(a),
 		newInspectCommand(a), newHistoryCommand(a), newExportCommand(a), newBootCommand(a), newGCCommand(a),
+		newPushCommand(a), newPullCommand(a), newRegistryCommand(a), newPipelineCommand(a), newCICommand(a),
 		newDoctorCommand(a), newVersionCommand(a),
 	)
 	return cmd
@@ -126,9 +127,6 @@ func (a *app) load() (*project, error) {
 	if err := r.unused(); err != nil {
 		return nil, err
 	}
-	if p.Registry != "" && !a.quiet {
-		fmt.Fprintf(a.err, "strata: note: %s names a registry, which this version does not use yet\n", a.file)
-	}
 	return &project{Project: p, files: r.files, dir: dir, repos: r}, nil
 }
 
@@ -142,14 +140,17 @@ func (a *app) path(name string) string {
 }
 
 // invocation repeats the flags that say which project and store, for hints.
-func (a *app) invocation() string {
+func (a *app) invocation() string { return strings.Join(a.again(), " ") }
+
+// again is the same in words.
+func (a *app) again() []string {
 	words := []string{"strata"}
 	for _, f := range []struct{ flag, value, usual string }{{"-C", a.dir, "."}, {"-f", a.file, "strata.yaml"}, {"--store", a.storeAt, ""}} {
 		if f.value != f.usual {
 			words = append(words, f.flag, f.value)
 		}
 	}
-	return strings.Join(words, " ")
+	return words
 }
 
 // enter gets the rights that a store needs. Where this process lacks them it
@@ -177,6 +178,19 @@ func (a *app) open() (*store.Store, error) {
 	return store.Open(root)
 }
 
+// use opens the store and keeps gc away until done is called.
+func (a *app) use() (st *store.Store, done func(), err error) {
+	if st, err = a.open(); err != nil {
+		return nil, nil, err
+	}
+	release, err := st.Use()
+	if err != nil {
+		st.Close()
+		return nil, nil, err
+	}
+	return st, func() { release(); st.Close() }, nil
+}
+
 // builder opens everything that building needs. The store must be closed.
 func (a *app) builder(p *project) (*build.Builder, error) {
 	st, err := a.open()
@@ -195,8 +209,12 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Store: st, Cache: cache,
-		Version: programVersion(), Invocation: a.invocation()}, nil
+	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Store: st, Cache: cache,
+		Version: programVersion(), Invocation: a.invocation()}
+	if p.Registry != "" {
+		b.Exchange = a.exchange(st, p.Cluster.Name, p.Registry)
+	}
+	return b, nil
 }
 
 // prepare opens everything that building needs, cleans up after builds that were
@@ -221,10 +239,11 @@ func cacheDir() (string, error) {
 	return filepath.Join(dir, "strata"), nil
 }
 
-// terminal says whether results go to a person's screen.
+// terminal says whether results go to a person's screen. Some CI systems give
+// their jobs a terminal, too, that nobody looks at.
 func (a *app) terminal() bool {
 	f, ok := a.out.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+	return ok && os.Getenv("CI") == "" && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
 func programVersion() string {

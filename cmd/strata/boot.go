@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/strata-hpc/strata/internal/artifact"
-	"github.com/strata-hpc/strata/internal/fault"
 )
 
 type bootOptions struct {
@@ -70,9 +68,7 @@ func runBoot(ctx context.Context, a *app, name string, opts bootOptions) error {
 		return err
 	}
 	if opts.report != "" {
-		if writeErr := os.WriteFile(a.path(opts.report), report.JUnit(), 0o644); writeErr != nil {
-			err = errors.Join(err, fault.New(fault.Failed, "write report: %w", writeErr))
-		}
+		err = errors.Join(err, a.writeReport(opts.report, report.JUnit()))
 	}
 	if a.json() {
 		return errors.Join(err, a.printJSON(report))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,9 @@ type buildOptions struct {
 	dryRun    bool
 	noCache   bool
 	keepGoing bool
+	report    string
+	push      bool
+	pull      pullFlag
 }
 
 func newBuildCommand(a *app) *cobra.Command {
@@ -32,16 +36,21 @@ func newBuildCommand(a *app) *cobra.Command {
 		Use:   "build [NODE|IMAGE]...",
 		Short: "Build nodes and images, and only what is not there yet",
 		Long: "Build builds the named nodes and images, or all images, with everything they stand on.\n" +
-			"What the store has is not built again: a node is built when something that decides its\n" +
-			"content has changed.",
+			"What the store or the registry has is not built again: a node is built when something that\n" +
+			"decides its content has changed. With --push, all of it is in the registry afterwards, and\n" +
+			"what only the registry had is not fetched unless something is built or made of it. Where an\n" +
+			"image has a node's name, node/NAME is the node.",
 		ValidArgsFunction: a.completeNames,
 		RunE:              func(cmd *cobra.Command, names []string) error { return runBuild(cmd, a, names, opts) },
 	}
 	flags := cmd.Flags()
 	flags.IntVarP(&opts.jobs, "jobs", "j", runtime.NumCPU(), "how many nodes are built at once")
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "say what would be built, and why")
-	flags.BoolVar(&opts.noCache, "no-cache", false, "build even what the store has")
+	flags.BoolVar(&opts.noCache, "no-cache", false, "build even what the store or the registry has")
+	flags.BoolVar(&opts.push, "push", false, "send every node to the registry when it is there")
+	flags.Var(&opts.pull, "pull", pullUsage)
 	flags.BoolVarP(&opts.keepGoing, "keep-going", "k", false, "after a failure, build everything that does not depend on it")
+	flags.StringVar(&opts.report, "report", "", "write a JUnit report to this `file`")
 	return cmd
 }
 
@@ -54,11 +63,17 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	if err != nil {
 		return err
 	}
+	if opts.push && p.Registry == "" {
+		return noRegistry(a)
+	}
 	b, err := a.builder(p)
 	if err != nil {
 		return err
 	}
 	defer b.Store.Close()
+	if err := opts.pull.apply(a, b); err != nil {
+		return err
+	}
 	if !opts.dryRun {
 		done, err := b.Prepare()
 		if err != nil {
@@ -66,7 +81,7 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 		}
 		defer done()
 	}
-	made, err := makePlan(b, want, opts.noCache)
+	made, err := makePlan(cmd.Context(), b, want, opts.noCache)
 	if err != nil {
 		return err
 	}
@@ -78,12 +93,19 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 		v = newView(a.out, a.viewOptions(made))
 		b.Watch = v.Event
 	}
-	result, err := b.Run(cmd.Context(), made, images, build.Options{Jobs: opts.jobs, KeepGoing: opts.keepGoing, NoCache: opts.noCache})
+	run := build.Options{Jobs: opts.jobs, KeepGoing: opts.keepGoing, NoCache: opts.noCache, Push: opts.push}
+	if !opts.push {
+		run.Fetch = want
+	}
+	result, err := b.Run(cmd.Context(), made, images, run)
 	if v != nil {
 		v.Close()
 	}
 	if result == nil {
 		return err
+	}
+	if opts.report != "" {
+		err = errors.Join(err, a.writeReport(opts.report, result.JUnit(err)))
 	}
 	if a.json() {
 		return errors.Join(err, a.printJSON(result))
@@ -102,18 +124,17 @@ func (a *app) viewOptions(p *plan.Plan) viewOptions {
 	for _, d := range p.Nodes {
 		opts.Nodes = append(opts.Nodes, d.Node.ID)
 	}
+	if len(p.Nodes)-p.Count(plan.Keep) == 1 {
+		opts.Sections = sectionsOf(os.Getenv)
+	}
 	return opts
 }
 
-// makePlan compares what is wanted with what the store has.
-func makePlan(b *build.Builder, want []layer.NodeID, noCache bool) (*plan.Plan, error) {
-	chains, err := b.Store.Chains()
+// makePlan compares what is wanted with what the store and the registry have.
+func makePlan(ctx context.Context, b *build.Builder, want []layer.NodeID, noCache bool) (*plan.Plan, error) {
+	have, err := b.Have(ctx)
 	if err != nil {
 		return nil, err
-	}
-	have := func(key layer.Key) (layer.Digest, bool, error) {
-		chain, ok := chains[key]
-		return chain, ok, nil
 	}
 	records := records{b.Store, b.Project.Cluster.Name, map[layer.NodeID]*store.Record{}}
 	return plan.Make(b.Project, want, b.Inputs(), have,

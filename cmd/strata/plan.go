@@ -17,6 +17,7 @@ import (
 type planOptions struct {
 	base, head string
 	exitCode   bool
+	pull       pullFlag
 }
 
 func newPlanCommand(a *app) *cobra.Command {
@@ -26,8 +27,8 @@ func newPlanCommand(a *app) *cobra.Command {
 		Short: "Say what a change rebuilds, and why",
 		Long: "Plan says for each node whether it is built, maybe built (only its parent is, and may come\n" +
 			"out as before) or kept, with every reason: the variable, the file, the line. It compares the\n" +
-			"files on disk with what the store has; with --base, with another commit, which needs neither\n" +
-			"store nor checkout.",
+			"files on disk with what the store and the registry have; with --base, with another commit,\n" +
+			"which needs neither store nor registry nor checkout.",
 		Example:           "  strata plan\n  strata plan --base origin/main\n  strata plan --base HEAD~1 --head HEAD --output html > plan.html",
 		Annotations:       map[string]string{outputs: drawn},
 		ValidArgsFunction: a.completeNames,
@@ -41,6 +42,7 @@ func newPlanCommand(a *app) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&opts.base, "base", "", "compare with this `commit`")
 	flags.StringVar(&opts.head, "head", "", "plan this `commit` instead of the files on disk; needs --base")
+	flags.Var(&opts.pull, "pull", pullUsage)
 	flags.BoolVar(&opts.exitCode, "exit-code", false, "exit with status 3 if anything is to be built")
 	return cmd
 }
@@ -99,7 +101,13 @@ func (a *app) makePlan(names []string, opts planOptions) (*plan.Plan, *layer.Pro
 		return nil, nil, err
 	}
 	defer b.Store.Close()
-	made, err := makePlan(b, want, false)
+	if err := opts.pull.apply(a, b); err != nil {
+		return nil, nil, err
+	}
+	if opts.pull.never() {
+		p.Registry = "" // it is not compared with
+	}
+	made, err := makePlan(a.ctx, b, want, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -124,17 +132,22 @@ func (a *app) printPlan(p *plan.Plan, project *layer.Project) error {
 		if a.quiet {
 			return nil
 		}
-		return a.printPlanText(p)
+		return a.printPlanText(p, project)
 	}
 	return a.draw(draw.Of(p, project.Images))
 }
 
-func (a *app) printPlanText(p *plan.Plan) error {
+func (a *app) printPlanText(p *plan.Plan, project *layer.Project) error {
+	there := "what the store has"
+	if project.Registry != "" {
+		there = "what the store and the registry have"
+	}
 	details := p.Details(plan.DetailOptions{All: a.verbose})
 	fmt.Fprintf(a.out, "%s, compared with %s\n\n%s%s\n%s\n",
-		commitOr(p.Head, "the files on disk"), commitOr(p.Base, "what the store has"), p.Text(), details, p.Summary())
+		commitOr(p.Head, "the files on disk"), commitOr(p.Base, there), p.Text(), details, p.Summary())
 	a.printNames("No longer there:", p.Removed)
 	a.printNames("Images that are new or made in another way:", p.Images)
+	a.printNames("Images with other tests:", p.Tests)
 	a.printNames("Changed files that decide nothing of this:", p.Unused)
 	return nil
 }
@@ -183,11 +196,12 @@ type planDocument struct {
 
 	Removed []string    `json:"removed,omitempty"` // nodes, and images as "image NAME"
 	Images  []string    `json:"images,omitempty"`  // that are new, or made in another way
+	Tests   []string    `json:"tests,omitempty"`   // images of which only the tests are others
 	Repos   []plan.Repo `json:"repos,omitempty"`
 }
 
 func planJSON(p *plan.Plan) planDocument {
-	doc := planDocument{Base: p.Base, Head: p.Head, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Repos: p.Repos}
+	doc := planDocument{Base: p.Base, Head: p.Head, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Repos: p.Repos}
 	for _, d := range p.Nodes {
 		reasons := slices.Clone(d.Reasons)
 		for i := range reasons {
@@ -209,11 +223,13 @@ const (
 )
 
 // draw draws a graph in the form that --output names.
-func (a *app) draw(g draw.Graph) error {
+func (a *app) draw(g draw.Graph) error { return drawTo(a.out, a.output, g) }
+
+func drawTo(w io.Writer, form string, g draw.Graph) error {
 	write := map[string]func(io.Writer, draw.Graph) error{
 		"dot": draw.Dot, "mermaid": draw.Mermaid, "svg": draw.SVG, "html": draw.HTML,
-	}[a.output]
-	return write(a.out, g)
+	}[form]
+	return write(w, g)
 }
 
 func newGraphCommand(a *app) *cobra.Command {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -75,4 +76,12 @@ func seconds(s float64) string {
 		return fmt.Sprintf("%.1f s", s)
 	}
 	return time.Duration(s * float64(time.Second)).Round(time.Second).String()
+}
+
+// writeReport writes a report to a file that a flag names.
+func (a *app) writeReport(name string, content []byte) error {
+	if err := os.WriteFile(a.path(name), content, 0o644); err != nil {
+		return fault.New(fault.Failed, "write report: %w", err)
+	}
+	return nil
 }

@@ -34,6 +34,7 @@ type viewOptions struct {
 	Now      func() time.Time // nil means time.Now
 	Nodes    []layer.NodeID   // those that may appear, so that names line up
 	Images   []string         // the same for images
+	Sections string           // form of sections in a log, for a CI system; "" for none
 }
 
 // newView returns the view that suits the output: live on a terminal, else
@@ -54,7 +55,7 @@ func newView(out io.Writer, opts viewOptions) view {
 		go v.loop()
 		return v
 	}
-	return &plainView{out: out, quiet: opts.Quiet, progress: p}
+	return &plainView{out: out, quiet: opts.Quiet, progress: p, section: section{form: opts.Sections}}
 }
 
 // imageName is what an image is called beside nodes. No node has a space in its name.
@@ -104,7 +105,7 @@ func (p *progress) follow(e build.Event) *task {
 	name := eventName(e)
 	p.nameWidth = max(p.nameWidth, len(name))
 	t := p.find(name)
-	if e.Kind == build.NodeEnded || e.Kind == build.ImageEnded {
+	if e.Kind == build.NodeEnded || e.Kind == build.ImageEnded || e.Kind == build.MoveEnded {
 		p.running = slices.DeleteFunc(p.running, func(other *task) bool { return other == t })
 		return t
 	}
@@ -124,6 +125,8 @@ func (p *progress) update(t *task, e build.Event) {
 		t.title = "waits for another build of it"
 	case build.ImageStarted:
 		t.title = "making artifacts"
+	case build.MoveStarted:
+		t.title = e.Title
 	case build.Line:
 		t.last, t.fresh = e.Line, false
 	}
@@ -167,7 +170,11 @@ func outcome(e build.Event, t *task, now time.Time) (mark, string) {
 			verdict += ": " + cause
 		}
 		return broken, verdict
-	case e.Status == build.Cached || e.Status == build.Kept:
+	case e.Kind == build.MoveEnded && e.Title == build.Pushed && e.Blobs == 0:
+		return skipped, "is in the registry"
+	case e.Kind == build.MoveEnded:
+		return finished, fmt.Sprintf("%s %s in %s", e.Title, size(e.Size), span(took))
+	case e.Status == build.Cached || e.Status == build.Kept || e.Status == build.Pulled:
 		if e.Reason != "" {
 			return skipped, fmt.Sprintf("%s (%s)", e.Status, clean(e.Reason))
 		}

@@ -77,7 +77,7 @@ func (v *liveView) Event(e build.Event) {
 	}
 	t := v.follow(e)
 	switch e.Kind {
-	case build.NodeEnded, build.ImageEnded:
+	case build.NodeEnded, build.ImageEnded, build.MoveEnded:
 		how, text := outcome(e, t, v.now())
 		v.above = append(v.above, v.permanent(how, eventName(e), text))
 	case build.StepStarted:

@@ -15,7 +15,8 @@ type plainView struct {
 	out   io.Writer
 	quiet bool
 	progress
-	closed bool
+	section section
+	closed  bool
 }
 
 func (v *plainView) Event(e build.Event) {
@@ -25,7 +26,7 @@ func (v *plainView) Event(e build.Event) {
 		return
 	}
 	switch e.Kind {
-	case build.NodeStarted, build.ImageStarted:
+	case build.NodeStarted, build.ImageStarted, build.MoveStarted:
 		// A node that turns out to be there gets one line only, at its end.
 		v.follow(e)
 	case build.NodeWaiting:
@@ -38,12 +39,13 @@ func (v *plainView) Event(e build.Event) {
 		if line := clean(e.Line); !v.quiet && line != "" {
 			v.line(t.name, line)
 		}
-	case build.NodeEnded, build.ImageEnded:
+	case build.NodeEnded, build.ImageEnded, build.MoveEnded:
 		t := v.follow(e)
 		how, text := outcome(e, t, v.now())
 		if how == finished {
 			v.stepDone(t)
 		}
+		v.section.end(v.out, v.now())
 		if how == broken || how == halted || !v.quiet {
 			v.line(eventName(e), "== "+text)
 		}
@@ -55,6 +57,9 @@ func (v *plainView) stepStarted(e build.Event) {
 	t := v.follow(e)
 	if t.step == 1 && t.reason != "" {
 		v.note(t.name, "build: "+clean(t.reason))
+	}
+	if !v.quiet {
+		v.section.begin(v.out, v.now())
 	}
 	v.note(t.name, fmt.Sprintf("step %d of %d: %s", t.step, t.steps, clean(t.title)))
 }
@@ -82,5 +87,6 @@ func (v *plainView) Close() {
 	for _, t := range v.running {
 		v.line(t.name, "== "+unfinished(t, v.now()))
 	}
+	v.section.end(v.out, v.now())
 	v.running, v.closed = nil, true
 }

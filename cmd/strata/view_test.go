@@ -219,6 +219,38 @@ func expect(t *testing.T, s *screen, want string) {
 	}
 }
 
+// What goes to the registry and comes from it is told like what is built, and
+// leaves nothing running.
+func TestMovesInViews(t *testing.T) {
+	for _, terminal := range []bool{false, true} {
+		var out bytes.Buffer
+		clock := newTick()
+		v := newView(&out, viewOptions{Terminal: terminal, Now: clock.now})
+		v.Event(ev{Kind: build.NodeEnded, Node: "base", Status: build.Pulled, Reason: "the registry has it"})
+		v.Event(ev{Kind: build.MoveStarted, Node: "base", Title: "pulling it"})
+		clock.pass(2 * time.Second)
+		v.Event(ev{Kind: build.MoveEnded, Node: "base", Title: string(build.Pulled), Blobs: 2, Size: 5 << 20, Took: 2 * time.Second})
+		for _, e := range []ev{
+			{Node: "hsn", Title: build.Pushed, Blobs: 1, Size: 1 << 10, Took: time.Second},
+			{Node: "old", Title: build.Pushed, Took: time.Second},
+			{Node: "uan", Title: build.Pushed, Took: time.Second, Err: fault.New(fault.Failed, "push to x: 500")},
+		} {
+			v.Event(ev{Kind: build.MoveStarted, Node: e.Node, Title: "pushing it"})
+			e.Kind = build.MoveEnded
+			v.Event(e)
+		}
+		v.Close()
+		for _, want := range []string{"pulled (the registry has it)", "pulled 5.0 MiB in 2.0 s", "pushed 1.0 KiB in 1.0 s", "is in the registry", "failed after 1.0 s: push to x: 500"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("terminal %v: no %q in\n%s", terminal, want, out.String())
+			}
+		}
+		if strings.Contains(out.String(), "stopped") {
+			t.Errorf("terminal %v: something is left:\n%s", terminal, out.String())
+		}
+	}
+}
+
 func TestLiveView(t *testing.T) {
 	width := 90
 	v, s, clock := liveOn(t, viewOptions{Width: func() int { return width }, Color: true, Nodes: aBuildNodes})
@@ -407,6 +439,29 @@ func TestSpan(t *testing.T) {
 	} {
 		if got := span(d); got != want {
 			t.Errorf("span(%s) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+// TestSections: where a CI system folds logs, each step is a section.
+func TestSections(t *testing.T) {
+	for form, want := range map[string]string{
+		"": "base | == step 1 of 2: a\nbase | one\nbase | == step 1 of 2 took 0.0 s\nbase | == step 2 of 2: b\nbase | == step 2 of 2 took 0.0 s\nbase | == built in 0.0 s\n",
+		gitlabSections: "\x1b[0Ksection_start:7:strata_1[collapsed=true]\r\x1b[0Kbase | == step 1 of 2: a\nbase | one\nbase | == step 1 of 2 took 0.0 s\n\x1b[0Ksection_end:7:strata_1\r\x1b[0K\n" +
+			"\x1b[0Ksection_start:7:strata_2[collapsed=true]\r\x1b[0Kbase | == step 2 of 2: b\nbase | == step 2 of 2 took 0.0 s\n\x1b[0Ksection_end:7:strata_2\r\x1b[0K\nbase | == built in 0.0 s\n",
+		githubSections: "::group::base | == step 1 of 2: a\nbase | one\nbase | == step 1 of 2 took 0.0 s\n::endgroup::\n::group::base | == step 2 of 2: b\nbase | == step 2 of 2 took 0.0 s\n::endgroup::\nbase | == built in 0.0 s\n",
+	} {
+		var out bytes.Buffer
+		v := newView(&out, viewOptions{Sections: form, Now: func() time.Time { return time.Unix(7, 0) }, Nodes: []layer.NodeID{"base"}})
+		for _, e := range []build.Event{
+			{Kind: build.StepStarted, Node: "base", Step: 1, Steps: 2, Title: "a"}, line("base", "one"),
+			{Kind: build.StepStarted, Node: "base", Step: 2, Steps: 2, Title: "b"}, {Kind: build.NodeEnded, Node: "base", Status: build.Built},
+		} {
+			v.Event(e)
+		}
+		v.Close()
+		if got := out.String(); got != want {
+			t.Errorf("%s:\n%q\nwant\n%q", form, got, want)
 		}
 	}
 }

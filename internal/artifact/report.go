@@ -1,10 +1,6 @@
 package artifact
 
-import (
-	"encoding/xml"
-	"fmt"
-	"strings"
-)
+import "github.com/strata-hpc/strata/internal/junit"
 
 // BootReport is what a boot test found.
 type BootReport struct {
@@ -43,73 +39,20 @@ func (r *BootReport) failed() []string {
 	return names
 }
 
-// The elements of JUnit's XML that GitLab, Jenkins and GitHub's actions read.
-type (
-	junitSuites struct {
-		XMLName xml.Name   `xml:"testsuites"`
-		Suite   junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Time     string      `xml:"time,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Name    string        `xml:"name,attr"`
-		Class   string        `xml:"classname,attr"`
-		Time    string        `xml:"time,attr"`
-		Failure *junitFailure `xml:"failure"`
-		Output  string        `xml:"system-out,omitempty"`
-	}
-	junitFailure struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
-
 // JUnit renders the report as JUnit XML: the boot itself is the first case.
 func (r *BootReport) JUnit() []byte {
-	suite := junitSuite{Name: "boot " + r.Image}
-	total := 0.0
-	add := func(c junitCase, seconds float64, failure *junitFailure) {
-		total += seconds
-		c.Class, c.Time, c.Failure, c.Output = "boot."+r.Image, fmt.Sprintf("%.3f", seconds), failure, printable(c.Output)
-		suite.Tests++
-		if failure != nil {
-			failure.Message, failure.Text = printable(failure.Message), printable(failure.Text)
-			suite.Failures++
+	class := "boot." + r.Image
+	boot := junit.Case{Class: class, Name: "the system reaches its default target (" + r.Accel + ")", Seconds: r.Seconds}
+	if r.Failure != "" {
+		boot.Failure = &junit.Failure{Message: r.Failure, Text: r.Detail}
+	}
+	suite := junit.Suite{Name: "boot " + r.Image, Cases: []junit.Case{boot}}
+	for _, t := range r.Tests {
+		c := junit.Case{Class: class, Name: t.Name, Seconds: t.Seconds, Output: t.Output}
+		if !t.Passed {
+			c.Failure, c.Output = &junit.Failure{Message: t.Cause, Text: t.Output}, ""
 		}
 		suite.Cases = append(suite.Cases, c)
 	}
-	var failure *junitFailure
-	if r.Failure != "" {
-		failure = &junitFailure{Message: r.Failure, Text: r.Detail}
-	}
-	add(junitCase{Name: "the system reaches its default target (" + r.Accel + ")"}, r.Seconds, failure)
-	for _, t := range r.Tests {
-		failure = nil
-		if !t.Passed {
-			failure = &junitFailure{Message: t.Cause, Text: t.Output}
-			t.Output = ""
-		}
-		add(junitCase{Name: t.Name, Output: t.Output}, t.Seconds, failure)
-	}
-	suite.Time = fmt.Sprintf("%.3f", total)
-	data, err := xml.MarshalIndent(junitSuites{Suite: suite}, "", "  ")
-	if err != nil { // no value of these types is one that XML cannot hold
-		panic(err)
-	}
-	return append([]byte(xml.Header), append(data, '\n')...)
-}
-
-// printable drops control characters, which XML cannot hold.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0xfffe || r == 0xffff {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
+	return suite.XML()
 }

@@ -1,5 +1,6 @@
 // Package build carries out a plan: it builds nodes with several workers, takes
-// from the store what it has, and makes the artifacts of images.
+// from the store and from the registry what they have, makes the artifacts of
+// images, and sends nodes to the registry.
 //
 // What is to be built, and why, package plan says; what happens in a step,
 // package step. Nothing is printed here: whoever watches gets events.
@@ -22,7 +23,9 @@ type Builder struct {
 	Dir     string // where they are on this machine, absolute
 	Store   *store.Store
 	Cache   *apt.Cache
-	Version string // of Strata, for the record
+	// Exchange is the registry that nodes are pushed to and pulled from; nil for none.
+	Exchange *Exchange
+	Version  string // of Strata, for the record
 	// Invocation is how the user calls Strata for this project and store, for
 	// hints: "strata -C site".
 	Invocation string

@@ -18,6 +18,8 @@ const (
 	NodeEnded
 	ImageStarted // its artifacts are being made
 	ImageEnded
+	MoveStarted // a node that is there is being pushed or pulled
+	MoveEnded
 )
 
 // Event tells whoever watches a build. Events of one node come in order.
@@ -27,12 +29,14 @@ type Event struct {
 	Image  string // of ImageStarted and ImageEnded
 	Step   int    // from 1
 	Steps  int    // how many the node has
-	Title  string // of the step
+	Title  string // of the step; of MoveStarted and MoveEnded what is done: "pushing it", "pushed"
 	Line   string
 	Status Status
 	Reason string
 	Err    error
 	Took   time.Duration
+	Blobs  int   // that were moved, of MoveEnded
+	Size   int64 // of these, in bytes
 }
 
 // Status is what became of a node.
@@ -43,5 +47,6 @@ const (
 	Built  Status = "built"  // its steps ran
 	Cached Status = "cached" // the store had it, before anything was built
 	Kept   Status = "kept"   // its parent was rebuilt and came out the same
+	Pulled Status = "pulled" // the registry had it; its layers come when they are needed
 	Failed Status = "failed" // a step failed, or its parent did
 )

@@ -134,13 +134,10 @@ func imageResult(im layer.Image, dir string, m *artifact.Manifest) ImageResult {
 }
 
 // origin is the chain of nodes that a node was built on, itself first.
-func (r *run) origin(id layer.NodeID) []artifact.Origin {
+func origin(m *made) []artifact.Origin {
 	var chain []artifact.Origin
-	for id != "" {
-		res := r.results[id]
-		chain = append(chain, artifact.Origin{Node: id, Key: res.Key, Digest: res.Digest})
-		d, _ := r.plan.Find(id)
-		id = d.Node.Parent
+	for ; m != nil; m = m.parent {
+		chain = append(chain, artifact.Origin{Node: m.node, Key: m.key, Digest: m.digest})
 	}
 	return chain
 }

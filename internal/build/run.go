@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/store"
 )
 
@@ -17,7 +20,11 @@ import (
 type Options struct {
 	Jobs      int  // how many nodes are built at once
 	KeepGoing bool // after a failure, still start nodes that do not depend on it
-	NoCache   bool // build what the store has
+	NoCache   bool // build what the store and the registry have
+	Push      bool // send every node to the registry
+	// Fetch are nodes that the store is to have in the end. What only the registry
+	// has is otherwise fetched if something is built or made of it.
+	Fetch []layer.NodeID
 }
 
 // Result says what became of every node and image of a plan.
@@ -34,51 +41,57 @@ type NodeResult struct {
 	Status  Status       `json:"status"`
 	Reason  string       `json:"reason"`
 	Seconds float64      `json:"seconds"`
+	// Bytes that were moved from and to the registry.
+	Received int64 `json:"received,omitempty"`
+	Sent     int64 `json:"sent,omitempty"`
 }
 
 // run is one run of a plan.
 type run struct {
 	*Builder
-	plan    *plan.Plan
-	opts    Options
+	plan   *plan.Plan
+	opts   Options
+	made   map[layer.NodeID]*made
+	pushes sync.WaitGroup
+	line   chan struct{} // one place for each push at a time
+
+	mu      sync.Mutex // guards what follows
 	results map[layer.NodeID]NodeResult
-	images  map[layer.NodeID]*store.Image
 	errs    []error
 }
+
+// pushing is how many nodes are pushed at once, each with several blobs.
+const pushing = 2
 
 // done is what a worker reports of a node.
 type done struct {
 	id     layer.NodeID
-	image  *store.Image
+	made   *made
 	result NodeResult
 	err    error
 }
 
 // Run carries out a plan: nodes in parallel, each when its parent is there,
-// then the artifacts of images. A failure stops what depends on it; what runs
-// meanwhile is finished. The result tells of everything, whatever the error.
+// then the artifacts of images; meanwhile, what is there is pushed. A failure
+// stops what depends on it; what runs meanwhile is finished. The result tells of
+// everything, whatever the error.
 func (b *Builder) Run(ctx context.Context, p *plan.Plan, images []layer.Image, opts Options) (*Result, error) {
-	r := &run{Builder: b, plan: p, opts: opts, results: map[layer.NodeID]NodeResult{}, images: map[layer.NodeID]*store.Image{}}
-	if err := r.keep(); err != nil {
+	r := &run{Builder: b, plan: p, opts: opts, results: map[layer.NodeID]NodeResult{}, made: map[layer.NodeID]*made{},
+		line: make(chan struct{}, pushing)}
+	moving, stop := context.WithCancel(ctx)
+	defer r.pushes.Wait()
+	defer stop()
+	if err := r.keep(moving); err != nil {
 		return nil, err
 	}
-	r.nodes(ctx)
-	result := &Result{Nodes: []NodeResult{}, Images: []ImageResult{}}
+	r.nodes(moving)
+	r.fetchAll(ctx, images)
+	result := &Result{Nodes: []NodeResult{}, Images: r.makeImages(ctx, images)}
+	r.pushes.Wait()
 	for _, d := range p.Nodes {
 		if res, ok := r.results[d.Node.ID]; ok {
 			result.Nodes = append(result.Nodes, res)
 		}
-	}
-	for _, im := range images {
-		if r.images[im.Node] == nil || ctx.Err() != nil || len(r.errs) > 0 && !opts.KeepGoing {
-			continue
-		}
-		made, err := b.image(ctx, im, r.images[im.Node], r.origin(im.Node))
-		if err != nil {
-			r.errs = append(r.errs, err)
-			continue
-		}
-		result.Images = append(result.Images, made)
 	}
 	if ctx.Err() != nil {
 		return result, context.Cause(ctx)
@@ -86,23 +99,96 @@ func (b *Builder) Run(ctx context.Context, p *plan.Plan, images []layer.Image, o
 	return result, errors.Join(r.errs...)
 }
 
-// keep takes the nodes that the plan keeps from the store.
-func (r *run) keep() error {
+// keep takes the nodes that the plan keeps from where they are.
+func (r *run) keep(ctx context.Context) error {
 	for _, d := range r.plan.Nodes {
 		if d.Action != plan.Keep {
 			continue
 		}
-		im, err := r.Store.Find(r.Project.Cluster.Name, d.Node.ID, d.Key)
+		m := &made{node: d.Node.ID, key: d.Key, parent: r.made[d.Node.Parent], pushed: make(chan struct{})}
+		status, err := r.kept(ctx, d, m)
 		if err != nil {
 			return fmt.Errorf("find node %s: %w", d.Node.ID, err)
 		}
-		if err := r.Store.Retag(r.Project.Cluster.Name, d.Node.ID, im); err != nil {
-			return err
-		}
-		r.images[d.Node.ID] = im
-		r.end(NodeResult{ID: d.Node.ID, Key: d.Key, Digest: im.Digest, Status: Cached, Reason: d.Reason}, nil)
+		r.made[d.Node.ID] = m
+		r.end(NodeResult{ID: d.Node.ID, Key: d.Key, Digest: m.digest, Status: status, Reason: d.Reason}, nil)
+		r.push(ctx, m, status)
 	}
 	return nil
+}
+
+func (r *run) kept(ctx context.Context, d plan.Decision, m *made) (Status, error) {
+	if d.Where == plan.InRegistry {
+		found, err := r.Exchange.Look(ctx, m.node, m.key)
+		if err != nil {
+			return Failed, err
+		}
+		m.remote(found)
+		return Pulled, nil
+	}
+	im, err := r.Store.Find(r.Project.Cluster.Name, m.node, m.key)
+	if err != nil {
+		return Failed, err
+	}
+	m.stored(im)
+	return Cached, r.Store.Retag(r.Project.Cluster.Name, m.node, im)
+}
+
+// fetchAll brings into the store what is wanted there: nodes, and what images
+// are made of.
+func (r *run) fetchAll(ctx context.Context, images []layer.Image) {
+	want := slices.Clone(r.opts.Fetch)
+	for _, im := range images {
+		want = append(want, im.Node)
+	}
+	for _, id := range want {
+		if m := r.made[id]; m != nil && ctx.Err() == nil && (!r.failing() || r.opts.KeepGoing) {
+			if _, err := r.fetch(ctx, m); err != nil {
+				delete(r.made, id)
+				r.fail(err)
+			}
+		}
+	}
+}
+
+// makeImages makes the artifacts of the images whose nodes are there.
+func (r *run) makeImages(ctx context.Context, images []layer.Image) []ImageResult {
+	results := []ImageResult{}
+	for _, im := range images {
+		m := r.made[im.Node]
+		if m == nil || ctx.Err() != nil || r.failing() && !r.opts.KeepGoing {
+			continue
+		}
+		res, err := r.image(ctx, im, m.image, origin(m))
+		if err != nil {
+			r.fail(err)
+			continue
+		}
+		results = append(results, res)
+	}
+	return results
+}
+
+// fail notes what went wrong.
+func (r *run) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.errs = append(r.errs, err)
+}
+
+func (r *run) failing() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.errs) > 0
+}
+
+// count notes what was moved for a node.
+func (r *run) count(id layer.NodeID, note func(*NodeResult)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	res := r.results[id]
+	note(&res)
+	r.results[id] = res
 }
 
 // nodes builds what the plan wants built.
@@ -110,30 +196,31 @@ func (r *run) nodes(ctx context.Context) {
 	queue := plan.NewQueue(r.plan)
 	finished := make(chan done)
 	for {
-		for ctx.Err() == nil && queue.Running() < max(r.opts.Jobs, 1) && (len(r.errs) == 0 || r.opts.KeepGoing) {
+		for ctx.Err() == nil && queue.Running() < max(r.opts.Jobs, 1) && (!r.failing() || r.opts.KeepGoing) {
 			d, ok := queue.Next()
 			if !ok {
 				break
 			}
-			parent := r.images[d.Node.Parent]
+			parent := r.made[d.Node.Parent]
 			go func() { finished <- r.node(ctx, d, parent) }()
 		}
 		if queue.Running() == 0 {
 			break
 		}
-		r.collect(queue, <-finished)
+		r.collect(ctx, queue, <-finished)
 	}
 }
 
 // collect notes what became of a node, and of those that depended on it.
-func (r *run) collect(queue *plan.Queue, d done) {
+func (r *run) collect(ctx context.Context, queue *plan.Queue, d done) {
 	r.end(d.result, d.err)
 	if d.err == nil {
-		r.images[d.id] = d.image
+		r.made[d.id] = d.made
+		r.push(ctx, d.made, d.result.Status)
 		queue.Done(d.id)
 		return
 	}
-	r.errs = append(r.errs, d.err)
+	r.fail(d.err)
 	for _, id := range queue.Fail(d.id) {
 		why := fmt.Sprintf("%s failed", d.id)
 		if fault.KindOf(d.err) == fault.Interrupted {
@@ -144,35 +231,37 @@ func (r *run) collect(queue *plan.Queue, d done) {
 }
 
 func (r *run) end(res NodeResult, err error) {
+	r.mu.Lock()
 	r.results[res.ID] = res
+	r.mu.Unlock()
 	r.event(Event{Kind: NodeEnded, Node: res.ID, Status: res.Status, Reason: res.Reason, Err: err,
 		Took: time.Duration(res.Seconds * float64(time.Second))})
 }
 
-// node gets one node: from the store if its key turns out to be there, else
+// node gets one node: from where it is if its key turns out to be there, else
 // by building it.
-func (r *run) node(ctx context.Context, d plan.Decision, parent *store.Image) done {
+func (r *run) node(ctx context.Context, d plan.Decision, parent *made) done {
 	start := time.Now()
-	key := plan.KeyOf("", d.Inputs)
-	inputs := d.Inputs
+	m := &made{node: d.Node.ID, key: plan.KeyOf("", d.Inputs), parent: parent, pushed: make(chan struct{})}
 	if parent != nil {
-		key = plan.KeyOf(parent.Chain(), d.Inputs)
-		inputs = append(inputs[:len(inputs):len(inputs)], plan.ParentInput(d.Node.Parent, parent.Chain()))
+		m.key = plan.KeyOf(parent.chain, d.Inputs)
 	}
-	im, status, err := r.get(ctx, d, key, parent, inputs)
-	out := done{id: d.Node.ID, image: im, err: err, result: NodeResult{
-		ID: d.Node.ID, Key: key, Status: status, Reason: d.Reason, Seconds: time.Since(start).Seconds(),
+	status, err := r.get(ctx, d, m)
+	out := done{id: m.node, made: m, err: err, result: NodeResult{
+		ID: m.node, Key: m.key, Status: status, Reason: d.Reason, Seconds: time.Since(start).Seconds(),
 	}}
 	if err != nil {
 		out.result.Status, out.result.Reason = Failed, reason(err)
 		return out
 	}
-	out.result.Digest = im.Digest
+	out.result.Digest = m.digest
 	switch status {
 	case Kept:
 		out.result.Reason = fmt.Sprintf("%s came out the same", d.Node.Parent)
 	case Cached:
 		out.result.Reason = "another build made it"
+	case Pulled:
+		out.result.Reason = "the registry has it"
 	}
 	return out
 }
@@ -184,31 +273,72 @@ func reason(err error) string {
 	return err.Error()
 }
 
-func (r *run) get(ctx context.Context, d plan.Decision, key layer.Key, parent *store.Image, inputs []plan.Input) (*store.Image, Status, error) {
-	id, cluster := d.Node.ID, r.Project.Cluster.Name
-	unlock, err := r.Store.LockNode(ctx, cluster, id, func() { r.event(Event{Kind: NodeWaiting, Node: id}) })
+func (r *run) get(ctx context.Context, d plan.Decision, m *made) (Status, error) {
+	unlock, err := r.Store.LockNode(ctx, r.Project.Cluster.Name, m.node, func() { r.event(Event{Kind: NodeWaiting, Node: m.node}) })
 	if err != nil {
-		return nil, Failed, err
+		return Failed, err
 	}
 	defer unlock()
 	if !r.opts.NoCache {
-		switch im, err := r.Store.Find(cluster, id, key); {
-		case err == nil && d.Action == plan.Maybe:
-			return im, Kept, r.Store.Retag(cluster, id, im)
-		case err == nil:
-			return im, Cached, r.Store.Retag(cluster, id, im) // another process built it meanwhile
-		case !errors.Is(err, store.ErrNotFound):
-			return nil, Failed, err
+		if status, err := r.there(ctx, d, m); status != "" || err != nil {
+			return status, err
 		}
+	}
+	parent, err := r.fetch(ctx, m.parent)
+	if err != nil {
+		return Failed, err
+	}
+	im, err := r.build(ctx, d, m.key, parent)
+	if err != nil {
+		return Failed, err
+	}
+	m.stored(im)
+	return Built, nil
+}
+
+// there looks for a node whose key is known now. No status and no error say
+// that it must be built.
+func (r *run) there(ctx context.Context, d plan.Decision, m *made) (Status, error) {
+	cluster := r.Project.Cluster.Name
+	im, err := r.Store.Find(cluster, m.node, m.key)
+	if err == nil {
+		m.stored(im)
+		status := Cached // another process built it meanwhile
+		if d.Action == plan.Maybe {
+			status = Kept
+		}
+		return status, r.Store.Retag(cluster, m.node, im)
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return Failed, err
+	}
+	if !r.asks() || d.Key != "" {
+		return "", nil // the plan has asked
+	}
+	found, err := r.Exchange.Look(ctx, m.node, m.key)
+	if errors.Is(err, registry.ErrNotThere) {
+		return "", nil
+	}
+	if err != nil {
+		return Failed, err
+	}
+	m.remote(found)
+	return Pulled, nil
+}
+
+// build builds a node on its parent's image, nil for a first layer.
+func (r *run) build(ctx context.Context, d plan.Decision, key layer.Key, parent *store.Image) (*store.Image, error) {
+	inputs := d.Inputs
+	if parent != nil {
+		inputs = append(inputs[:len(inputs):len(inputs)], plan.ParentInput(d.Node.Parent, parent.Chain()))
 	}
 	about, err := json.Marshal(inputs)
 	if err != nil {
-		return nil, Failed, err
+		return nil, err
 	}
-	r.event(Event{Kind: NodeStarted, Node: id, Reason: d.Reason})
+	r.event(Event{Kind: NodeStarted, Node: d.Node.ID, Reason: d.Reason})
 	nb := &nodeBuild{Builder: r.Builder, node: d.Node, key: key, inputs: about}
-	im, err := nb.run(ctx, parent, func() error { return r.unchanged(d) })
-	return im, Built, err
+	return nb.run(ctx, parent, func() error { return r.unchanged(d) })
 }
 
 // unchanged is a fault if what a node was built from has changed since its key

@@ -9,7 +9,7 @@
 // reference show for it, "enum" its legal values, "default" the value that the
 // zero value stands for, "required" that it must be written, "min" the smallest
 // number or the shortest list, "format" what a string has to look like (package recipe has the list),
-// "keys" the same for the keys of a map; of the keys with the same "oneof",
+// "keys" the same for the keys of a map; the name "-" is of no key; of the keys with the same "oneof",
 // exactly one must be written.
 package layer
 
@@ -82,6 +82,7 @@ type Project struct {
 	Repositories map[string]Repository // package repositories by name
 	Nodes        []Node                // parents before children, siblings in the order written
 	Images       []Image               // in the order written
+	Pipeline     Pipeline              // what the site adds to pipelines
 	Files        []string              // the files that all this was written in
 }
 

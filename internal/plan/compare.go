@@ -202,13 +202,11 @@ func (c *comparer) keys(d *Decision, p pair, parent *Decision) error {
 	if c.o.Have == nil {
 		return nil
 	}
-	digest, ok, err := c.o.Have(d.Key)
+	there, err := c.o.Have(d.Node.ID, d.Key)
 	if err != nil {
 		return fmt.Errorf("look for %s: %w", d.Node.ID, err)
 	}
-	if ok {
-		d.Digest = digest
-	}
+	d.Digest, d.Where = there.Chain, there.Where
 	return nil
 }
 
@@ -240,9 +238,12 @@ func (c *comparer) removed() {
 			continue
 		}
 		file := im.Pos.File
+		tests := !reflect.DeepEqual(was.Tests, im.Tests)
 		was.Pos, im.Pos, was.Tests, im.Tests = layer.Pos{}, layer.Pos{}, nil, nil
 		if !reflect.DeepEqual(was, im) {
 			note(&c.plan.Images, im.Name, file)
+		} else if tests {
+			note(&c.plan.Tests, im.Name, file)
 		}
 	}
 }

@@ -1,12 +1,15 @@
 package plan
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -33,6 +36,7 @@ type Decision struct {
 	Key     layer.Key    // "" while the parent's content is not known
 	BaseKey layer.Key    // at the base revision; "" without one, or if the node was not there
 	Digest  layer.Digest // of a node that is kept
+	Where   Where        // a node is that is kept
 	Inputs  []Input      // everything that decides its content but the parent
 	Seconds float64      // how long building it is expected to take
 }
@@ -48,11 +52,28 @@ type Plan struct {
 	Unused  []string // changed files that decide nothing, sorted
 	Removed []string // nodes, and images as "image NAME", that were there
 	Images  []string // images that are new, or whose artifacts are made in another way
+	Tests   []string // images of which only the tests are others
 }
 
-// Have says whether a node with a key is there, and the digest of its whole
-// tree: of the chain of layers, not of the topmost one alone.
-type Have func(layer.Key) (layer.Digest, bool, error)
+// Where says where a node is.
+type Where string
+
+// The places.
+const (
+	Nowhere    Where = ""
+	InStore    Where = "store"    // on this machine
+	InRegistry Where = "registry" // and not on this machine
+)
+
+// There is what is known of the node of a key.
+type There struct {
+	Where Where
+	Chain layer.Digest // of its whole tree: of the chain of layers, not of the topmost one alone
+}
+
+// Have says whether a node with a key is there. It is called for several nodes
+// at once.
+type Have func(layer.NodeID, layer.Key) (There, error)
 
 // Options of Make. The zero value plans with nothing known of earlier builds.
 type Options struct {
@@ -79,7 +100,9 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 	if err != nil {
 		return nil, err
 	}
-	m := maker{p: p, have: have, o: o, at: map[layer.NodeID]int{}}
+	m := maker{have: have, o: o, at: map[layer.NodeID]int{}}
+	var levels [][]int // nodes by how many they stand on
+	depth := make([]int, len(nodes))
 	for i, n := range nodes {
 		d := Decision{Node: n, Inputs: inputs[i], Seconds: 1}
 		if o.Seconds != nil {
@@ -87,11 +110,24 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 				d.Seconds = s
 			}
 		}
-		if err := m.decide(&d); err != nil {
+		if n.Parent != "" {
+			at, ok := m.at[n.Parent]
+			if !ok {
+				return nil, fmt.Errorf("plan %s: its parent %s does not come before it", n.ID, n.Parent)
+			}
+			depth[i] = depth[at] + 1
+		}
+		if depth[i] == len(levels) {
+			levels = append(levels, nil)
+		}
+		levels[depth[i]] = append(levels[depth[i]], i)
+		m.at[n.ID] = i
+		m.plan.Nodes = append(m.plan.Nodes, d)
+	}
+	for _, level := range levels {
+		if err := m.decideAll(level); err != nil {
 			return nil, err
 		}
-		m.at[n.ID] = len(m.plan.Nodes)
-		m.plan.Nodes = append(m.plan.Nodes, d)
 	}
 	return &m.plan, nil
 }
@@ -139,50 +175,89 @@ func ancestors(p *layer.Project, want []layer.NodeID) (map[layer.NodeID]bool, er
 
 // maker holds a plan while it is made.
 type maker struct {
-	p    *layer.Project
 	have Have
 	o    Options
 	plan Plan
 	at   map[layer.NodeID]int
 }
 
-// decide sets action, reason and key of a node whose parent has been decided.
-func (m *maker) decide(d *Decision) error {
-	var parent *Decision
-	if d.Node.Parent != "" {
-		i, ok := m.at[d.Node.Parent]
-		if !ok {
-			return fmt.Errorf("plan %s: its parent %s does not come before it", d.Node.ID, d.Node.Parent)
-		}
-		parent = &m.plan.Nodes[i]
+// asking is how many nodes are looked for at once: it may be a registry that is
+// asked, and the way there be long.
+const asking = 16
+
+// decideAll decides about nodes whose parents have been decided about.
+func (m *maker) decideAll(level []int) error {
+	there := make([]There, len(level))
+	looks, ctx := errgroup.WithContext(context.Background())
+	looks.SetLimit(asking)
+	for i, at := range level {
+		looks.Go(func() (err error) {
+			if ctx.Err() == nil { // the first error is enough
+				there[i], err = m.look(&m.plan.Nodes[at])
+			}
+			return err
+		})
 	}
-	known := parent == nil || parent.Action == Keep
-	digest := layer.Digest("")
-	if known && parent != nil {
-		digest = parent.Digest
+	if err := looks.Wait(); err != nil {
+		return err
 	}
-	if known {
-		d.Key = KeyOf(digest, d.Inputs)
+	for i, at := range level {
+		m.decide(&m.plan.Nodes[at], there[i])
 	}
-	if m.o.NoCache {
-		d.Action, d.Reason = Build, "--no-cache"
-		return nil
-	}
-	if !known {
-		d.Action = m.uncertain(d, parent)
-		return nil
-	}
-	there, ok, err := m.have(d.Key)
-	if err != nil {
-		return fmt.Errorf("look for %s: %w", d.Node.ID, err)
-	}
-	if ok {
-		d.Action, d.Digest, d.Reason = Keep, there, "nothing changed"
-		return nil
-	}
-	d.Action = Build
-	m.absent(d, digest)
 	return nil
+}
+
+// look sets a node's key, if it can be told, and looks for it.
+func (m *maker) look(d *Decision) (There, error) {
+	chain, known := m.below(d)
+	if !known {
+		return There{}, nil
+	}
+	d.Key = KeyOf(chain, d.Inputs)
+	if m.o.NoCache {
+		return There{}, nil
+	}
+	there, err := m.have(d.Node.ID, d.Key)
+	if err != nil {
+		return there, fmt.Errorf("look for %s: %w", d.Node.ID, err)
+	}
+	return there, nil
+}
+
+// below returns the digest of what a node stands on, if it is known.
+func (m *maker) below(d *Decision) (chain layer.Digest, known bool) {
+	parent := m.parent(d)
+	if parent == nil {
+		return "", true
+	}
+	return parent.Digest, parent.Action == Keep
+}
+
+// parent returns what was decided about a node's parent, nil for a first layer.
+func (m *maker) parent(d *Decision) *Decision {
+	if d.Node.Parent == "" {
+		return nil
+	}
+	return &m.plan.Nodes[m.at[d.Node.Parent]]
+}
+
+// decide sets action and reason of a node that has its key, if it can be told.
+func (m *maker) decide(d *Decision, there There) {
+	switch {
+	case m.o.NoCache:
+		d.Action, d.Reason = Build, "--no-cache"
+	case d.Key == "":
+		d.Action = m.uncertain(d, m.parent(d))
+	case there.Where != Nowhere:
+		d.Action, d.Digest, d.Where, d.Reason = Keep, there.Chain, there.Where, "nothing changed"
+		if there.Where == InRegistry {
+			d.Reason = "the registry has it"
+		}
+	default:
+		d.Action = Build
+		chain, _ := m.below(d)
+		m.absent(d, chain)
+	}
 }
 
 // uncertain decides about a node whose parent will be, or may be, rebuilt.

@@ -22,9 +22,11 @@ type history struct {
 	last  map[layer.NodeID][]Input
 }
 
-func (h history) have(k layer.Key) (layer.Digest, bool, error) {
-	d, ok := h.store[k]
-	return d, ok, nil
+func (h history) have(_ layer.NodeID, k layer.Key) (There, error) {
+	if chain, ok := h.store[k]; ok {
+		return There{InStore, chain}, nil
+	}
+	return There{}, nil
 }
 
 func (h history) options() Options {
@@ -144,7 +146,7 @@ func TestMakeErrors(t *testing.T) {
 		t.Errorf("want both missing files, got %v", err)
 	}
 	broken := errors.New("broken")
-	have := func(layer.Key) (layer.Digest, bool, error) { return "", false, broken }
+	have := func(layer.NodeID, layer.Key) (There, error) { return There{}, broken }
 	if _, err := Make(p, leavesOf(p), &Source{Files: exampleFiles()}, have, Options{}); !errors.Is(err, broken) {
 		t.Errorf("broken store: %v", err)
 	}
@@ -270,7 +272,7 @@ func BenchmarkMake(b *testing.B) {
 	}
 	write("pb/slurm.yml", "- hosts: all\n  roles:\n"+roles)
 	p := example()
-	have := func(layer.Key) (layer.Digest, bool, error) { return "sha256:x", true, nil }
+	have := func(layer.NodeID, layer.Key) (There, error) { return There{InStore, "sha256:x"}, nil }
 	for b.Loop() {
 		plan, err := Make(p, leavesOf(p), &Source{Files: os.DirFS(dir)}, have, Options{})
 		if err != nil || len(plan.Nodes) != 6 || len(plan.Nodes[4].Inputs) < 80 {

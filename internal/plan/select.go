@@ -11,8 +11,7 @@ import (
 
 // Select returns the nodes and images that names mean, each once, in the order
 // of the names. A name is an image's or a node's; where it is both, the image
-// is meant, for it is what people use, and its node can still be named in
-// "strata shell" or through the image. No name at all means all images, or in a
+// is meant, for it is what people use; node/NAME is the node. No name at all means all images, or in a
 // project without images all nodes that nothing stands on.
 func Select(p *layer.Project, names []string) ([]layer.NodeID, []layer.Image, error) {
 	var nodes []layer.NodeID
@@ -42,7 +41,7 @@ func Select(p *layer.Project, names []string) ([]layer.NodeID, []layer.Image, er
 	for _, name := range names {
 		if im, ok := p.Image(name); ok {
 			addImage(im)
-		} else if n, ok := p.Node(layer.NodeID(name)); ok {
+		} else if n, ok := p.Node(layer.NodeID(strings.TrimPrefix(name, "node/"))); ok {
 			add(n.ID)
 		} else {
 			errs = append(errs, unknown(p, name))

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/strata-hpc/strata/internal/ansible/value"
 	"github.com/strata-hpc/strata/internal/layer"
 )
 
@@ -51,8 +52,8 @@ func (k keys) item(key string, i int) *yaml.Node {
 }
 
 // check reports the mistakes that a struct's tags cannot tell.
-func (w *walker) check(value any, k keys) {
-	switch v := value.(type) {
+func (w *walker) check(doc any, k keys) {
+	switch v := doc.(type) {
 	case layer.Repository:
 		checkRepository(v, k)
 	case layer.File:
@@ -69,6 +70,8 @@ func (w *walker) check(value any, k keys) {
 		checkFrom(k)
 	case imageDoc:
 		checkImage(v, k)
+	case pipelineDoc:
+		checkPipeline(v, k)
 	}
 }
 
@@ -218,6 +221,21 @@ func checkImage(im imageDoc, k keys) {
 	for i, t := range im.Tests {
 		if j := slices.IndexFunc(im.Tests, func(o layer.Test) bool { return o.Name == t.Name }); j < i && t.Name != "" {
 			k.w.faults.add(k.w.place(k.item("tests", i)), "rename one of them", "%s: test %s stands twice in the list", k.at.path, quote(t.Name))
+		}
+	}
+}
+
+// checkPipeline refuses secrets: what is generated is there for everybody to read.
+func checkPipeline(p pipelineDoc, k keys) {
+	for _, name := range sorted(p.Variables) {
+		if value.Confidential(name) && !strings.HasPrefix(p.Variables[name], "$") {
+			k.add("variables", "set it in the CI system, masked; there is no need to name it here", "variable %s looks like a secret", name)
+			k.w.faults.list[len(k.w.faults.list)-1].err.Snippet = ""
+		}
+	}
+	for i, h := range p.Before {
+		if len(h.Only) > 0 {
+			k.w.faults.add(k.w.place(k.item("before", i)), "take it out", "%s.before[%d]: only has no meaning before anything is built", k.at.path, i)
 		}
 	}
 }

@@ -73,6 +73,7 @@ func (r *resolver) resolve(doc *projectDoc, fragments []*includedDoc) *layer.Pro
 			r.image(&f.Images[i], p)
 		}
 	}
+	p.Pipeline = r.pipeline(doc.Pipeline)
 	if len(r.layers) == 0 && len(r.faults.list) == 0 {
 		r.faults.add(r.loader.main.at(1, 1), "write a layer below \"layers:\", or include a file that has one", "no layers are defined")
 	}
@@ -274,6 +275,38 @@ func (r *resolver) image(im *entry[imageDoc], p *layer.Project) {
 		Name: im.Name, Node: layer.NodeID(doc.Node.Text), Artifacts: doc.Artifacts,
 		Cmdline: doc.Cmdline, Kernel: doc.Kernel, Tests: doc.Tests, Pos: im.At.pos(),
 	})
+}
+
+// pipeline connects the names in a site's own jobs.
+func (r *resolver) pipeline(doc pipelineDoc) layer.Pipeline {
+	hooks := func(docs []hookDoc, check func(word) (there bool, hint string)) []layer.Hook {
+		var list []layer.Hook
+		for _, d := range docs {
+			for _, name := range d.Only {
+				if check == nil {
+					continue // checkPipeline has said what is wrong
+				}
+				if there, hint := check(name); !there && !r.loader.broken {
+					r.faults.add(name.At, hint, "pipeline: job %s is only for %s, which does not exist", d.Name, quote(name.Text))
+				}
+				d.Hook.Only = append(d.Hook.Only, name.Text)
+			}
+			list = append(list, d.Hook)
+		}
+		return list
+	}
+	isNode := func(name word) (bool, string) {
+		d, hint := r.node(name.Text, nil)
+		return d != nil, hint
+	}
+	isImage := func(name word) (bool, string) {
+		_, ok := r.images[name.Text]
+		return ok, didYouMean(name.Text, sorted(r.images), "there are")
+	}
+	return layer.Pipeline{
+		Runner: doc.Runner, Variables: doc.Variables,
+		Before: hooks(doc.Before, nil), AfterNode: hooks(doc.AfterNode, isNode), AfterImage: hooks(doc.AfterImage, isImage),
+	}
 }
 
 // union returns the words of the lists, sorted, each once.

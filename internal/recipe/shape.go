@@ -163,6 +163,9 @@ func (b *shaper) addFields(s *shape, t reflect.Type, index []int) {
 			b.addFields(s, f.Type, at)
 			continue
 		}
+		if f.Tag.Get("yaml") == "-" {
+			continue
+		}
 		entry := field{
 			key: f.Tag.Get("yaml"), doc: f.Tag.Get("doc"), required: f.Tag.Get("required") != "",
 			oneof: f.Tag.Get("oneof"), standard: f.Tag.Get("default"), index: at,

@@ -32,6 +32,7 @@ type projectDoc struct {
 	Registry  string        `yaml:"registry" doc:"Registry, and path in it, through which layers and images are exchanged." format:"registry"`
 	Inventory inventoryDoc  `yaml:"inventory" doc:"Ansible inventory." short:"path"`
 	Include   []word        `yaml:"include" doc:"More files of the recipe; * and ? stand for any characters but a slash. They hold repositories, layers and images only." format:"glob"`
+	Pipeline  pipelineDoc   `yaml:"pipeline" doc:"What the pipelines that strata pipeline makes have besides."`
 	includedDoc
 }
 
@@ -97,4 +98,19 @@ type fromDoc struct {
 	Image   later `yaml:"image" doc:"Start from an image that was built before."`
 	Grab    later `yaml:"grab" doc:"Copy a running cluster node."`
 	Kiwi    later `yaml:"kiwi" doc:"Read a Kiwi recipe."`
+}
+
+// pipelineDoc is a site's part of its pipelines as it is written.
+type pipelineDoc struct {
+	layer.Runner
+	Variables  map[string]string `yaml:"variables" doc:"Environment of every job. What is secret belongs into the variables that the CI system itself keeps and masks." keys:"variable"`
+	Before     []hookDoc         `yaml:"before" doc:"Jobs before all others."`
+	AfterNode  []hookDoc         `yaml:"after_node" doc:"Jobs for each node that is built."`
+	AfterImage []hookDoc         `yaml:"after_image" doc:"Jobs for each image that is made, after its boot test."`
+}
+
+// hookDoc is a job of a site's own as it is written.
+type hookDoc struct {
+	layer.Hook
+	Only []word `yaml:"only" doc:"The nodes of after_node, or the images of after_image, that it is for. Without it, all."`
 }

@@ -1,5 +1,3 @@
-// Package registry moves OCI content between the store, image layouts and
-// registries. It builds nothing and knows no nodes.
 package registry
 
 import (

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/registry"
+	"github.com/strata-hpc/strata/internal/store"
+)
+
+// exchange is the registry of a project, or with at "" none in particular.
+func (a *app) exchange(st *store.Store, cluster, at string) *build.Exchange {
+	opts := registry.Options{AuthFile: os.Getenv("REGISTRY_AUTH_FILE")} // as Podman does
+	if dir, err := cacheDir(); err == nil {
+		opts.Known = filepath.Join(dir, "blobs")
+	}
+	if a.verbose && !a.json() {
+		opts.Progress = a.printEvent
+	}
+	return &build.Exchange{Store: st, Cluster: cluster, At: at, Pull: build.PullMissing, Options: opts}
+}
+
+func (a *app) printEvent(e registry.Event) {
+	switch e.Kind {
+	case registry.Retrying:
+		fmt.Fprintln(a.err, "strata: note: the registry does not answer as it should; trying again")
+	case registry.Present:
+		fmt.Fprintf(a.err, "blob %s is there\n", e.Blob.Short())
+	default:
+		fmt.Fprintf(a.err, "blob %s %s (%s)\n", e.Blob.Short(), e.Kind, size(e.Size))
+	}
+}
+
+// pullFlag is the flag --pull; its zero value leaves it to the project.
+type pullFlag struct{ build.Pull }
+
+const pullUsage = "`when` to ask the registry for a node: missing (if the store has none), always (first), never; default missing, if registry: is set"
+
+// String implements pflag.Value.
+func (f *pullFlag) String() string { return string(f.Pull) }
+
+// Type implements pflag.Value.
+func (f *pullFlag) Type() string { return "when" }
+
+// Set implements pflag.Value.
+func (f *pullFlag) Set(text string) error {
+	known := []build.Pull{build.PullMissing, build.PullAlways, build.PullNever}
+	if !slices.Contains(known, build.Pull(text)) {
+		return fmt.Errorf("it is missing, always or never, not %q", text)
+	}
+	f.Pull = build.Pull(text)
+	return nil
+}
+
+func (f *pullFlag) never() bool { return f.Pull == build.PullNever }
+
+// apply has a build ask the registry as the flag says.
+func (f *pullFlag) apply(a *app, b *build.Builder) error {
+	switch {
+	case f.Pull == "", b.Exchange == nil && f.never():
+	case b.Exchange == nil:
+		return noRegistry(a)
+	default:
+		b.Exchange.Pull = f.Pull
+	}
+	return nil
+}
+
+func noRegistry(a *app) error {
+	return fault.New(fault.Input, "%s names no registry", a.file).
+		WithHint("add 'registry: HOST[:PORT]/PATH' to it; 'strata registry serve' is a registry for one machine")
+}

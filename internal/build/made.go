@@ -1,0 +1,130 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/registry"
+	"github.com/strata-hpc/strata/internal/store"
+)
+
+// made is a node that is there: in the store, or so far only in the registry.
+type made struct {
+	node   layer.NodeID
+	key    layer.Key
+	chain  layer.Digest
+	digest layer.Digest  // of its manifest
+	parent *made         // nil for a first layer
+	pushed chan struct{} // closed once it is in the registry, or cannot be
+	failed bool          // whether it cannot; to be read once pushed is closed
+
+	mu    sync.Mutex
+	image *store.Image // nil as long as the store does not have it
+}
+
+// stored sets what is known of a node that the store has.
+func (m *made) stored(im *store.Image) { m.chain, m.digest, m.image = im.Chain(), im.Digest, im }
+
+// remote sets what is known of a node that the registry has.
+func (m *made) remote(found registry.Found) {
+	m.chain, m.digest = found.Chain, found.Digest
+	close(m.pushed)
+}
+
+// fetch returns a node's image in the store, and pulls it if it is not there,
+// what it stands on first.
+func (r *run) fetch(ctx context.Context, m *made) (*store.Image, error) {
+	if m == nil {
+		return nil, nil // the parent of a first layer
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.image != nil {
+		return m.image, nil
+	}
+	if _, err := r.fetch(ctx, m.parent); err != nil {
+		return nil, err
+	}
+	cluster := r.Project.Cluster.Name
+	unlock, err := r.Store.LockNode(ctx, cluster, m.node, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	im, err := r.find(m)
+	if errors.Is(err, store.ErrNotFound) {
+		if err := r.pull(ctx, m); err != nil {
+			return nil, err
+		}
+		im, err = r.find(m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find node %s: %w", m.node, err)
+	}
+	m.image = im
+	return im, r.Store.Retag(cluster, m.node, im)
+}
+
+// find returns the node's image if the store has the one that is meant.
+func (r *run) find(m *made) (*store.Image, error) {
+	im, err := r.Store.Find(r.Project.Cluster.Name, m.node, m.key)
+	if err == nil && im.Chain() != m.chain {
+		return nil, store.ErrNotFound
+	}
+	return im, err
+}
+
+// pull brings a node from the registry.
+func (r *run) pull(ctx context.Context, m *made) error {
+	start := time.Now()
+	r.event(Event{Kind: MoveStarted, Node: m.node, Title: "pulling it"})
+	res, err := r.Exchange.Fetch(ctx, m.node, m.key)
+	r.moved(m.node, string(Pulled), res, Event{Err: err, Took: time.Since(start)})
+	if err == nil {
+		r.count(m.node, func(n *NodeResult) { n.Received = res.Moved })
+	}
+	return err
+}
+
+// push sends a node to the registry once its parent is there.
+func (r *run) push(ctx context.Context, m *made, from Status) {
+	if !r.opts.Push || from == Pulled {
+		return
+	}
+	r.pushes.Go(func() {
+		defer close(m.pushed)
+		if m.parent != nil {
+			<-m.parent.pushed
+		}
+		if m.failed = m.parent != nil && m.parent.failed || ctx.Err() != nil; m.failed {
+			return
+		}
+		r.line <- struct{}{}
+		defer func() { <-r.line }()
+		start := time.Now()
+		r.event(Event{Kind: MoveStarted, Node: m.node, Title: "pushing it"})
+		res, err := r.Exchange.Push(ctx, m.node, m.key, m.image)
+		r.moved(m.node, Pushed, res, Event{Err: err, Took: time.Since(start)})
+		if m.failed = err != nil; m.failed {
+			r.fail(err)
+			return
+		}
+		r.count(m.node, func(n *NodeResult) { n.Sent = res.Moved })
+	})
+}
+
+// Pushed is the title of the end of a push; that of a pull is like the status.
+const Pushed = "pushed"
+
+// moved tells how a push or a pull ended.
+func (r *run) moved(id layer.NodeID, verb string, res *registry.Result, e Event) {
+	e.Kind, e.Node, e.Title = MoveEnded, id, verb
+	if res != nil {
+		e.Blobs, e.Size = res.Blobs, res.Moved
+	}
+	r.event(e)
+}

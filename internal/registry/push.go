@@ -1,0 +1,366 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/docker/distribution/registry/api/errcode"
+	v2 "github.com/docker/distribution/registry/api/v2"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/docker"
+	"go.podman.io/image/v5/manifest"
+	"go.podman.io/image/v5/oci/layout"
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// Annotations of a manifest in a registry.
+const (
+	digestAnnotation = "io.strata.digest" // of the image's manifest in the store
+	chainAnnotation  = "io.strata.chain"  // of its chain of layers
+)
+
+// Push sends an image of the store to ref. What is there is not sent again, and
+// not compressed again if Known remembers it. The tag is put last.
+func Push(ctx context.Context, from storage.Store, imageID, ref string, opts Options) (*Result, error) {
+	to, err := parse(ref, from)
+	if err != nil {
+		return nil, err
+	}
+	p := &push{from: from, to: to, opts: opts, sys: to.system(opts), res: &Result{Ref: to.text}}
+	if err := p.load(imageID); err != nil {
+		return nil, fmt.Errorf("push to %s: %w", to.text, err)
+	}
+	switch to.Transport().Name() {
+	case docker.Transport.Name(), layout.Transport.Name():
+		err = p.run(ctx)
+	default:
+		err = p.copy(ctx)
+	}
+	return p.res, to.explain(ctx, "push to", err)
+}
+
+// push is one image on its way.
+type push struct {
+	from storage.Store
+	to   *place
+	sys  *types.SystemContext
+	opts Options
+
+	image    *storage.Image
+	manifest []byte // the store's
+	config   []byte
+	about    v1.Image
+	layers   []string // ids, lowest first
+
+	mu  sync.Mutex
+	res *Result
+}
+
+func (p *push) load(imageID string) (err error) {
+	if p.image, err = p.from.Image(imageID); err != nil {
+		return fmt.Errorf("find image %s: %w", imageID, err)
+	}
+	if p.config, err = p.from.ImageBigData(p.image.ID, "sha256:"+p.image.ID); err != nil {
+		return fmt.Errorf("read image %s: %w", imageID, err)
+	}
+	if p.manifest, err = p.from.ImageBigData(p.image.ID, storage.ImageDigestManifestBigDataNamePrefix); err != nil {
+		return fmt.Errorf("read image %s: %w", imageID, err)
+	}
+	if err := json.Unmarshal(p.config, &p.about); err != nil {
+		return fmt.Errorf("read image %s: %w", imageID, err)
+	}
+	for id := p.image.TopLayer; id != ""; {
+		l, err := p.from.Layer(id)
+		if err != nil {
+			return fmt.Errorf("find layer %s: %w", id, err)
+		}
+		p.layers, id = append([]string{id}, p.layers...), l.Parent
+	}
+	if len(p.layers) != len(p.about.RootFS.DiffIDs) {
+		return fmt.Errorf("image %s has %d layers and names %d", imageID, len(p.layers), len(p.about.RootFS.DiffIDs))
+	}
+	p.res.ID, p.res.Digest = p.image.ID, layer.Digest(digest.FromBytes(p.manifest))
+	return nil
+}
+
+// run sends the blobs, the manifest of the records, and the tag.
+func (p *push) run(ctx context.Context) error {
+	there, whole, err := p.there(ctx)
+	if err != nil {
+		return err
+	}
+	if there != nil {
+		p.learn(there)
+		p.res.Manifest = layer.Digest(digest.FromBytes(there))
+	}
+	if whole {
+		return nil
+	}
+	if p.opts.Before != nil {
+		if err := p.opts.Before(); err != nil {
+			return err
+		}
+	}
+	record, err := p.record()
+	if err != nil {
+		return err
+	}
+	defer record.close()
+	dest, err := p.to.NewImageDestination(ctx, p.sys)
+	if err != nil {
+		return err
+	}
+	defer dest.Close()
+	if there, err = p.send(ctx, dest, there, record); err != nil {
+		return err
+	}
+	p.res.Manifest = layer.Digest(digest.FromBytes(there))
+	if len(record.parts) > 0 {
+		content, err := record.manifest(there)
+		if err != nil {
+			return err
+		}
+		if err := p.put(ctx, record.dest, p.to.record, content); err != nil {
+			return err
+		}
+	}
+	if err := p.put(ctx, dest, p.to.ImageReference, there); err != nil || !p.opts.Fixed {
+		return err
+	}
+	_, err = p.tagged(ctx) // another push may have been at it
+	return err
+}
+
+// there returns the manifest that the tag has already, if it is this image's;
+// nil if there is none or it may be replaced. Whole says that the records are
+// there, too.
+func (p *push) there(ctx context.Context) (image []byte, whole bool, err error) {
+	var of digest.Digest
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		image, err = p.tagged(ctx)
+		return err
+	})
+	group.Go(func() error {
+		of = p.recorded(ctx)
+		return nil
+	})
+	err = group.Wait()
+	return image, image != nil && (of == digest.FromBytes(image) || p.to.record == nil || len(p.opts.Records) == 0), err
+}
+
+func (p *push) tagged(ctx context.Context) ([]byte, error) {
+	var content []byte
+	err := retry(ctx, p.opts, func(a *attempt) (err error) {
+		content, err = fetchManifest(a, p.to.ImageReference, p.sys)
+		return err
+	})
+	if absent(err) {
+		return nil, nil
+	}
+	var m v1.Manifest
+	if err != nil || json.Unmarshal(content, &m) != nil {
+		return nil, err
+	}
+	if m.Config.Digest == digest.FromBytes(p.config) && m.Annotations[digestAnnotation] == string(p.res.Digest) {
+		return content, nil
+	}
+	if p.opts.Fixed {
+		return nil, fault.New(fault.Failed, "push to %s: it is there with other content: %s there, %s here", p.to.text, or(m.Annotations[digestAnnotation], "an image of something else"), p.res.Digest).
+			WithHint("the same inputs gave different results: a step is not reproducible; 'strata build --pull=always' takes the one that is there; to keep this one, remove that one from the registry and push again")
+	}
+	return nil, nil
+}
+
+// learn remembers what the registry has for this image's layers: who builds on
+// them will not have to compress them.
+func (p *push) learn(manifest []byte) {
+	var m v1.Manifest
+	if json.Unmarshal(manifest, &m) != nil || len(m.Layers) != len(p.layers) {
+		return
+	}
+	for i, l := range m.Layers {
+		known(p.opts.Known).add(p.about.RootFS.DiffIDs[i], blob{Digest: l.Digest, Size: l.Size, Media: l.MediaType}, p.to.repository())
+	}
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// send sends, several at a time, the blobs of the image unless it is there, and
+// of its record. It returns the image's manifest.
+func (p *push) send(ctx context.Context, dest types.ImageDestination, there []byte, r *record) ([]byte, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	if !dest.HasThreadSafePutBlob() {
+		group.SetLimit(1)
+	}
+	m := v1.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,
+		Config:      v1.Descriptor{MediaType: v1.MediaTypeImageConfig, Digest: digest.FromBytes(p.config), Size: int64(len(p.config))},
+		Layers:      make([]v1.Descriptor, len(p.layers)),
+		Annotations: map[string]string{digestAnnotation: string(p.res.Digest), chainAnnotation: string(chainOf(p.about.RootFS.DiffIDs))},
+	}
+	if there == nil {
+		for i := range slices.Backward(p.layers) { // what is new is on top
+			group.Go(func() error {
+				b, err := p.sendLayer(ctx, dest, i)
+				m.Layers[i] = v1.Descriptor{MediaType: b.Media, Digest: b.Digest, Size: b.Size}
+				return err
+			})
+		}
+		group.Go(func() error { return p.sendBytes(ctx, dest, m.Config, p.config) })
+	}
+	// They go through a connection of their own, which their manifest will need.
+	group.Go(func() error { return p.sendRecord(ctx, r) })
+	if err := group.Wait(); err != nil || there != nil {
+		return there, err
+	}
+	content, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("describe image: %w", err)
+	}
+	return content, nil
+}
+
+// sendLayer sends a layer unless the registry has it in a form that is known.
+func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int) (blob, error) {
+	diffID, known := p.about.RootFS.DiffIDs[i], known(p.opts.Known)
+	for _, b := range known.of(diffID) {
+		reused := false
+		err := retry(ctx, p.opts, func(a *attempt) (err error) {
+			reused, _, err = dest.TryReusingBlob(a, types.BlobInfo{Digest: b.Digest, Size: b.Size}, mounts(p.to, b), false)
+			return err
+		})
+		if err != nil {
+			return b, err
+		}
+		if reused {
+			known.add(diffID, b, p.to.repository())
+			p.opts.event(Present, layer.Digest(b.Digest), 0)
+			return b, nil
+		}
+	}
+	var b blob
+	err := retry(ctx, p.opts, func(a *attempt) error {
+		content, err := blobOf(a, p.from, p.layers[i], diffID)
+		if err != nil {
+			return err
+		}
+		defer content.Close()
+		sent, err := dest.PutBlob(a, content, types.BlobInfo{Size: -1, MediaType: v1.MediaTypeImageLayerZstd}, mounts(p.to, blob{}), false)
+		b = blob{Digest: sent.Digest, Size: sent.Size, Media: v1.MediaTypeImageLayerZstd}
+		return err
+	})
+	if err == nil {
+		p.sent(b.Digest, b.Size)
+		known.add(diffID, b, p.to.repository())
+	}
+	return b, err
+}
+
+// sendBytes sends a small blob.
+func (p *push) sendBytes(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, content []byte) error {
+	return retry(ctx, p.opts, func(a *attempt) error {
+		info := types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}
+		if reused, _, err := dest.TryReusingBlob(a, info, mounts(p.to, blob{Digest: d.Digest}), false); reused || err != nil {
+			return err
+		}
+		if _, err := dest.PutBlob(a, bytes.NewReader(content), info, mounts(p.to, blob{Digest: d.Digest}), true); err != nil {
+			return err
+		}
+		p.sent(d.Digest, d.Size)
+		return nil
+	})
+}
+
+func (p *push) sent(d digest.Digest, size int64) {
+	p.mu.Lock()
+	p.res.Moved, p.res.Blobs = p.res.Moved+size, p.res.Blobs+1
+	p.mu.Unlock()
+	p.opts.event(Sent, layer.Digest(d), size)
+}
+
+// put puts a manifest under its tag. Dest may be one of the same place.
+func (p *push) put(ctx context.Context, dest types.ImageDestination, ref types.ImageReference, content []byte) error {
+	return retry(ctx, p.opts, func(a *attempt) error {
+		// A layout's knows only the tags that were there when it was made.
+		if dest != nil && ref.Transport().Name() == docker.Transport.Name() {
+			return commit(a, dest, ref, content)
+		}
+		dest, err := ref.NewImageDestination(a, p.sys)
+		if err != nil {
+			return err
+		}
+		defer dest.Close()
+		return commit(a, dest, ref, content)
+	})
+}
+
+func commit(ctx context.Context, dest types.ImageDestination, ref types.ImageReference, content []byte) error {
+	if err := dest.PutManifest(ctx, content, nil); err != nil {
+		return err
+	}
+	return dest.Commit(ctx, &unparsed{ref, content})
+}
+
+// unparsed is an image of which only the manifest is known.
+type unparsed struct {
+	ref     types.ImageReference
+	content []byte
+}
+
+func (u *unparsed) Reference() types.ImageReference { return u.ref }
+
+func (u *unparsed) Manifest(context.Context) ([]byte, string, error) {
+	return u.content, manifest.GuessMIMEType(u.content), nil
+}
+
+func (u *unparsed) Signatures(context.Context) ([][]byte, error) { return nil, nil }
+
+// fetchManifest returns what a place has under its tag.
+func fetchManifest(ctx context.Context, ref types.ImageReference, sys *types.SystemContext) ([]byte, error) {
+	src, err := ref.NewImageSource(ctx, sys)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	content, _, err := src.GetManifest(ctx, nil)
+	return content, err
+}
+
+// absent says whether an error means that there is nothing under a name.
+func absent(err error) bool {
+	if err == nil {
+		return false
+	}
+	var none layout.ImageNotFoundError
+	if errors.As(err, &none) || errors.Is(err, os.ErrNotExist) {
+		return true
+	}
+	var coded errcode.ErrorCoder
+	if errors.As(err, &coded) {
+		code := coded.ErrorCode()
+		return code == v2.ErrorCodeManifestUnknown || code == v2.ErrorCodeNameUnknown ||
+			code == errcode.ErrorCodeUnknown && strings.Contains(strings.ToLower(err.Error()), "not found")
+	}
+	return strings.Contains(err.Error(), "StatusCode: 404")
+}

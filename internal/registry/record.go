@@ -1,0 +1,212 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/pkg/blobinfocache/none"
+	"go.podman.io/image/v5/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+)
+
+// Types of the artifact that goes along with an image, and of what it holds.
+const (
+	recordArtifact = "application/vnd.strata.record.v1"
+	recordMedia    = "application/vnd.strata.record.v1+json"
+	storeMedia     = "application/vnd.strata.manifest.v1+json"
+)
+
+// record is what goes along with an image: an artifact that refers to it.
+type record struct {
+	parts []part                 // the empty configuration first; none if there is nothing to send
+	dest  types.ImageDestination // once the parts are being sent
+}
+
+func (r *record) close() {
+	if r.dest != nil {
+		r.dest.Close()
+	}
+}
+
+// part is a blob of a record.
+type part struct {
+	about   v1.Descriptor
+	content []byte
+}
+
+// record collects the store's manifest and the records that are wanted.
+func (p *push) record() (*record, error) {
+	if p.to.record == nil || len(p.opts.Records) == 0 {
+		return &record{}, nil
+	}
+	describe := func(media, title string, content []byte) part {
+		d := v1.Descriptor{MediaType: media, Digest: digest.FromBytes(content), Size: int64(len(content))}
+		if title != "" {
+			d.Annotations = map[string]string{v1.AnnotationTitle: title}
+		}
+		return part{d, content}
+	}
+	r := &record{parts: []part{describe(v1.MediaTypeEmptyJSON, "", []byte("{}")), describe(storeMedia, "manifest.json", p.manifest)}}
+	for _, name := range p.opts.Records {
+		content, err := p.from.ImageBigData(p.image.ID, name)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of image %s: %w", name, p.image.ID, err)
+		}
+		r.parts = append(r.parts, describe(recordMedia, name, content))
+	}
+	return r, nil
+}
+
+// sendRecord sends what a record consists of.
+func (p *push) sendRecord(ctx context.Context, r *record) (err error) {
+	if len(r.parts) == 0 {
+		return nil
+	}
+	if r.dest, err = p.to.record.NewImageDestination(ctx, p.sys); err != nil {
+		return err
+	}
+	for _, part := range r.parts {
+		if err := p.sendBytes(ctx, r.dest, part.about, part.content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// manifest is the record's, with the image of that manifest as its subject.
+func (r *record) manifest(subject []byte) ([]byte, error) {
+	m := v1.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest, ArtifactType: recordArtifact,
+		Config:  r.parts[0].about,
+		Subject: &v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromBytes(subject), Size: int64(len(subject))},
+	}
+	for _, part := range r.parts[1:] {
+		m.Layers = append(m.Layers, part.about)
+	}
+	content, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("describe record: %w", err)
+	}
+	return content, nil
+}
+
+// recorded returns of which image the records are there, all that are wanted;
+// "" if there are none.
+func (p *push) recorded(ctx context.Context) digest.Digest {
+	if p.to.record == nil || len(p.opts.Records) == 0 {
+		return ""
+	}
+	var content []byte
+	err := try(ctx, p.opts, func(a *attempt) (err error) {
+		content, err = fetchManifest(a, p.to.record, p.sys)
+		return err
+	})
+	var m v1.Manifest
+	if err != nil || json.Unmarshal(content, &m) != nil || m.Subject == nil {
+		return ""
+	}
+	for _, name := range p.opts.Records {
+		named := func(l v1.Descriptor) bool { return l.Annotations[v1.AnnotationTitle] == name }
+		if !slices.ContainsFunc(m.Layers, named) {
+			return ""
+		}
+	}
+	return m.Subject.Digest
+}
+
+// maxRecord bounds what is read into memory: configurations and records.
+const maxRecord = 64 << 20
+
+// found is a record that a place has.
+type found struct {
+	subject  digest.Digest // of which manifest; "" if there is none
+	manifest []byte        // the image's in the store
+	records  map[string][]byte
+}
+
+// fetchRecord reads what goes along with an image, if anything does.
+func fetchRecord(ctx context.Context, from *place, sys *types.SystemContext) (found, error) {
+	if from.record == nil {
+		return found{}, nil
+	}
+	src, err := from.record.NewImageSource(ctx, sys)
+	if absent(err) {
+		return found{}, nil
+	}
+	if err != nil {
+		return found{}, err
+	}
+	defer src.Close()
+	content, _, err := src.GetManifest(ctx, nil)
+	if absent(err) {
+		return found{}, nil
+	}
+	if err != nil {
+		return found{}, err
+	}
+	var m v1.Manifest
+	if json.Unmarshal(content, &m) != nil || m.ArtifactType != recordArtifact || m.Subject == nil {
+		return found{}, nil
+	}
+	contents := make([][]byte, len(m.Layers))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i, l := range m.Layers {
+		group.Go(func() (err error) {
+			contents[i], err = fetchBytes(ctx, src, l)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return found{}, err
+	}
+	r := found{subject: m.Subject.Digest, records: map[string][]byte{}}
+	for i, l := range m.Layers {
+		switch name := l.Annotations[v1.AnnotationTitle]; {
+		case l.MediaType == storeMedia:
+			r.manifest = contents[i]
+		case l.MediaType == recordMedia && strings.HasPrefix(name, "strata-"):
+			r.records[name] = contents[i]
+		}
+	}
+	return r, nil
+}
+
+// fetchBytes reads a small blob and checks its digest.
+func fetchBytes(ctx context.Context, src types.ImageSource, d v1.Descriptor) ([]byte, error) {
+	if err := d.Digest.Validate(); err != nil {
+		return nil, fmt.Errorf("read blob %q: %w", d.Digest, err)
+	}
+	r, _, err := src.GetBlob(ctx, types.BlobInfo{Digest: d.Digest, Size: d.Size}, none.NoCache)
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(r, maxRecord+1))
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, fmt.Errorf("read blob %s: %w", d.Digest, err)
+	}
+	if len(content) > maxRecord {
+		return nil, fmt.Errorf("read blob %s: it has more than %d bytes", d.Digest, maxRecord)
+	}
+	if got := digest.FromBytes(content); got != d.Digest {
+		return nil, corrupt(d.Digest, got)
+	}
+	return content, nil
+}
+
+// corrupt is the fault of a blob that is not what its digest names.
+func corrupt(want, got digest.Digest) error {
+	return fault.New(fault.Failed, "blob %s is damaged: its content has digest %s", want, layer.Digest(got).Short()).
+		WithHint("nothing of it was kept; remove the image from the registry and push it again from where it was built")
+}
