@@ -40,7 +40,7 @@ func Push(ctx context.Context, from storage.Store, imageID, ref string, opts Opt
 	if err != nil {
 		return nil, err
 	}
-	p := &push{from: from, to: to, opts: opts, sys: to.system(opts), res: &Result{Ref: to.text}}
+	p := &push{from: from, to: to, opts: opts, sys: to.system(opts), packing: make(chan struct{}, packing), res: &Result{Ref: to.text}}
 	if err := p.load(imageID); err != nil {
 		return nil, fmt.Errorf("push to %s: %w", to.text, err)
 	}
@@ -65,6 +65,7 @@ type push struct {
 	config   []byte
 	about    v1.Image
 	layers   []string // ids, lowest first
+	packing  chan struct{}
 
 	mu  sync.Mutex
 	res *Result
@@ -259,6 +260,8 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 			return b, nil
 		}
 	}
+	p.packing <- struct{}{}
+	defer func() { <-p.packing }()
 	var b blob
 	err := retry(ctx, p.opts, func(a *attempt) error {
 		content, err := blobOf(a, p.from, p.layers[i], diffID)
