@@ -316,8 +316,8 @@ func makefiles(t *testing.T, r *runner) {
 func verifies(t *testing.T, r *runner) {
 	r.git("checkout", "--quiet", "main")
 	verify := func() result {
-		cmd := exec.Command("strata", "ci", "verify", "--seed", "2", "--sample", "2")
-		cmd.Dir, cmd.Env, cmd.Path = r.dir, r.env, filepath.Join(r.top, "bin", "strata")
+		cmd := exec.Command(filepath.Join(r.top, "bin", "strata"), "ci", "verify", "--seed", "2", "--sample", "2")
+		cmd.Dir, cmd.Env = r.dir, r.env
 		return run(t, cmd)
 	}
 	same := verify()

@@ -177,7 +177,7 @@ func TestMakeOrder(t *testing.T) {
 		if err := Make(&text, out); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command("make", "--silent", "-j3", "-f", "-")
+		cmd := exec.Command("make", "--silent", "--output-sync=target", "-j3", "-f", "-")
 		cmd.Stdin = &text
 		got, err := cmd.CombinedOutput()
 		if err != nil {

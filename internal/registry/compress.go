@@ -14,12 +14,17 @@ import (
 	"go.podman.io/storage/pkg/archive"
 )
 
-// A layer is compressed in frames, one after the other in the blob, so that all
-// processors take part and the result is the same with any number of them. The
-// level is measured in docs/benchmarks.md.
+// A layer is compressed in frames, one after the other in the blob, so that
+// several processors take part and the result is the same with any number of
+// them. Frames of the full size make a distribution's base 2.7 % larger than one
+// frame for all, those of 2 MiB 8 %; the first ones are small, so that all
+// processors and the line have work soon. The next faster level would save a
+// sixth of the time and cost 7 %.
 const (
-	level = zstd.SpeedDefault
-	frame = 4 << 20 // plain bytes
+	level   = zstd.SpeedDefault
+	frame   = 8 << 20 // plain bytes, at most
+	workers = 4       // at most, for a layer
+	packing = 2       // layers at once, in a push: each holds up to 5 frames, plain and packed
 )
 
 // blobOf returns a layer's blob, which is compressed while it is read. The
@@ -56,7 +61,7 @@ type piece struct {
 
 // compress writes frames of what it reads.
 func compress(w io.Writer, r io.Reader) error {
-	workers := runtime.GOMAXPROCS(0)
+	workers := min(runtime.GOMAXPROCS(0), workers)
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(workers))
 	if err != nil {
 		return err
@@ -95,8 +100,11 @@ func compress(w io.Writer, r io.Reader) error {
 
 // split fills free pieces until ctx is done or there is no more to read.
 func split(ctx context.Context, r io.Reader, free <-chan *piece, full func(p *piece, n int)) error {
+	number := 0
 	for p := range free {
-		n, err := io.ReadFull(&stoppable{ctx, r, nil}, p.plain)
+		size := min(1<<20<<min(number/2, 10), frame) // 1, 1, 2, 2, 4, 4, 8, 8 … MiB
+		number++
+		n, err := io.ReadFull(&stoppable{ctx, r, nil}, p.plain[:size])
 		if n > 0 {
 			full(p, n)
 		}

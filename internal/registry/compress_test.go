@@ -14,7 +14,7 @@ import (
 
 // The blob of a layer is the same with any number of processors.
 func TestCompress(t *testing.T) {
-	plain := make([]byte, 3*frame+12345)
+	plain := make([]byte, 2*frame+12345)
 	rand.New(rand.NewSource(1)).Read(plain)
 	for i := range plain {
 		plain[i] &= byte(i >> 8) // so that some of it is worth compressing
@@ -57,7 +57,7 @@ func (f *fullDisk) Write(p []byte) (int, error) {
 var errFull = errors.New("full")
 
 func TestCompressFails(t *testing.T) {
-	plain := make([]byte, 20*frame)
+	plain := make([]byte, 10*frame)
 	rand.New(rand.NewSource(1)).Read(plain)
 	if err := compress(&fullDisk{2 * frame}, bytes.NewReader(plain)); !errors.Is(err, errFull) {
 		t.Errorf("writing failed: %v", err)

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,7 +41,7 @@ func Push(ctx context.Context, from storage.Store, imageID, ref string, opts Opt
 	if err != nil {
 		return nil, err
 	}
-	p := &push{from: from, to: to, opts: opts, sys: to.system(opts), res: &Result{Ref: to.text}}
+	p := &push{from: from, to: to, opts: opts, sys: to.system(opts), packing: make(chan struct{}, packing), res: &Result{Ref: to.text}}
 	if err := p.load(imageID); err != nil {
 		return nil, fmt.Errorf("push to %s: %w", to.text, err)
 	}
@@ -65,6 +66,7 @@ type push struct {
 	config   []byte
 	about    v1.Image
 	layers   []string // ids, lowest first
+	packing  chan struct{}
 
 	mu  sync.Mutex
 	res *Result
@@ -180,7 +182,7 @@ func (p *push) tagged(ctx context.Context) ([]byte, error) {
 		return content, nil
 	}
 	if p.opts.Fixed {
-		return nil, fault.New(fault.Failed, "push to %s: it is there with other content: %s there, %s here", p.to.text, or(m.Annotations[digestAnnotation], "an image of something else"), p.res.Digest).
+		return nil, fault.New(fault.Failed, "push to %s: it is there with other content: %s there, %s here", p.to.text, cmp.Or(m.Annotations[digestAnnotation], "an image of something else"), p.res.Digest).
 			WithHint("the same inputs gave different results: a step is not reproducible; 'strata build --pull=always' takes the one that is there; to keep this one, remove that one from the registry and push again")
 	}
 	return nil, nil
@@ -196,13 +198,6 @@ func (p *push) learn(manifest []byte) {
 	for i, l := range m.Layers {
 		known(p.opts.Known).add(p.about.RootFS.DiffIDs[i], blob{Digest: l.Digest, Size: l.Size, Media: l.MediaType}, p.to.repository())
 	}
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // send sends, several at a time, the blobs of the image unless it is there, and
@@ -259,6 +254,8 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 			return b, nil
 		}
 	}
+	p.packing <- struct{}{}
+	defer func() { <-p.packing }()
 	var b blob
 	err := retry(ctx, p.opts, func(a *attempt) error {
 		content, err := blobOf(a, p.from, p.layers[i], diffID)
