@@ -74,6 +74,9 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	if err := opts.pull.apply(a, b); err != nil {
 		return err
 	}
+	if opts.push {
+		b.Exchange.Missed = nil // it must be reached
+	}
 	if !opts.dryRun {
 		done, err := b.Prepare()
 		if err != nil {

@@ -24,6 +24,16 @@ func (a *app) exchange(st *store.Store, cluster, at string) *build.Exchange {
 	return &build.Exchange{Store: st, Cluster: cluster, At: at, Pull: build.PullMissing, Options: opts}
 }
 
+// spare has a command do without a registry that cannot be reached: who did not
+// ask for it can build all the same.
+func (a *app) spare(x *build.Exchange) {
+	if x != nil {
+		x.Missed = func(err error) {
+			fmt.Fprintf(a.err, "strata: note: going on without the registry (--pull=missing makes this an error): %v\n", err)
+		}
+	}
+}
+
 func (a *app) printEvent(e registry.Event) {
 	switch e.Kind {
 	case registry.Retrying:
@@ -38,7 +48,7 @@ func (a *app) printEvent(e registry.Event) {
 // pullFlag is the flag --pull; its zero value leaves it to the project.
 type pullFlag struct{ build.Pull }
 
-const pullUsage = "`when` to ask the registry for a node: missing (if the store has none), always (first), never; default missing, if registry: is set"
+const pullUsage = "`when` to ask the registry: missing (for what the store lacks), always (first), never; missing if registry: is set"
 
 // String implements pflag.Value.
 func (f *pullFlag) String() string { return string(f.Pull) }
@@ -58,10 +68,13 @@ func (f *pullFlag) Set(text string) error {
 
 func (f *pullFlag) never() bool { return f.Pull == build.PullNever }
 
-// apply has a build ask the registry as the flag says.
+// apply has a build ask the registry as the flag says. Without the flag, it is
+// only asked if it can be reached.
 func (f *pullFlag) apply(a *app, b *build.Builder) error {
 	switch {
-	case f.Pull == "", b.Exchange == nil && f.never():
+	case f.Pull == "":
+		a.spare(b.Exchange)
+	case b.Exchange == nil && f.never():
 	case b.Exchange == nil:
 		return noRegistry(a)
 	default:

@@ -37,6 +37,7 @@ func buildImage(ctx context.Context, a *app, b *build.Builder, p *project, name 
 	if !ok {
 		return im, build.ImageResult{}, unknownImage(p, name)
 	}
+	a.spare(b.Exchange)
 	made, err := makePlan(ctx, b, []layer.NodeID{im.Node}, false)
 	if err != nil {
 		return im, build.ImageResult{}, err

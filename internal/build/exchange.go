@@ -22,10 +22,14 @@ type Exchange struct {
 	At      string // HOST[:PORT]/PATH
 	Pull    Pull
 	Options registry.Options
+	// Missed, if not nil, is called once if the registry cannot be reached, and
+	// what is looked for then counts as not there. Otherwise that is an error.
+	Missed func(error)
 
 	pulling sync.Mutex // held by who pulls: one pull takes the whole line
 	mu      sync.Mutex
 	found   map[layer.Key]registry.Found // what was looked for and is there
+	missed  bool
 }
 
 // Pull says when the registry is asked for a node.
@@ -49,16 +53,27 @@ func (x *Exchange) Ref(node layer.NodeID, key layer.Key) string {
 func (x *Exchange) Look(ctx context.Context, node layer.NodeID, key layer.Key) (registry.Found, error) {
 	x.mu.Lock()
 	found, ok := x.found[key]
+	missed := x.missed
 	x.mu.Unlock()
 	if ok {
 		return found, nil
 	}
+	if missed {
+		return found, registry.ErrNotThere
+	}
 	found, err := registry.Look(ctx, x.Ref(node, key), x.Options)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if errors.Is(err, registry.ErrUnreachable) && x.Missed != nil {
+		if !x.missed {
+			x.missed = true
+			x.Missed(err)
+		}
+		return found, registry.ErrNotThere
+	}
 	if err != nil {
 		return found, withoutRegistry(err)
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
 	if x.found == nil {
 		x.found = map[layer.Key]registry.Found{}
 	}

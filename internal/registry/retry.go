@@ -21,6 +21,9 @@ import (
 // refuses for now. One that says nothing for long is tried half as often.
 const attempts = 4
 
+// ErrUnreachable says that a registry cannot be asked at all.
+var ErrUnreachable = errors.New("the registry cannot be reached")
+
 // errSilent says that nothing has moved for too long.
 var errSilent = errors.New("it does not answer")
 
@@ -104,7 +107,7 @@ func (p *place) explain(ctx context.Context, verb string, err error) error {
 	case errors.As(err, &status):
 		return f.WithHint("%s had a fault of its own, %d times in a row: see its log, and whether its disk is full; the same command goes on from here", p.host(), attempts)
 	case p.host() != "" && passing(err):
-		return f.WithHint("see whether %s is up and can be reached from here; the same command goes on from here", p.host())
+		return fault.New(fault.Failed, "%s %s: %w: %s", verb, p.text, ErrUnreachable, clean(err.Error())).WithHint("see whether %s is up and can be reached from here; the same command goes on from here", p.host())
 	case p.host() != "":
 		return f.WithHint("see that the name is right and that you may use it; 'podman login %s' stores credentials", p.host())
 	}

@@ -82,9 +82,15 @@ func watched(h http.Handler, tell func(Request)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, answer := time.Now(), &answer{ResponseWriter: w, status: http.StatusOK}
 		h.ServeHTTP(answer, r)
+		if r.Context().Err() != nil { // the client went away: no fault of ours
+			answer.status = statusGone
+		}
 		tell(Request{r.RemoteAddr, r.Method, r.URL.Path, answer.status, answer.size, time.Since(start)})
 	})
 }
+
+// statusGone is what nginx, too, notes of a client that did not wait.
+const statusGone = 499
 
 // answer notes what is answered.
 type answer struct {
