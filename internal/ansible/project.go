@@ -35,6 +35,7 @@ type Parsed struct {
 	calls *tree.Memo[*tree.Document, *taskList] // handlers
 	books *tree.Memo[*tree.Document, *playbook]
 	texts *tree.Memo[string, *jinja.Text]
+	reads *tree.Memo[textAt, *reads]
 }
 
 // NewParsed returns a Parsed with nothing in it.
@@ -45,6 +46,7 @@ func NewParsed() *Parsed {
 		calls: tree.NewMemo[*tree.Document, *taskList](),
 		books: tree.NewMemo[*tree.Document, *playbook](),
 		texts: tree.NewMemo[string, *jinja.Text](),
+		reads: tree.NewMemo[textAt, *reads](),
 	}
 }
 
@@ -95,6 +97,21 @@ func (p *Project) textOf(s string) *jinja.Text {
 	return p.parsed.texts.Get(s, func() *jinja.Text {
 		t, _ := jinja.Parse(s, jinja.Syntax{})
 		return t
+	})
+}
+
+// textAt is a text at a line.
+type textAt struct {
+	text string
+	line int
+}
+
+// readsOf is what a string reads that may be a template.
+func (p *Project) readsOf(s string, line int) *reads {
+	return p.parsed.reads.Get(textAt{s, line}, func() *reads {
+		var r reads
+		r.text(p.textOf(s), line)
+		return &r
 	})
 }
 

@@ -43,6 +43,13 @@ var directoryVariables = map[string]bool{
 	"ansible_inventory_sources": true,
 }
 
+// plain reports whether nothing but variables is read, of which it does not matter
+// how often.
+func (r *reads) plain() bool {
+	return r.calls == nil && r.hosts == nil && r.groups == nil && r.computed == nil && r.files == nil && r.plugins == nil &&
+		r.binds == nil && r.conditions == nil && r.paths == nil && r.any == nil
+}
+
 // text adds what a text reads that was found at a line of its file.
 func (r *reads) text(t *jinja.Text, line int) {
 	offset := max(line-1, 0)

@@ -147,10 +147,9 @@ func (w *walk) readValue(v value.Value, o owner) {
 		if !computes(s) {
 			return
 		}
-		if w.readTexts.add(visitText{s, o.file, o.role, line}) {
-			var r reads
-			r.text(w.textOf(s), line)
-			w.read(&r, o)
+		r := w.readsOf(s, line)
+		if r.plain() || w.readTexts.add(visitText{s, o.file, o.role, line}) {
+			w.read(r, o)
 		}
 	})
 }

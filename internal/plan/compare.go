@@ -1,11 +1,13 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -111,27 +113,28 @@ type pair struct {
 
 func (c *comparer) inputs(p *pair, now layer.Node, old *layer.Node) error {
 	head := collector{p: c.head.Project, n: now, src: c.head.Source, differences: c.differences}
-	base := collector{p: c.base.Project, src: c.base.Source}
-	var err error
-	// A key is made of all inputs, and may be told of those without a parent only.
-	brief := old != nil && c.o.Brief && c.o.Have == nil && now.Parent != ""
-	if brief && c.differences != nil {
-		base.n = *old
-		if head.same, err = base.queries(); err != nil {
-			return fmt.Errorf("at %s: %w", c.base.Name, err)
-		}
-	}
-	if p.head, err = head.collect(); err != nil {
-		return fault.Within(c.head.prefix(), err)
-	}
 	if old == nil {
-		return nil
+		var err error
+		p.head, err = head.collect()
+		return fault.Within(c.head.prefix(), err)
 	}
 	p.was, p.moved, p.from = true, old.Parent != now.Parent, old.Parent
 	p.regrouped = !slices.Equal(old.Groups, now.Groups)
-	base.n = *old
+	base := collector{p: c.base.Project, n: *old, src: c.base.Source}
 	if c.differences != nil {
 		base.known, base.differences, base.other = &head.found, c.differences, c.head.Source
+	}
+	var err error
+	// A key is made of all inputs, and may be told of those without a parent only.
+	brief := c.o.Brief && c.o.Have == nil && now.Parent != ""
+	if brief && c.differences != nil {
+		if head.same, err = base.queries(); err != nil {
+			return fmt.Errorf("at %s: %w", c.base.Name, err)
+		}
+		leaveOut(&head, &base)
+	}
+	if p.head, err = head.collect(); err != nil {
+		return fault.Within(c.head.prefix(), err)
 	}
 	if p.base, err = base.collect(); err != nil {
 		return fault.Within(c.base.prefix(), err)
@@ -141,6 +144,33 @@ func (c *comparer) inputs(p *pair, now layer.Node, old *layer.Node) error {
 		p.base, p.head = nil, nil
 	}
 	return nil
+}
+
+// leaveOut takes out of what playbooks reach at two revisions what is alike, which
+// most is, so that it need not be told.
+func leaveOut(head, base *collector) {
+	now, was := head.onlyPlaybooks(), base.onlyPlaybooks()
+	if now == nil || was == nil {
+		return // of several, one may reach at one revision what another does at the other
+	}
+	a, err := head.reach(head.query(*now))
+	if err != nil {
+		return // collect says it
+	}
+	b, err := base.reach(base.query(*was))
+	if err != nil {
+		return
+	}
+	head.told, base.told = &ansible.Reached{}, &ansible.Reached{}
+	if a == b {
+		return
+	}
+	base.told.Files, head.told.Files = unlike(b.Files, a.Files, func(a, b ansible.File) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Digest, b.Digest))
+	})
+	base.told.Variables, head.told.Variables = unlike(b.Variables, a.Variables, func(a, b ansible.Variable) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Digest, b.Digest))
+	})
 }
 
 func (c *comparer) decide(n layer.Node, p pair) error {

@@ -134,6 +134,7 @@ type collector struct {
 	same        map[string]bool  // the queries of the other revision whose answers need not be known where nothing differs
 	known       *reaches         // what this node's playbooks reach at the other one, or nil
 	found       reaches          // what they reach at this one
+	told        *ansible.Reached // what is told instead, or nil
 }
 
 // reaches is what a node's playbooks reach, by query.
@@ -319,10 +320,13 @@ func (c *collector) step(s layer.Step) {
 
 // playbooks adds the files and variables that playbooks reach.
 func (c *collector) playbooks(s layer.Playbooks) {
-	reached, err := c.reach(c.query(s))
-	if err != nil {
-		c.fail(err)
-		return
+	reached := c.told
+	if reached == nil {
+		var err error
+		if reached, err = c.reach(c.query(s)); err != nil {
+			c.fail(err)
+			return
+		}
 	}
 	c.inputs = slices.Grow(c.inputs, len(reached.Files)+len(reached.Variables))
 	for _, f := range reached.Files {
@@ -343,6 +347,21 @@ func (c *collector) playbooks(s layer.Playbooks) {
 		}
 		c.inputs = append(c.inputs, in)
 	}
+}
+
+// onlyPlaybooks is the one step of the node that runs playbooks, nil if there is not
+// one.
+func (c *collector) onlyPlaybooks() *layer.Playbooks {
+	var only *layer.Playbooks
+	for _, s := range c.n.Steps {
+		if s, ok := s.(layer.Playbooks); ok {
+			if only != nil {
+				return nil
+			}
+			only = &s
+		}
+	}
+	return only
 }
 
 // query is what is asked about a step's playbooks.

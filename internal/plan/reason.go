@@ -166,19 +166,25 @@ func reasonKind(in Input) string {
 // differences are the reasons that two lists of inputs make, parents aside;
 // none if the lists are the same.
 func differences(last, now []Input) []Reason {
-	gone, came := unlike(last, now)
+	gone, came := unlike(ordered(last), ordered(now), compareInputs)
 	var found []Reason
-	for _, in := range came {
-		i := slices.IndexFunc(gone, func(was *Input) bool { return was.Kind == in.Kind && was.Name == in.Name })
-		if i < 0 {
+	for i := range came {
+		in := &came[i]
+		at := slices.IndexFunc(gone, func(was Input) bool { return was.Kind == in.Kind && was.Name == in.Name })
+		switch {
+		case in.Kind == KindParent:
+		case at < 0:
 			found = append(found, reasonOf(nil, in))
-			continue
+		default:
+			was := gone[at]
+			gone = slices.Delete(gone, at, at+1)
+			found = append(found, reasonOf(&was, in))
 		}
-		found = append(found, reasonOf(gone[i], in))
-		gone = slices.Delete(gone, i, i+1)
 	}
-	for _, in := range gone {
-		found = append(found, reasonOf(in, nil))
+	for i := range gone {
+		if gone[i].Kind != KindParent {
+			found = append(found, reasonOf(&gone[i], nil))
+		}
 	}
 	if len(found) > 1 { // a step that came or went says it better
 		found = slices.DeleteFunc(found, func(r Reason) bool { return r.Kind == ReasonDefinition && r.Name == stepOrder })
@@ -189,45 +195,26 @@ func differences(last, now []Input) []Reason {
 	return found
 }
 
-// unlike are the inputs of each list that the other one lacks.
-func unlike(last, now []Input) (gone, came []*Input) {
-	sorted := func(list []Input) []Input {
-		if !slices.IsSortedFunc(list, compareInputs) {
-			list = slices.SortedFunc(slices.Values(list), compareInputs)
-		}
+func ordered(list []Input) []Input {
+	if slices.IsSortedFunc(list, compareInputs) {
 		return list
 	}
-	last, now = sorted(last), sorted(now)
-	add := func(to []*Input, in *Input) []*Input {
-		if in.Kind == KindParent {
-			return to
-		}
-		return append(to, in)
-	}
-	i, k := 0, 0
-	for i < len(last) || k < len(now) {
-		order := 0
-		switch {
-		case i == len(last):
-			order = 1
-		case k == len(now):
-			order = -1
+	return slices.SortedFunc(slices.Values(list), compareInputs)
+}
+
+// unlike are the elements of each of two sorted lists that the other one lacks.
+func unlike[T any](last, now []T, compare func(a, b T) int) (gone, came []T) {
+	for len(last) > 0 && len(now) > 0 {
+		switch order := compare(last[0], now[0]); {
+		case order < 0:
+			gone, last = append(gone, last[0]), last[1:]
+		case order > 0:
+			came, now = append(came, now[0]), now[1:]
 		default:
-			order = compareInputs(last[i], now[k])
-		}
-		if order < 0 {
-			gone = add(gone, &last[i])
-		} else if order > 0 {
-			came = add(came, &now[k])
-		}
-		if order <= 0 {
-			i++
-		}
-		if order >= 0 {
-			k++
+			last, now = last[1:], now[1:]
 		}
 	}
-	return gone, came
+	return append(gone, last...), append(came, now...)
 }
 
 // weight orders reasons: what explains most comes first. A variable that came or
