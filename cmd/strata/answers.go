@@ -15,35 +15,44 @@ import (
 	"github.com/strata-hpc/strata/internal/plan"
 )
 
-// answer keeps a comparison of two revisions whose files are all in commits, and
-// returns it when the same is asked again. A cache that cannot be used, or holds
-// nonsense, is as good as none.
-func answer(was, now plan.Revision, want []layer.NodeID, file string, ask func() (*plan.Plan, error)) (*plan.Plan, error) {
-	id, ok := question(was, now, want, file)
-	if !ok {
-		return ask()
-	}
-	kept := openAnswers()
-	if kept == nil {
-		return ask()
-	}
-	if data, _, err := kept.GetBytes(id); err == nil {
-		if made, err := plan.Decode(data, was, now); err == nil {
-			return made, nil
-		}
-	}
-	made, err := ask()
-	if err != nil {
-		return nil, err
-	}
-	if data, err := made.Encode(); err == nil {
-		_ = kept.PutBytes(id, data)
-		_ = kept.Trim()
-	}
-	return made, nil
+// answer is where a comparison of two revisions is kept, for when the same is asked
+// again. A nil one, a cache that cannot be used and one that holds nonsense are as
+// good as none.
+type answer struct {
+	cache *cache.Cache
+	id    cache.ActionID
 }
 
-func openAnswers() *cache.Cache {
+// keptAnswer is what is kept.
+type keptAnswer struct {
+	Repos []plan.Repo // those of the base, which its commit alone does not pin
+	Plan  json.RawMessage
+}
+
+// answerTo returns where the answer is to what is asked of a commit and a revision;
+// nil if a part of the question has no name that means the same for ever.
+func answerTo(base string, now plan.Revision, want []layer.NodeID, file string) *answer {
+	program, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	info, err := os.Stat(program)
+	if err != nil || base == "" || now.Name == "" || !pinned(now.Repos) {
+		return nil
+	}
+	question, err := json.Marshal(struct {
+		Program    string
+		Size       int64
+		Time       time.Time
+		Arch       string
+		File       string
+		Base, Head string
+		Repos      []plan.Repo
+		Want       []layer.NodeID
+	}{program, info.Size(), info.ModTime(), runtime.GOARCH, file, base, now.Name, now.Repos, want})
+	if err != nil {
+		return nil
+	}
 	dir, err := cacheDir()
 	if err != nil {
 		return nil
@@ -56,38 +65,50 @@ func openAnswers() *cache.Cache {
 	if err != nil {
 		return nil
 	}
-	return kept
+	return &answer{kept, sha256.Sum256(question)}
 }
 
-// question is everything that decides an answer, false if a part of it has no
-// name that means the same for ever.
-func question(was, now plan.Revision, want []layer.NodeID, file string) (cache.ActionID, bool) {
-	program, err := os.Executable()
-	if err != nil {
-		return cache.ActionID{}, false
+func pinned(repos []plan.Repo) bool {
+	return !slices.ContainsFunc(repos, func(r plan.Repo) bool { return r.Commit == "" })
+}
+
+// get returns the plan that is kept, or nil. The base is loaded only if its commit
+// does not say all.
+func (a *answer) get(base string, now plan.Revision, load func() (plan.Revision, error)) *plan.Plan {
+	if a == nil {
+		return nil
 	}
-	info, err := os.Stat(program)
+	data, _, err := a.cache.GetBytes(a.id)
 	if err != nil {
-		return cache.ActionID{}, false
+		return nil
 	}
-	asked := struct {
-		Program     string
-		Size        int64
-		Time        time.Time
-		Arch        string
-		File        string
-		Base, Head  string
-		Repos, Were []plan.Repo
-		Want        []layer.NodeID
-	}{program, info.Size(), info.ModTime(), runtime.GOARCH, file, was.Name, now.Name, now.Repos, was.Repos, want}
-	for _, repo := range slices.Concat(now.Repos, was.Repos) {
-		if repo.Commit == "" {
-			return cache.ActionID{}, false
+	var kept keptAnswer
+	if json.Unmarshal(data, &kept) != nil {
+		return nil
+	}
+	if len(kept.Repos) > 0 {
+		if was, err := load(); err != nil || !slices.Equal(was.Repos, kept.Repos) {
+			return nil
 		}
 	}
-	text, err := json.Marshal(asked)
-	if err != nil || was.Name == "" || now.Name == "" {
-		return cache.ActionID{}, false
+	made, err := plan.Decode(kept.Plan, base, now)
+	if err != nil {
+		return nil
 	}
-	return sha256.Sum256(text), true
+	return made
+}
+
+// keep keeps a plan. What comes of a base without a project is not worth it.
+func (a *answer) keep(made *plan.Plan, was plan.Revision) {
+	if a == nil || !pinned(was.Repos) || len(was.Project.Nodes) == 0 {
+		return
+	}
+	text, err := made.Encode()
+	if err != nil {
+		return
+	}
+	if data, err := json.Marshal(keptAnswer{was.Repos, text}); err == nil {
+		_ = a.cache.PutBytes(a.id, data)
+		_ = a.cache.Trim()
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/strata-hpc/strata/internal/ansible"
@@ -176,10 +177,6 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	was, err := h.base(base)
-	if err != nil {
-		return nil, plan.Revision{}, err
-	}
 	want, _, err := plan.Select(now.Project, names)
 	if err != nil {
 		return nil, plan.Revision{}, err
@@ -187,23 +184,36 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if len(names) == 0 {
 		want = everyNode(now.Project)
 	}
+	_, id, err := h.files(base)
+	if err != nil {
+		return nil, plan.Revision{}, err
+	}
+	load := sync.OnceValues(func() (plan.Revision, error) { return h.base(base) })
+	var kept *answer
 	brief := h.app.output == "text" || h.app.json()
-	ask := func() (*plan.Plan, error) {
-		// Most of what a large site's plan is made of lives to its end: less garbage
-		// beside it is worth a little time.
-		defer debug.SetGCPercent(debug.SetGCPercent(75))
-		changed, err := changedFiles(was.Source.Files, now.Source.Files)
-		if err != nil {
-			return nil, err
-		}
-		return plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: brief})
+	if brief {
+		kept = answerTo(id, now, want, h.place())
 	}
-	if !brief {
-		made, err := ask()
-		return made, now, err
+	if made := kept.get(id, now, load); made != nil {
+		return made, now, nil
 	}
-	made, err := answer(was, now, want, h.place(), ask)
-	return made, now, err
+	was, err := load()
+	if err != nil {
+		return nil, plan.Revision{}, err
+	}
+	changed, err := changedFiles(was.Source.Files, now.Source.Files)
+	if err != nil {
+		return nil, plan.Revision{}, err
+	}
+	// Most of what a large site's plan is made of lives to its end: less garbage
+	// beside it is worth a little time.
+	defer debug.SetGCPercent(debug.SetGCPercent(75))
+	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: brief})
+	if err != nil {
+		return nil, plan.Revision{}, err
+	}
+	kept.keep(made, was)
+	return made, now, nil
 }
 
 // changedFiles are the names of the files that differ, those of repositories

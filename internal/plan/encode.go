@@ -40,9 +40,9 @@ func (p *Plan) Encode() ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// Decode returns the plan between two revisions that was encoded when they were
-// compared before.
-func Decode(data []byte, base, head Revision) (*Plan, error) {
+// Decode returns the plan that was encoded when a revision was compared with this
+// base before.
+func Decode(data []byte, base string, head Revision) (*Plan, error) {
 	var e encoded
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, fmt.Errorf("decode a plan: %w", err)
@@ -51,7 +51,7 @@ func Decode(data []byte, base, head Revision) (*Plan, error) {
 	for _, n := range head.Project.Nodes {
 		nodes[n.ID] = n
 	}
-	p := &Plan{Base: base.Name, Head: head.Name, Repos: head.Repos, Unused: e.Unused, Removed: e.Removed, Images: e.Images}
+	p := &Plan{Base: base, Head: head.Name, Repos: head.Repos, Unused: e.Unused, Removed: e.Removed, Images: e.Images}
 	for _, one := range e.Nodes {
 		node, ok := nodes[one.ID]
 		if !ok {
