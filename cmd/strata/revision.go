@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -205,9 +204,7 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	// Most of what a large site's plan is made of lives to its end: less garbage
-	// beside it is worth a little time.
-	defer debug.SetGCPercent(debug.SetGCPercent(75))
+	defer collectLate()()
 	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: brief})
 	if err != nil {
 		return nil, plan.Revision{}, err

@@ -316,7 +316,7 @@ func (w *walk) only(name string, g *guarded, o owner) (v value.Value, ok bool) {
 	default:
 		return v, false
 	}
-	return defs[0].value, true
+	return *defs[0].value, true
 }
 
 // plain is a value that is no template.

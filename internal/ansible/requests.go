@@ -28,7 +28,10 @@ type request struct {
 	state   int    // what w.state was when it was answered last, or 0
 	asked   int    // the places that there were when it was answered
 	texts   string // what it came to, see comesTo
-	missing string // what Ansible stops without, and was not found
+
+	names   []string // what shape comes to, while it is asked
+	namesAt int      // the state in which it does
+	missing string   // what Ansible stops without, and was not found
 }
 
 // want is what a name is for.
@@ -86,13 +89,28 @@ func (r *request) shapes() []jinja.Shape {
 // comesTo is what a request's shapes come to, as one text.
 func (w *walk) comesTo(r *request) string {
 	var all []byte
-	for _, s := range r.shapes() {
-		for _, text := range w.texts(s, r.owner) {
+	for i, s := range r.shapes() {
+		texts := r.names
+		if i > 0 || r.namesAt != w.earlier().state(r.kind) {
+			texts = w.texts(s, r.owner)
+		}
+		if i == 0 {
+			r.names, r.namesAt = texts, w.earlier().state(r.kind)
+		}
+		for _, text := range texts {
 			all = strconv.AppendQuote(all, text)
 		}
 		all = append(all, '.')
 	}
 	return string(all)
+}
+
+// namesOf is what the shape of a request comes to.
+func (w *walk) namesOf(r *request) []string {
+	if r.namesAt == w.earlier().state(r.kind) {
+		return r.names
+	}
+	return w.texts(r.shape, r.owner)
 }
 
 // constant reports whether a request has one answer only.
@@ -132,7 +150,7 @@ func (w *walk) answer(r *request) {
 		}
 		return
 	}
-	for _, name := range w.texts(r.shape, r.owner) {
+	for _, name := range w.namesOf(r) {
 		found := false
 		switch {
 		case name == "":

@@ -184,7 +184,7 @@ func (w *walk) variableOutcomes(name string, at []string, o owner, depth int) []
 	}
 	for _, d := range w.definitions(name) {
 		known = true
-		all = append(all, w.valueOutcomes(d.value, at, d.owner, depth+1)...)
+		all = append(all, w.valueOutcomes(*d.value, at, d.owner, depth+1)...)
 	}
 	if !known || w.unknown.has(name) || w.opaque {
 		all = append(all, outcome{text: unknownText})

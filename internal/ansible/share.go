@@ -259,8 +259,14 @@ func (b *beginning) share(scope *inventory.Scope) {
 				switch {
 				case r.kind.alone():
 				case plain && r.asked == w.places, !plain && (computed == 0 || w.current(r)):
-				case plain || w.foreseen(r, scope):
+				case plain:
 					w.ask(i)
+				default:
+					asked := *r
+					if w.foreseen(&asked, scope) {
+						w.requests[i] = &asked
+						w.ask(i)
+					}
 				}
 			}
 		}
@@ -293,9 +299,8 @@ func (w *walk) foreseen(r *request, scope *inventory.Scope) bool {
 		return false
 	}
 	w.asked, w.own = map[string]bool{}, false
-	for _, s := range r.shapes() {
-		w.texts(s, r.owner)
-	}
+	r.namesAt = 0
+	w.comesTo(r)
 	for name := range w.asked {
 		w.own = w.own || scope.Has(name)
 	}
@@ -315,12 +320,12 @@ func (b *beginning) answers(of *walk) (string, bool) {
 	w := b.seenBy(of)
 	var all []byte
 	for _, i := range b.open {
-		r := w.requests[i]
+		r := *w.requests[i]
 		if r.kind == wantGuarded {
 			all = strconv.AppendInt(all, int64(w.doing(r.guarded, r.owner)), 10)
 			continue
 		}
-		all = append(all, w.comesTo(r)...)
+		all = append(all, w.comesTo(&r)...)
 		if w.own {
 			return "", false
 		}
@@ -381,7 +386,7 @@ func (b *beginning) known(s *inventory.Scope) knownNames {
 	own := b.names.Get(nil, func() knownNames {
 		var k knownNames
 		for name := range b.vars.keys() {
-			if b.strings.has(name) || len(b.extra) > 0 || slices.ContainsFunc(b.defs.at(name), func(d definition) bool { return computesIn(d.value) }) {
+			if b.strings.has(name) || len(b.extra) > 0 || slices.ContainsFunc(b.defs.at(name), func(d definition) bool { return computesIn(*d.value) }) {
 				k.lively = append(k.lively, name)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 
 // definition is a value that a variable may have.
 type definition struct {
-	value value.Value
+	value *value.Value
 	file  string
 	line  int
 	class string // what kind of place defines it; part of the digest
@@ -44,13 +44,14 @@ func (w *walk) variable(name string, at place) {
 
 // define gives names values.
 func (w *walk) define(pairs []value.Pair, like definition) {
-	for _, p := range pairs {
+	for i := range pairs {
+		p := &pairs[i]
 		name := p.Key.Text
 		if name == "" {
 			continue
 		}
 		d := like
-		d.value, d.line = p.Value, p.Key.Line
+		d.value, d.line = &p.Value, p.Key.Line
 		known := w.defs.at(name)
 		if slices.ContainsFunc(known, func(o definition) bool {
 			return o.file == d.file && o.line == d.line && o.class == d.class && o.owner.role == d.owner.role
@@ -85,7 +86,7 @@ func (w *walk) definitions(name string) []definition {
 
 func (w *walk) resolve(name string) []definition {
 	if v, ok := w.extra[name]; ok {
-		return []definition{{value: v, class: "extra"}}
+		return []definition{{value: &v, class: "extra"}}
 	}
 	var all []definition
 	certain := true // one value for all playbooks
@@ -96,7 +97,7 @@ func (w *walk) resolve(name string) []definition {
 			found = found[len(found)-1:]
 		}
 		for _, d := range found {
-			all = append(all, definition{value: d.Value, file: d.File, line: d.Line(), class: "inventory", owner: owner{file: d.File}})
+			all = append(all, definition{value: &d.Value, file: d.File, line: d.Line(), class: "inventory", owner: owner{file: d.File}})
 		}
 	}
 	overrides := len(all) > 0 && certain
@@ -132,10 +133,10 @@ func (w *walk) follow(name string) {
 		return
 	}
 	for _, d := range w.definitions(name) {
-		w.readValue(d.value, d.owner)
+		w.readValue(*d.value, d.owner)
 		if w.strings.has(name) {
 			var r reads
-			r.expression(d.value)
+			r.expression(*d.value)
 			w.read(&r, d.owner)
 		}
 	}

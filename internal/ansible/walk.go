@@ -240,11 +240,13 @@ func (w *walk) ask(i int) {
 	if !r.kind.alone() && r.kind != wantGuarded && r.kind != wantRole {
 		texts := w.comesTo(&r)
 		if known && texts == r.texts {
+			r.names, r.namesAt = nil, 0
 			return
 		}
 		r.texts = texts
 	}
 	w.answer(&r)
+	r.names, r.namesAt = nil, 0
 }
 
 // progress is another number whenever there is something new.
