@@ -10,7 +10,7 @@ import (
 // planMemory is how much memory planning may take, in bytes, before garbage is
 // collected: a large site's plan comes to less than 400 MB, most of it alive to the
 // end, and looking through that time and again would take half of the time.
-const planMemory = 340 << 20
+const planMemory = 360 << 20
 
 // collectLate lets garbage lie until there is too much of it. Where much is alive,
 // the Go runtime's own way is the better one, and taken. It returns what ends this.

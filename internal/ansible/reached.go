@@ -85,7 +85,7 @@ func (p *Project) Reach(q Query, o Options) (*Reached, error) {
 func (w *walk) reached() *Reached {
 	r := &Reached{Files: w.reachedFiles(), Variables: w.reachedVariables(), Touched: w.files.Touched}
 	if foreign := w.foreignVariables(); len(foreign) > 0 {
-		r.Variables = append(slices.Clip(r.Variables), foreign...)
+		r.Variables = append(r.Variables, foreign...)
 		slices.SortStableFunc(r.Variables, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })
 	}
 	return r
@@ -144,9 +144,10 @@ func (w *walk) reachedVariables() []Variable {
 // once, and no more what was said of them.
 func renewed[T any](list []T, names []string, nameOf func(T) string, say func(name string) (T, bool)) []T {
 	if len(names) == 0 {
-		return list
+		return slices.Clip(list)
 	}
-	all := make([]T, 0, len(list)+len(names))
+	const more = 4 // are mostly added to it
+	all := make([]T, 0, len(list)+len(names)+more)
 	for _, name := range names {
 		to, known := slices.BinarySearchFunc(list, name, func(t T, name string) int { return cmp.Compare(nameOf(t), name) })
 		all = append(all, list[:to]...)
