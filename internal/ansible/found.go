@@ -18,7 +18,7 @@ func (w *walk) isPlaybook(name string) bool {
 		return false
 	}
 	d := w.files.Document(name)
-	return d.Err == nil && d.Value.Kind == value.List && len(d.Value.Items) > 0 && isPlay(d.Value.Items[0])
+	return d.Err == nil && d.Value.Kind == value.List && len(d.Value.Items()) > 0 && isPlay(d.Value.Items()[0])
 }
 
 // act reaches a file for a request, if it is there and of the right kind.
@@ -102,7 +102,7 @@ func (w *walk) varsFile(file string, r *request, at place) {
 		key := value.Value{Kind: value.String, Text: r.under, Line: 1}
 		w.define([]value.Pair{{Key: key, Value: d.Value}}, like)
 	case d.Value.Kind == value.Map:
-		w.define(d.Value.Pairs, like)
+		w.define(d.Value.Pairs(), like)
 	default:
 		w.whole(file, "variables", at)
 	}

@@ -65,9 +65,7 @@ func guard(v value.Value) *guarded {
 // handler.
 func newGuarded(v value.Value, names ...string) *guarded {
 	g := &guarded{names: names, tasks: &taskList{valid: true}, said: digestsOf(v)}
-	without := v
-	without.Pairs = slices.Clone(v.Pairs)
-	without.Pairs = slices.DeleteFunc(without.Pairs, func(p value.Pair) bool { return p.Key.Text == "when" })
+	without := v.WithPairs(slices.DeleteFunc(slices.Clone(v.Pairs()), func(p value.Pair) bool { return p.Key.Text == "when" }))
 	if when, ok := v.Get("when"); ok {
 		g.asks.expression(when)
 		for _, one := range when.List() {
@@ -105,23 +103,22 @@ func readCondition(v value.Value) condition {
 
 // bareTask is a task without its module's arguments.
 func bareTask(v value.Value) value.Value {
-	bare := v
-	bare.Pairs = nil
-	for _, p := range v.Pairs {
+	var pairs []value.Pair
+	for _, p := range v.Pairs() {
 		switch key := p.Key.Text; {
 		case key == "block" || key == "rescue" || key == "always":
-			p.Value = value.Value{Kind: value.List, Items: make([]value.Value, min(len(p.Value.Items), 1))}
+			p.Value = value.Value{Kind: value.List}.WithItems(make([]value.Value, min(len(p.Value.Items()), 1)))
 		case !keywords[key] && !strings.HasPrefix(key, "with_") && p.Value.Kind == value.Map:
 			p.Value = value.Value{Kind: value.Map}
 		}
-		bare.Pairs = append(bare.Pairs, p)
+		pairs = append(pairs, p)
 	}
-	return bare
+	return v.WithPairs(pairs)
 }
 
 // keywords adds what a task without arguments reads.
 func (r *reads) keywords(v value.Value) {
-	for _, p := range v.Pairs {
+	for _, p := range v.Pairs() {
 		switch {
 		case bare[p.Key.Text]:
 			r.expression(p.Value)
@@ -196,7 +193,7 @@ func (w *walk) doing(g *guarded, o owner) doing {
 		return unasked
 	}
 	known := func(name string) (any, bool) { return w.certain(name, g, o) }
-	if list, ok := w.only(g.loop, g, o); g.loop != "" && ok && list.Kind == value.List && len(list.Items) == 0 {
+	if list, ok := w.only(g.loop, g, o); g.loop != "" && ok && list.Kind == value.List && len(list.Items()) == 0 {
 		return empty
 	}
 	now := doesRun
@@ -271,7 +268,7 @@ func loopVariable(v value.Value) string {
 // certain.
 func withoutLoop(v value.Value) value.Value {
 	control := v.At("loop_control")
-	for _, p := range control.Pairs {
+	for _, p := range control.Pairs() {
 		if p.Key.Text != "label" && p.Key.Text != "loop_var" || p.Value.Kind != value.String {
 			return v
 		}
@@ -279,7 +276,7 @@ func withoutLoop(v value.Value) value.Value {
 	if _, ok := v.Get("loop_control"); ok && control.Kind != value.Map {
 		return v
 	}
-	v.Pairs = slices.DeleteFunc(slices.Clone(v.Pairs), func(p value.Pair) bool { return p.Key.Text == "loop" || p.Key.Text == "loop_control" })
+	v = v.WithPairs(slices.DeleteFunc(slices.Clone(v.Pairs()), func(p value.Pair) bool { return p.Key.Text == "loop" || p.Key.Text == "loop_control" }))
 	return v
 }
 
@@ -333,9 +330,9 @@ func plain(v value.Value) (any, bool) {
 	case v.Kind == value.String:
 		return v.Text, true
 	case v.Kind == value.List:
-		return jinja.Sized(len(v.Items)), true
+		return jinja.Sized(len(v.Items())), true
 	case v.Kind == value.Map:
-		return jinja.Sized(len(v.Pairs)), true
+		return jinja.Sized(len(v.Pairs())), true
 	}
 	return nil, false
 }

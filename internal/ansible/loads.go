@@ -20,12 +20,12 @@ var core = setOf(
 // is as good as none. Only plain forms are known here.
 func loads(v value.Value, handler bool) bool {
 	modules, block, include := 0, false, v.At("include_tasks").Kind != value.Null || v.At("ansible.builtin.include_tasks").Kind != value.Null
-	for _, p := range v.Pairs {
+	for _, p := range v.Pairs() {
 		switch key := p.Key.Text; key {
 		case "block", "rescue", "always":
 			block = block || key == "block"
-			if p.Value.Kind != value.List || len(p.Value.Items) == 0 ||
-				slices.ContainsFunc(p.Value.Items, func(item value.Value) bool { return !loads(item, false) }) {
+			if p.Value.Kind != value.List || len(p.Value.Items()) == 0 ||
+				slices.ContainsFunc(p.Value.Items(), func(item value.Value) bool { return !loads(item, false) }) {
 				return false
 			}
 		case "name":
@@ -60,7 +60,7 @@ func loadsArguments(module string, v value.Value) bool {
 	case value.Null:
 		return module != "include_tasks"
 	case value.Map:
-		return module != "include_tasks" && !slices.ContainsFunc(v.Pairs, func(p value.Pair) bool {
+		return module != "include_tasks" && !slices.ContainsFunc(v.Pairs(), func(p value.Pair) bool {
 			return p.Key.Kind != value.String || strings.HasPrefix(p.Key.Text, "_")
 		})
 	case value.String: // words that mean nothing but themselves

@@ -42,7 +42,7 @@ func (w *walk) module(t *task, o owner, f form) {
 		w.want(request{kind: wantGroupBy, shape: shapeOf(t.args.At("key")), owner: o, line: t.line})
 	case "add_host": // it may name the node itself
 		w.want(request{kind: wantGroupBy, shape: jinja.Unknown{}, owner: o, line: t.line})
-		for _, p := range t.args.Pairs {
+		for _, p := range t.args.Pairs() {
 			w.getsAny(p.Key.Text)
 		}
 	case "template":
@@ -93,7 +93,7 @@ func (w *walk) includeVars(t *task, o owner) {
 			w.want(r)
 		}
 	}
-	if len(t.args.Pairs) == 0 && t.free.Kind == value.String {
+	if len(t.args.Pairs()) == 0 && t.free.Kind == value.String {
 		r.shape = shapeOf(t.free)
 		w.want(r)
 	}
@@ -105,7 +105,7 @@ func (w *walk) templateOf(t *task, o owner) {
 		return
 	}
 	r := request{kind: wantTemplate, shape: shapeOf(src), owner: o, line: t.line}
-	for _, p := range t.args.Pairs {
+	for _, p := range t.args.Pairs() {
 		switch key := p.Key.Text; {
 		case strings.HasSuffix(key, "_start_string"), strings.HasSuffix(key, "_end_string"):
 			w.anyVariable("the syntax of the template is set by the task", o.at(t.line))
@@ -178,11 +178,11 @@ func (w *walk) moduleFiles(t *task, o owner) {
 	down = func(v value.Value) {
 		switch v.Kind {
 		case value.List:
-			for _, item := range v.Items {
+			for _, item := range v.Items() {
 				down(item)
 			}
 		case value.Map:
-			for _, p := range v.Pairs {
+			for _, p := range v.Pairs() {
 				down(p.Value)
 			}
 		case value.String:
@@ -192,7 +192,7 @@ func (w *walk) moduleFiles(t *task, o owner) {
 		}
 	}
 	down(t.args)
-	if len(t.args.Pairs) == 0 {
+	if len(t.args.Pairs()) == 0 {
 		down(t.free)
 	}
 }

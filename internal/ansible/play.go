@@ -30,8 +30,8 @@ type playbook struct {
 
 // readPlaybook reads a list of plays.
 func readPlaybook(v value.Value) *playbook {
-	b := &playbook{valid: v.Kind == value.List && len(v.Items) > 0} // Ansible refuses an empty one
-	for _, item := range v.Items {
+	b := &playbook{valid: v.Kind == value.List && len(v.Items()) > 0} // Ansible refuses an empty one
+	for _, item := range v.Items() {
 		if item.Kind != value.Map || !isPlay(item) {
 			b.valid = false
 			continue
@@ -50,7 +50,7 @@ func isPlay(v value.Value) bool {
 
 // imported is the argument of import_playbook, or null.
 func imported(v value.Value) value.Value {
-	for _, p := range v.Pairs {
+	for _, p := range v.Pairs() {
 		if builtin(p.Key.Text) == "import_playbook" {
 			return p.Value
 		}
@@ -60,12 +60,12 @@ func imported(v value.Value) value.Value {
 
 func readPlay(v value.Value) play {
 	p := play{line: v.Line, imports: imported(v)}
-	rest, named := value.Value{Kind: value.Map}, value.Value{Kind: value.Map}
-	for _, pair := range v.Pairs {
+	var rest, named []value.Pair
+	for _, pair := range v.Pairs() {
 		entry, full := pair.Value, pair.Value
 		switch key := pair.Key.Text; key {
 		case "name":
-			named.Pairs = append(named.Pairs, pair)
+			named = append(named, pair)
 			p.reads.value(entry)
 			continue
 		case "hosts":
@@ -73,7 +73,7 @@ func readPlay(v value.Value) play {
 			p.reads.value(entry)
 			continue
 		case "vars":
-			p.vars = entry.Pairs
+			p.vars = entry.Pairs()
 			continue
 		case "vars_files":
 			p.varsFiles = entry
@@ -99,11 +99,12 @@ func readPlay(v value.Value) play {
 		default:
 			p.reads.value(entry)
 		}
-		rest.Pairs = append(rest.Pairs, pair)
+		rest = append(rest, pair)
 		pair.Value = full
-		named.Pairs = append(named.Pairs, pair)
+		named = append(named, pair)
 	}
-	p.digest, p.named = sorted(rest).Digest(), sorted(named).Digest()
+	says := func(pairs []value.Pair) string { return sorted(value.Value{Kind: value.Map}.WithPairs(pairs)).Digest() }
+	p.digest, p.named = says(rest), says(named)
 	return p
 }
 
@@ -114,7 +115,7 @@ func (r *reads) entry(v value.Value) {
 		r.value(v)
 		return
 	}
-	for _, p := range v.Pairs {
+	for _, p := range v.Pairs() {
 		if p.Key.Text == "when" {
 			r.expression(p.Value)
 			continue

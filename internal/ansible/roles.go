@@ -28,10 +28,10 @@ func (w *walk) roleEntry(v value.Value, o owner, stack []string) {
 			}
 		}
 		use = useOf(v)
-		for _, p := range v.Pairs { // parameters may be written beside the keywords
+		for _, p := range v.Pairs() { // parameters may be written beside the keywords
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
 		}
-		for _, p := range v.At("vars").Pairs {
+		for _, p := range v.At("vars").Pairs() {
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
 		}
 	}
@@ -235,30 +235,30 @@ func (w *walk) meta(file, dir string, stack []string, at place) {
 		w.everything("it is encrypted, and may read anything", place{file: file, line: 1})
 		return
 	}
-	rest := value.Value{Kind: value.Map}
-	for _, p := range d.Value.Pairs {
+	var rest []value.Pair
+	for _, p := range d.Value.Pairs() {
 		switch key, v := p.Key.Text, p.Value; {
 		case key == "galaxy_info": // for people and for Galaxy
-		case key == "dependencies" && v.Kind == value.List && len(v.Items) == 0:
+		case key == "dependencies" && v.Kind == value.List && len(v.Items()) == 0:
 		case key == "allow_duplicates" && v.Kind == value.Bool && v.Text == "false":
 		case key == "dependencies" && v.Kind == value.List:
-			p.Value.Items = make([]value.Value, len(v.Items))
-			for i, entry := range v.Items {
-				p.Value.Items[i] = sorted(entry)
-				for j, param := range p.Value.Items[i].Pairs {
+			p.Value = p.Value.WithItems(make([]value.Value, len(v.Items())))
+			for i, entry := range v.Items() {
+				p.Value.Items()[i] = sorted(entry)
+				for j, param := range p.Value.Items()[i].Pairs() {
 					if param.Key.Text == "vars" && param.Value.Kind == value.Map {
-						p.Value.Items[i].Pairs[j].Value = sorted(param.Value)
+						p.Value.Items()[i].Pairs()[j].Value = sorted(param.Value)
 					}
 				}
 			}
-			rest.Pairs = append(rest.Pairs, p)
+			rest = append(rest, p)
 		default:
-			rest.Pairs = append(rest.Pairs, p)
+			rest = append(rest, p)
 		}
 	}
-	says := len(rest.Pairs) > 0 || d.Value.Kind != value.Map && d.Value.Kind != value.Null
+	says := len(rest) > 0 || d.Value.Kind != value.Map && d.Value.Kind != value.Null
 	if says || !w.onlyMain(file) || !w.known(dir) {
-		w.count(file, asNamed, sorted(rest).Digest(), "role "+path.Base(dir), at)
+		w.count(file, asNamed, sorted(value.Value{Kind: value.Map}.WithPairs(rest)).Digest(), "role "+path.Base(dir), at)
 	}
 	w.specs(d.Value.At("argument_specs"), file)
 	o := owner{file: file, role: dir}
@@ -284,8 +284,8 @@ func (w *walk) known(dir string) bool {
 // specs follows what a role says about its arguments: each is read, and must be
 // what it says.
 func (w *walk) specs(v value.Value, file string) {
-	for _, entry := range v.Pairs {
-		for _, option := range entry.Value.At("options").Pairs {
+	for _, entry := range v.Pairs() {
+		for _, option := range entry.Value.At("options").Pairs() {
 			w.variable(option.Key.Text, place{file: file, line: option.Key.Line})
 		}
 	}
@@ -350,7 +350,7 @@ func (w *walk) partFile(dir, sub, file string, main bool, at place) {
 		case d.Value.Kind != value.Map && d.Value.Kind != value.Null:
 			w.fail(w.Project.fault(place{file: file, line: max(d.Value.Line, 1), col: max(d.Value.Col, 1)}, "expected a mapping of variables, not a %s", d.Value.Kind))
 		default:
-			w.define(d.Value.Pairs, definition{file: file, class: class, owner: o, weak: sub == "defaults"})
+			w.define(d.Value.Pairs(), definition{file: file, class: class, owner: o, weak: sub == "defaults"})
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (out outcome) isList() bool { return out.value.Kind == value.List || out.li
 // to.
 func (w *walk) items(out outcome, at []string, depth int) []outcome {
 	var all []outcome
-	for _, item := range out.value.Items {
+	for _, item := range out.value.Items() {
 		all = append(all, w.valueOutcomes(item, at, out.owner, depth+1)...)
 	}
 	for _, item := range out.list {
@@ -249,8 +249,8 @@ func (w *walk) valueOutcomes(v value.Value, at []string, o owner, depth int) []o
 		if len(at) == 0 {
 			return []outcome{{value: v, owner: o}}
 		}
-		if i, err := strconv.Atoi(at[0]); err == nil && i >= 0 && i < len(v.Items) {
-			return w.valueOutcomes(v.Items[i], at[1:], o, depth+1)
+		if i, err := strconv.Atoi(at[0]); err == nil && i >= 0 && i < len(v.Items()) {
+			return w.valueOutcomes(v.Items()[i], at[1:], o, depth+1)
 		}
 	case value.Map:
 		if len(at) == 0 {
@@ -324,7 +324,7 @@ func (w *walk) entries(items value.Value, at []string, o owner, depth int) []out
 		if m.value.Kind != value.Map {
 			return unknownOutcome()
 		}
-		for _, p := range m.value.Pairs {
+		for _, p := range m.value.Pairs() {
 			switch at[0] {
 			case "key":
 				all = append(all, outcome{text: p.Key.Text})
@@ -357,8 +357,8 @@ func (w *walk) firstFound(items value.Value, o owner, depth int) []outcome {
 func (p *Project) shapeOf(v value.Value) jinja.Shape {
 	switch {
 	case v.Kind == value.List:
-		list := make(jinja.List, len(v.Items))
-		for i, item := range v.Items {
+		list := make(jinja.List, len(v.Items()))
+		for i, item := range v.Items() {
 			list[i] = p.shapeOf(item)
 		}
 		return list

@@ -100,7 +100,7 @@ func readTasks(v value.Value) *taskList { return readList(v, guard) }
 
 func readList(v value.Value, guard func(value.Value) *guarded) *taskList {
 	l := &taskList{valid: v.Kind == value.List || v.Kind == value.Null}
-	for _, item := range v.Items {
+	for _, item := range v.Items() {
 		l.valid = l.valid && item.Kind == value.Map
 		p := part{digestsOf(item), guard(item)}
 		if l.parts = append(l.parts, p); p.guarded != nil {
@@ -141,11 +141,11 @@ func (l *taskList) task(v value.Value, c context) {
 	if t.loop == nil {
 		t.loop = c.loop
 	}
-	t.vars = v.At("vars").Pairs
+	t.vars = v.At("vars").Pairs()
 	l.notify.add(v.At("notify"))
 	t.register = v.At("register").Text
 	inner := context{t.here, t.conditional, t.loop}
-	for _, p := range v.Pairs {
+	for _, p := range v.Pairs() {
 		switch key := p.Key.Text; {
 		case key == "block" || key == "rescue" || key == "always":
 			for _, item := range p.Value.List() {
@@ -169,7 +169,7 @@ func (l *taskList) task(v value.Value, c context) {
 	switch extra := v.At("args"); extra.Kind {
 	case value.Map:
 		t.args.Kind = value.Map
-		t.args.Pairs = append(slices.Clip(t.args.Pairs), extra.Pairs...)
+		t.args = t.args.WithPairs(append(slices.Clip(t.args.Pairs()), extra.Pairs()...))
 	case value.String:
 		t.computed = true
 	}
@@ -192,7 +192,7 @@ func oddities(v value.Value) []oddTask {
 	}
 	var modules []string
 	block := false
-	for _, p := range v.Pairs {
+	for _, p := range v.Pairs() {
 		switch key := p.Key.Text; {
 		case key == "block" || key == "rescue" || key == "always":
 			block = block || key == "block"
@@ -221,7 +221,7 @@ func readLoop(v value.Value) *loop {
 	if items, ok := v.Get("loop"); ok {
 		return &loop{variable: variable, items: items}
 	}
-	for _, p := range v.Pairs {
+	for _, p := range v.Pairs() {
 		if kind, ok := strings.CutPrefix(p.Key.Text, "with_"); ok {
 			return &loop{variable, p.Value, builtin(kind)}
 		}
@@ -257,7 +257,7 @@ func builtin(name string) string {
 
 // arguments reads "src=a dest='b c'" as a map.
 func arguments(v value.Value) value.Value {
-	m := value.Value{Kind: value.Map, Line: v.Line, Col: v.Col}
+	var pairs []value.Pair
 	for _, word := range words(v.Text) {
 		name, text, ok := strings.Cut(word, "=")
 		if !ok || name == "" || strings.ContainsAny(name, "{ '\"") {
@@ -267,9 +267,9 @@ func arguments(v value.Value) value.Value {
 			text = text[1 : n-1]
 		}
 		at := func(s string) value.Value { return value.Value{Kind: value.String, Text: s, Line: v.Line, Col: v.Col} }
-		m.Pairs = append(m.Pairs, value.Pair{Key: at(name), Value: at(text)})
+		pairs = append(pairs, value.Pair{Key: at(name), Value: at(text)})
 	}
-	return m
+	return value.Value{Kind: value.Map, Line: v.Line, Col: v.Col}.WithPairs(pairs)
 }
 
 // words splits a text at blanks that are neither in quotes nor in braces.
@@ -313,19 +313,19 @@ func normalTasks(v value.Value, names bool) value.Value {
 	if v.Kind != value.List {
 		return v
 	}
-	out := value.Value{Kind: value.List, Items: make([]value.Value, len(v.Items))}
-	for i, item := range v.Items {
-		out.Items[i] = normalTask(item, names)
+	items := make([]value.Value, len(v.Items()))
+	for i, item := range v.Items() {
+		items[i] = normalTask(item, names)
 	}
-	return out
+	return value.Value{Kind: value.List}.WithItems(items)
 }
 
 func normalTask(v value.Value, names bool) value.Value {
 	if v.Kind != value.Map {
 		return v
 	}
-	out := value.Value{Kind: value.Map}
-	for _, p := range v.Pairs {
+	var pairs []value.Pair
+	for _, p := range v.Pairs() {
 		switch key := p.Key.Text; {
 		case key == "name" && !names:
 			continue
@@ -337,9 +337,9 @@ func normalTask(v value.Value, names bool) value.Value {
 			p.Value = sorted(p.Value)
 		}
 		p.Key.Text = builtin(p.Key.Text)
-		out.Pairs = append(out.Pairs, p)
+		pairs = append(pairs, p)
 	}
-	return sorted(out)
+	return sorted(value.Value{Kind: value.Map}.WithPairs(pairs))
 }
 
 // normalControl takes out of a loop_control the text around an expression in a
@@ -347,10 +347,10 @@ func normalTask(v value.Value, names bool) value.Value {
 // may fail.
 func normalControl(v value.Value, registered bool) value.Value {
 	v = sorted(v)
-	for i, p := range v.Pairs {
+	for i, p := range v.Pairs() {
 		start, end := strings.Index(p.Value.Text, "{{"), strings.LastIndex(p.Value.Text, "}}")
 		if p.Key.Text == "label" && !registered && p.Value.Kind == value.String && start >= 0 && end > start && !strings.ContainsAny(p.Value.Text[:start]+p.Value.Text[end+2:], "{}%#\\") {
-			v.Pairs[i].Value.Text = p.Value.Text[start : end+2]
+			v.Pairs()[i].Value.Text = p.Value.Text[start : end+2]
 		}
 	}
 	return v
@@ -368,9 +368,9 @@ func (l *taskList) onThisMachine() *taskList {
 
 // sorted is a map in the order of its keys.
 func sorted(v value.Value) value.Value {
-	v.Pairs = slices.Clone(v.Pairs)
-	slices.SortStableFunc(v.Pairs, func(a, b value.Pair) int { return cmp.Compare(a.Key.Text, b.Key.Text) })
-	return v
+	pairs := slices.Clone(v.Pairs())
+	slices.SortStableFunc(pairs, func(a, b value.Pair) int { return cmp.Compare(a.Key.Text, b.Key.Text) })
+	return v.WithPairs(pairs)
 }
 
 // shapeOf is the form of a value that names something.
@@ -383,14 +383,14 @@ func shapeOf(v value.Value) jinja.Shape {
 		t, _ := jinja.Parse(v.Text, jinja.Syntax{})
 		return t.Shape
 	case value.List:
-		list := make(jinja.List, len(v.Items))
-		for i, item := range v.Items {
+		list := make(jinja.List, len(v.Items()))
+		for i, item := range v.Items() {
 			list[i] = shapeOf(item)
 		}
 		return list
 	case value.Map:
 		m := jinja.Map{}
-		for _, p := range v.Pairs {
+		for _, p := range v.Pairs() {
 			m[p.Key.Text] = shapeOf(p.Value)
 		}
 		return m

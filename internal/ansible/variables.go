@@ -167,7 +167,7 @@ func (w *walk) locally(t *task, o owner) {
 	switch t.module {
 	case "set_fact":
 		computed := t.computed
-		for _, p := range t.args.Pairs {
+		for _, p := range t.args.Pairs() {
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
 			computed = computed || computes(p.Key.Text)
 		}

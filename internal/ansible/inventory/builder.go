@@ -302,9 +302,9 @@ func falsy(v value.Value) bool {
 	case value.String, value.Unsafe:
 		return v.Text == ""
 	case value.List:
-		return len(v.Items) == 0
+		return len(v.Items()) == 0
 	case value.Map:
-		return len(v.Pairs) == 0
+		return len(v.Pairs()) == 0
 	}
 	return false
 }

@@ -192,12 +192,12 @@ func (r *iniReader) value(text string) value.Value {
 // placed sets the line of a value and all that is in it.
 func placed(v *value.Value, line int) {
 	v.Line = line
-	for i := range v.Items {
-		placed(&v.Items[i], line)
+	for i := range v.Items() {
+		placed(&v.Items()[i], line)
 	}
-	for i := range v.Pairs {
-		placed(&v.Pairs[i].Key, line)
-		placed(&v.Pairs[i].Value, line)
+	for i := range v.Pairs() {
+		placed(&v.Pairs()[i].Key, line)
+		placed(&v.Pairs()[i].Value, line)
 	}
 }
 

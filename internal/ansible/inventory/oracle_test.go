@@ -81,13 +81,13 @@ func encode(v value.Value) any {
 	switch v.Kind {
 	case value.List:
 		list := []any{}
-		for _, item := range v.Items {
+		for _, item := range v.Items() {
 			list = append(list, encode(item))
 		}
 		return list
 	case value.Map:
 		pairs := []any{}
-		for _, p := range v.Pairs {
+		for _, p := range v.Pairs() {
 			pairs = append(pairs, []any{encode(p.Key), encode(p.Value)})
 		}
 		return map[string]any{"": pairs}

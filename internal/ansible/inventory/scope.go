@@ -387,9 +387,9 @@ func (r *scopeReader) block(doc *tree.Document, name, level string) *block {
 	case doc.Value.Kind != value.Map && !falsy(doc.Value):
 		err = fault.New(fault.Input, "expected a mapping of variables, not a %s", doc.Value.Kind).At(name, doc.Value.Line, doc.Value.Col)
 	default:
-		variables := make([]Variable, len(doc.Value.Pairs))
-		for i := range doc.Value.Pairs {
-			variables[i] = Variable{&doc.Value.Pairs[i], name}
+		variables := make([]Variable, len(doc.Value.Pairs()))
+		for i := range doc.Value.Pairs() {
+			variables[i] = Variable{&doc.Value.Pairs()[i], name}
 		}
 		return newBlock(variables, level)
 	}

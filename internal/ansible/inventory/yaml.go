@@ -17,11 +17,11 @@ func (b *builder) yaml(name string, doc *tree.Document) error {
 		return notYAML(name, doc.Err)
 	case v.Kind == value.Null:
 		return nil
-	case v.Kind != value.Map || len(v.Pairs) == 0:
+	case v.Kind != value.Map || len(v.Pairs()) == 0:
 		return fault.New(fault.Input, "expected a mapping of groups, not a %s", v.Kind).At(name, v.Line, v.Col)
 	}
 	r := yamlReader{b, name}
-	for _, p := range v.Pairs {
+	for _, p := range v.Pairs() {
 		if _, err := r.group(p.Key, p.Value); err != nil {
 			return err
 		}
@@ -59,15 +59,15 @@ func (r yamlReader) group(key, body value.Value) (*Group, error) {
 		return nil, r.fail(key, "the name of a group is %s, which is no string", key.Shown(60))
 	}
 	g := r.b.group(key.Text, place{r.file, key.Line})
-	sections := make([]value.Value, len(body.Pairs))
-	for i, p := range body.Pairs {
+	sections := make([]value.Value, len(body.Pairs()))
+	for i, p := range body.Pairs() {
 		section, err := r.section(g, p)
 		if err != nil {
 			return nil, err
 		}
 		sections[i] = section
 	}
-	for i, p := range body.Pairs {
+	for i, p := range body.Pairs() {
 		if err := r.entries(g, p.Key, sections[i]); err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func (r yamlReader) section(g *Group, p value.Pair) (value.Value, error) {
 	}
 	v := p.Value
 	if text(v) {
-		v = value.Value{Kind: value.Map, Line: v.Line, Col: v.Col, Pairs: []value.Pair{{Key: v, Value: value.Value{Line: v.Line, Col: v.Col}}}}
+		v = value.Value{Kind: value.Map, Line: v.Line, Col: v.Col}.WithPairs([]value.Pair{{Key: v, Value: value.Value{Line: v.Line, Col: v.Col}}})
 	}
 	if v.Kind != value.Map && v.Kind != value.Null {
 		if v.Line == 0 {
@@ -94,7 +94,7 @@ func (r yamlReader) section(g *Group, p value.Pair) (value.Value, error) {
 }
 
 func (r yamlReader) entries(g *Group, key, section value.Value) error {
-	for _, p := range section.Pairs {
+	for _, p := range section.Pairs() {
 		var err error
 		switch key.Text {
 		case "vars":
@@ -142,8 +142,8 @@ func (r yamlReader) hosts(g *Group, p value.Pair) error {
 	if p.Value.Kind != value.Map && !falsy(p.Value) {
 		return r.fail(p.Value, "host %s is a %s, not a mapping of variables", p.Key.Text, p.Value.Kind)
 	}
-	variables := make([]Variable, len(p.Value.Pairs))
-	for i, v := range p.Value.Pairs {
+	variables := make([]Variable, len(p.Value.Pairs()))
+	for i, v := range p.Value.Pairs() {
 		variables[i] = Variable{&v, r.file}
 	}
 	return r.b.hosts(pattern, variables, g, place{r.file, p.Key.Line})

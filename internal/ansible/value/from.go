@@ -26,18 +26,18 @@ func From(v any) Value {
 	case float64:
 		return Value{Kind: Float, Text: strconv.FormatFloat(v, 'g', -1, 64)}
 	case []any:
-		list := Value{Kind: List}
+		var items []Value
 		for _, item := range v {
-			list.Items = append(list.Items, From(item))
+			items = append(items, From(item))
 		}
-		return list
+		return Value{Kind: List}.WithItems(items)
 	case map[string]any:
-		m := Value{Kind: Map}
+		var pairs []Pair
 		for key, entry := range v {
-			m.Pairs = append(m.Pairs, Pair{From(key), From(entry)})
+			pairs = append(pairs, Pair{From(key), From(entry)})
 		}
-		slices.SortFunc(m.Pairs, func(a, b Pair) int { return cmp.Compare(a.Key.Text, b.Key.Text) })
-		return m
+		slices.SortFunc(pairs, func(a, b Pair) int { return cmp.Compare(a.Key.Text, b.Key.Text) })
+		return Value{Kind: Map}.WithPairs(pairs)
 	}
 	return Value{Kind: String, Text: fmt.Sprint(v)}
 }

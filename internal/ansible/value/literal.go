@@ -86,7 +86,7 @@ func (r *literal) tuple(closing byte) (item, bool) {
 	v := item{Value: Value{Kind: List}}
 	for _, i := range items {
 		v.unhashable = v.unhashable || i.unhashable
-		v.Items = append(v.Items, i.Value)
+		v.Value = v.WithItems(append(v.Items(), i.Value))
 		ok = ok && !i.bytes // bytes become text only where they stand alone
 	}
 	return v, ok
@@ -172,7 +172,7 @@ func (r *literal) bracketed(opening byte) (item, bool) {
 		items, _, ok := r.items(']')
 		v := item{Value: Value{Kind: List}, unhashable: true}
 		for _, i := range items {
-			v.Items = append(v.Items, i.Value)
+			v.Value = v.WithItems(append(v.Items(), i.Value))
 			ok = ok && !i.bytes
 		}
 		return v, ok
@@ -206,10 +206,10 @@ func (r *literal) braces() (item, bool) {
 				return item{}, false
 			}
 			if i, have := at[key.sameAs()]; have {
-				v.Pairs[i].Value = value.Value
+				v.Pairs()[i].Value = value.Value
 			} else {
-				at[key.sameAs()] = len(v.Pairs)
-				v.Pairs = append(v.Pairs, Pair{key.Value, value.Value})
+				at[key.sameAs()] = len(v.Pairs())
+				v.Value = v.WithPairs(append(v.Pairs(), Pair{key.Value, value.Value}))
 			}
 		}
 		comma = r.take(',')

@@ -35,12 +35,45 @@ func (k Kind) String() string {
 
 // Value is one value. The zero Value is null, written nowhere.
 type Value struct {
-	Kind  Kind
-	Text  string  // of scalars
-	Items []Value // of lists
-	Pairs []Pair  // of maps, in the order written, each key once
-	Line  int     // where it, or its text, begins; counts from 1
-	Col   int
+	Kind      Kind
+	Text      string // of scalars
+	Line, Col int    // where it, or its text, begins; counts from 1
+
+	inner *inner // of lists and maps: most values are neither, and there are many
+}
+
+// inner is what is in a list or map. It does not change once it is in a Value.
+type inner struct {
+	items []Value
+	pairs []Pair
+}
+
+// Items are the elements of a list.
+func (v Value) Items() []Value {
+	if v.inner == nil {
+		return nil
+	}
+	return v.inner.items
+}
+
+// Pairs are the entries of a map, in the order written, each key once.
+func (v Value) Pairs() []Pair {
+	if v.inner == nil {
+		return nil
+	}
+	return v.inner.pairs
+}
+
+// WithItems returns v with other elements.
+func (v Value) WithItems(items []Value) Value {
+	v.inner = &inner{items, v.Pairs()}
+	return v
+}
+
+// WithPairs returns v with other entries.
+func (v Value) WithPairs(pairs []Pair) Value {
+	v.inner = &inner{v.Items(), pairs}
+	return v
 }
 
 // Pair is an entry of a map.
@@ -49,7 +82,7 @@ type Pair struct{ Key, Value Value }
 // Get returns the entry of a map with this name; false if there is none, or if
 // v is no map.
 func (v Value) Get(name string) (Value, bool) {
-	for _, p := range v.Pairs {
+	for _, p := range v.Pairs() {
 		if p.Key.Text == name && p.Key.Kind == String {
 			return p.Value, true
 		}
@@ -73,7 +106,7 @@ func (v Value) List() []Value {
 	case Null:
 		return nil
 	case List:
-		return v.Items
+		return v.Items()
 	}
 	return []Value{v}
 }
@@ -84,11 +117,11 @@ func (v Value) Strings(f func(text string, line int)) {
 	case String:
 		f(v.Text, v.Line)
 	case List:
-		for _, item := range v.Items {
+		for _, item := range v.Items() {
 			item.Strings(f)
 		}
 	case Map:
-		for _, p := range v.Pairs {
+		for _, p := range v.Pairs() {
 			p.Key.Strings(f)
 			p.Value.Strings(f)
 		}
@@ -109,13 +142,13 @@ func (v Value) canonical(b *strings.Builder) {
 	switch v.Kind {
 	case List:
 		b.WriteString("[")
-		for _, item := range v.Items {
+		for _, item := range v.Items() {
 			item.canonical(b)
 		}
 		b.WriteString("]")
 	case Map:
 		b.WriteString("{")
-		for _, p := range v.Pairs {
+		for _, p := range v.Pairs() {
 			p.Key.canonical(b)
 			p.Value.canonical(b)
 		}
@@ -169,7 +202,7 @@ func (v Value) shown(b *strings.Builder, limit int) {
 		b.WriteString(strconv.Quote(v.Text))
 	case List:
 		b.WriteString("[")
-		for i, item := range v.Items {
+		for i, item := range v.Items() {
 			if i > 0 {
 				b.WriteString(", ")
 			}
@@ -178,7 +211,7 @@ func (v Value) shown(b *strings.Builder, limit int) {
 		b.WriteString("]")
 	case Map:
 		b.WriteString("{")
-		for i, p := range v.Pairs {
+		for i, p := range v.Pairs() {
 			if i > 0 {
 				b.WriteString(", ")
 			}

@@ -88,11 +88,11 @@ func (r *reader) read(n *yaml.Node, depth int) Value {
 	case yaml.AliasNode:
 		return r.read(n.Alias, depth+1)
 	case yaml.SequenceNode:
-		v := Value{Kind: List, Line: n.Line, Col: n.Column, Items: make([]Value, len(n.Content))}
+		items := make([]Value, len(n.Content))
 		for i, item := range n.Content {
-			v.Items[i] = r.read(item, depth+1)
+			items[i] = r.read(item, depth+1)
 		}
-		return v
+		return Value{Kind: List, Line: n.Line, Col: n.Column}.WithItems(items)
 	case yaml.MappingNode:
 		return r.mapping(n, depth)
 	}
@@ -100,7 +100,7 @@ func (r *reader) read(n *yaml.Node, depth int) Value {
 }
 
 func (r *reader) mapping(n *yaml.Node, depth int) Value {
-	v := Value{Kind: Map, Line: n.Line, Col: n.Column, Pairs: make([]Pair, 0, len(n.Content)/2)}
+	pairs := make([]Pair, 0, len(n.Content)/2)
 	at := make(map[string]int, len(n.Content)/2)
 	set := func(key, value Value) {
 		name := string("nbiftsuvlm"[key.Kind]) + key.Text
@@ -108,10 +108,10 @@ func (r *reader) mapping(n *yaml.Node, depth int) Value {
 			name += key.Digest()
 		}
 		if i, ok := at[name]; !ok {
-			at[name] = len(v.Pairs)
-			v.Pairs = append(v.Pairs, Pair{key, value})
+			at[name] = len(pairs)
+			pairs = append(pairs, Pair{key, value})
 		} else {
-			v.Pairs[i] = Pair{key, value}
+			pairs[i] = Pair{key, value}
 		}
 	}
 	// What is merged comes first, of several mappings the last one, and what is
@@ -121,7 +121,7 @@ func (r *reader) mapping(n *yaml.Node, depth int) Value {
 			continue
 		}
 		for _, m := range slices.Backward(r.read(n.Content[i+1], depth+1).List()) {
-			for _, p := range m.Pairs {
+			for _, p := range m.Pairs() {
 				r.left--
 				set(p.Key, p.Value)
 			}
@@ -132,7 +132,7 @@ func (r *reader) mapping(n *yaml.Node, depth int) Value {
 			set(r.read(n.Content[i], depth+1), r.read(n.Content[i+1], depth+1))
 		}
 	}
-	return v
+	return Value{Kind: Map, Line: n.Line, Col: n.Column}.WithPairs(pairs)
 }
 
 func merges(key *yaml.Node) bool {
