@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/strata-hpc/strata/internal/ansible/inventory"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
@@ -38,54 +40,85 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 		self = w.q.Host
 	}
 	of := fmt.Sprintf("%s\x00%s\x00%p\x00%s\x00%s", self, strings.Join(w.dirs, ":"), w.files.Differences, w.q.Inventory, w.cfg.digest)
-	r := w.foreign.Get([2]string{h.host + "\x00" + h.name, of}, func() foreignResult {
-		var r foreignResult
-		var parts []string
-		seen := &tree.Seen{Files: w.files.Files, Differences: w.files.Differences}
-		of := inventory.NewWinners(seen, w.dirs, h.name).Of
-		if h.name == "" || w.cfg.merge { // then all of them count
-			of = func(n *inventory.Node) (*inventory.Scope, error) { return n.Definitions(seen, w.dirs) }
-		}
-		for _, host := range w.otherHosts(h.host) {
-			scope, err := of(w.inv.Node(host, nil))
-			if err != nil {
-				continue // the same fault comes up where the node's own variables are read
-			}
-			parts = append(parts, host)
-			definitions := slices.Values(scope.Lookup(h.name))
-			if h.name == "" {
-				definitions = scope.Definitions()
-			}
-			for d := range definitions {
-				parts = append(parts, d.Name(), d.Value.Digest())
-				r.reads.value(d.Value)
-				if r.first.File == "" {
-					r.first = Definition{File: d.File, Line: d.Line(), Shown: d.Value.Shown(shown)}
-				}
-			}
-			for _, s := range scope.Sealed {
-				digest, _ := seen.Digest(s.File)
-				parts = append(parts, s.File, digest)
-			}
-		}
-		parts = append(parts, w.broken(seen)...)
-		r.digest, r.touched = sum(parts...), seen.Touched
-		return r
-	})
+	r := w.foreign.Get([2]string{h.host + "\x00" + h.name, of}, func() foreignResult { return w.readForeign(h) })
 	w.files.Touched = w.files.Touched || r.touched
 	return r
 }
 
+// readForeign reads that, as many hosts at once as there are processors: whoever
+// else asks for it meanwhile waits.
+func (w *walk) readForeign(h hostRead) foreignResult {
+	hosts := w.otherHosts(h.host)
+	groups := make([]foreignHosts, min(len(hosts), runtime.GOMAXPROCS(0)))
+	var reading sync.WaitGroup
+	for i := range groups {
+		from, to := i*len(hosts)/len(groups), (i+1)*len(hosts)/len(groups)
+		reading.Go(func() { groups[i] = w.readHostsOf(h, hosts[from:to]) })
+	}
+	reading.Wait()
+	var r foreignResult
+	var says []string
+	for _, g := range groups {
+		says = append(says, g.says...)
+		r.touched = r.touched || g.touched
+		for _, d := range g.definitions {
+			r.reads.value(d.Value)
+			if r.first.File == "" {
+				r.first = Definition{File: d.File, Line: d.Line(), Shown: d.Value.Shown(shown)}
+			}
+		}
+	}
+	broken := w.broken()
+	r.digest, r.touched = sum(append(says, broken...)...), r.touched || len(broken) > 0
+	return r
+}
+
+// foreignHosts is what a variable comes to on some hosts.
+type foreignHosts struct {
+	says        []string // for the digest
+	definitions []inventory.Definition
+	touched     bool
+}
+
+func (w *walk) readHostsOf(h hostRead, hosts []string) foreignHosts {
+	var g foreignHosts
+	seen := &tree.Seen{Files: w.files.Files, Differences: w.files.Differences}
+	of := inventory.NewWinners(seen, w.dirs, h.name).Of
+	if h.name == "" || w.cfg.merge { // then all of them count
+		of = func(n *inventory.Node) (*inventory.Scope, error) { return n.Definitions(seen, w.dirs) }
+	}
+	for _, host := range hosts {
+		scope, err := of(w.inv.Node(host, nil))
+		if err != nil {
+			continue // the same fault comes up where the node's own variables are read
+		}
+		g.says = append(g.says, host)
+		definitions := slices.Values(scope.Lookup(h.name))
+		if h.name == "" {
+			definitions = scope.Definitions()
+		}
+		for d := range definitions {
+			g.says = append(g.says, d.Name(), d.Value.Digest())
+			g.definitions = append(g.definitions, d)
+		}
+		for _, s := range scope.Sealed {
+			digest, _ := seen.Digest(s.File)
+			g.says = append(g.says, s.File, digest)
+		}
+	}
+	g.touched = seen.Touched
+	return g
+}
+
 // broken are the changed files of variables that cannot be read: Ansible stops at
 // them whatever they would decide.
-func (w *walk) broken(seen *tree.Seen) []string {
+func (w *walk) broken() []string {
 	var all []string
-	for name := range seen.Differences {
+	for name := range w.files.Differences {
 		in := func(dir string) bool {
 			return within(name, path.Join(dir, "group_vars")) || within(name, path.Join(dir, "host_vars"))
 		}
-		if (in(w.inv.Dir) || slices.ContainsFunc(w.dirs, in)) && isVars(name) && seen.Files.Kind(name) == tree.File && seen.Files.Document(name).Err != nil {
-			seen.Touched = true
+		if (in(w.inv.Dir) || slices.ContainsFunc(w.dirs, in)) && isVars(name) && w.Project.files.Kind(name) == tree.File && w.Project.files.Document(name).Err != nil {
 			all = append(all, name)
 		}
 	}
