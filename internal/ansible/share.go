@@ -47,8 +47,9 @@ type common struct {
 
 // knownNames are those of a scope's part, or of a walk itself, that were reached.
 type knownNames struct {
-	all    []string // only of a scope's part
-	lively []string // those whose values may read others: most are plain
+	all      []string // only of a scope's part
+	lively   []string // those whose values may read others: most are plain
+	implicit []string // those that Ansible reads by itself, reached or not
 }
 
 const (
@@ -344,6 +345,9 @@ func (b *beginning) goOn(of *walk) *walk {
 	w.absent = nil
 	known := b.known(w.scope)
 	w.from, w.given = b, known.all
+	for _, name := range known.implicit {
+		w.variable(name, place{})
+	}
 	for _, name := range known.lively {
 		w.follow(name)
 	}
@@ -398,6 +402,9 @@ func (b *beginning) known(s *inventory.Scope) knownNames {
 			part := b.names.Get(key, func() knownNames {
 				var k knownNames
 				for _, d := range definitions {
+					if implicit(d.Name()) {
+						k.implicit = append(k.implicit, d.Name())
+					}
 					if b.vars.has(d.Name()) {
 						k.all = append(k.all, d.Name())
 						if computesIn(d.Value) {
@@ -407,7 +414,7 @@ func (b *beginning) known(s *inventory.Scope) knownNames {
 				}
 				return k
 			})
-			k.all, k.lively = append(k.all, part.all...), append(k.lively, part.lively...)
+			k.all, k.lively, k.implicit = append(k.all, part.all...), append(k.lively, part.lively...), append(k.implicit, part.implicit...)
 		})
 	}
 	slices.Sort(k.lively)

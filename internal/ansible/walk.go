@@ -148,7 +148,7 @@ func (w *walk) readInventory() error {
 	return nil
 }
 
-// scopeOf reads the variables of the inventory: those beside playbooks too,
+// readScope reads the variables of the inventory: those beside playbooks too,
 // which is why it is called again for each new directory of playbooks.
 func (w *walk) readScope() {
 	if w.shared {
@@ -160,25 +160,23 @@ func (w *walk) readScope() {
 		return
 	}
 	w.useScope(scope)
-}
-
-func (w *walk) useScope(scope *inventory.Scope) {
-	w.scope = scope
-	clear(w.resolved)
-	if w.absent == nil { // else what was asked does not depend on it
-		w.changes++
-	}
-	for _, s := range scope.Sealed {
-		w.sealed(s.File)
-	}
+	w.changes++
 	for d := range scope.Definitions() {
 		// Connection and become read these, whoever names them.
 		if implicit(d.Name()) {
 			w.variable(d.Name(), place{})
 		}
-		if w.absent == nil && w.vars.has(d.Name()) { // else the caller does
+		if w.vars.has(d.Name()) {
 			w.follow(d.Name())
 		}
+	}
+}
+
+func (w *walk) useScope(scope *inventory.Scope) {
+	w.scope = scope
+	clear(w.resolved)
+	for _, s := range scope.Sealed {
+		w.sealed(s.File)
 	}
 }
 
