@@ -137,12 +137,12 @@ func planGrowth(l *lab, found *Findings) error {
 		if err != nil {
 			return err
 		}
-		if err := dropPlanCache(l); err != nil {
-			return err
-		}
 		var seconds Series
 		var peak float64
 		for began, i := time.Now(), 0; i < l.n && (i == 0 || time.Since(began) < time.Minute); i++ {
+			if err := dropPlanCache(l); err != nil {
+				return err
+			}
 			p, err := runPlan(l, dir, "HEAD~1", "HEAD")
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"os"
@@ -21,12 +22,6 @@ import (
 type answer struct {
 	cache *cache.Cache
 	id    cache.ActionID
-}
-
-// keptAnswer is what is kept.
-type keptAnswer struct {
-	Repos []plan.Repo // those of the base, which its commit alone does not pin
-	Plan  json.RawMessage
 }
 
 // answerTo returns where the answer is to what is asked of a commit and a revision;
@@ -82,16 +77,18 @@ func (a *answer) get(base string, now plan.Revision, load func() (plan.Revision,
 	if err != nil {
 		return nil
 	}
-	var kept keptAnswer
-	if json.Unmarshal(data, &kept) != nil {
+	// The first line has the base's repositories, which its commit alone does not pin.
+	first, text, _ := bytes.Cut(data, []byte("\n"))
+	var repos []plan.Repo
+	if json.Unmarshal(first, &repos) != nil {
 		return nil
 	}
-	if len(kept.Repos) > 0 {
-		if was, err := load(); err != nil || !slices.Equal(was.Repos, kept.Repos) {
+	if len(repos) > 0 {
+		if was, err := load(); err != nil || !slices.Equal(was.Repos, repos) {
 			return nil
 		}
 	}
-	made, err := plan.Decode(kept.Plan, base, now)
+	made, err := plan.Decode(text, base, now)
 	if err != nil {
 		return nil
 	}
@@ -107,8 +104,8 @@ func (a *answer) keep(made *plan.Plan, was plan.Revision) {
 	if err != nil {
 		return
 	}
-	if data, err := json.Marshal(keptAnswer{was.Repos, text}); err == nil {
-		_ = a.cache.PutBytes(a.id, data)
+	if first, err := json.Marshal(was.Repos); err == nil {
+		_ = a.cache.PutBytes(a.id, slices.Concat(first, []byte("\n"), text))
 		_ = a.cache.Trim()
 	}
 }

@@ -172,6 +172,7 @@ func (h *history) base(rev string) (plan.Revision, error) {
 
 // compare plans what changed between two revisions.
 func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.Revision, error) {
+	defer collectLate()()
 	now, err := h.revision(head, true)
 	if err != nil {
 		return nil, plan.Revision{}, err
@@ -204,7 +205,6 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	defer collectLate()()
 	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: brief})
 	if err != nil {
 		return nil, plan.Revision{}, err
