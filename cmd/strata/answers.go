@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"os"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/cache"
 
-	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 )
 
@@ -20,31 +18,30 @@ import (
 // again. A nil one, a cache that cannot be used and one that holds nonsense are as
 // good as none.
 type answer struct {
-	cache *cache.Cache
-	id    cache.ActionID
+	cache      *cache.Cache
+	id         cache.ActionID
+	base, head string
 }
 
-// answerTo returns where the answer is to what is asked of a commit and a revision;
-// nil if a part of the question has no name that means the same for ever.
-func answerTo(base string, now plan.Revision, want []layer.NodeID, file string) *answer {
+// answerTo returns where the answer is to what is asked of two commits; nil if a part
+// of the question has no name that means the same for ever.
+func (h *history) answerTo(base, head string, names []string) *answer {
 	program, err := os.Executable()
-	if err != nil {
+	if err != nil || base == "" || head == "" || len(h.app.overrides) > 0 {
 		return nil
 	}
 	info, err := os.Stat(program)
-	if err != nil || base == "" || now.Name == "" || !pinned(now.Repos) {
+	if err != nil {
 		return nil
 	}
 	question, err := json.Marshal(struct {
-		Program    string
-		Size       int64
-		Time       time.Time
-		Arch       string
-		File       string
-		Base, Head string
-		Repos      []plan.Repo
-		Want       []layer.NodeID
-	}{program, info.Size(), info.ModTime(), runtime.GOARCH, file, base, now.Name, now.Repos, want})
+		Program          string
+		Size             int64
+		Time             time.Time
+		Arch             string
+		File, Base, Head string
+		Names            []string
+	}{program, info.Size(), info.ModTime(), runtime.GOARCH, h.place(), base, head, names})
 	if err != nil {
 		return nil
 	}
@@ -60,16 +57,12 @@ func answerTo(base string, now plan.Revision, want []layer.NodeID, file string) 
 	if err != nil {
 		return nil
 	}
-	return &answer{kept, sha256.Sum256(question)}
+	return &answer{kept, sha256.Sum256(question), base, head}
 }
 
-func pinned(repos []plan.Repo) bool {
-	return !slices.ContainsFunc(repos, func(r plan.Repo) bool { return r.Commit == "" })
-}
-
-// get returns the plan that is kept, or nil. The base is loaded only if its commit
-// does not say all.
-func (a *answer) get(base string, now plan.Revision, load func() (plan.Revision, error)) *plan.Plan {
+// get returns the plan that is kept, or nil: of its nodes it has what places them in
+// the graph only.
+func (a *answer) get() *plan.Plan {
 	if a == nil {
 		return nil
 	}
@@ -77,35 +70,25 @@ func (a *answer) get(base string, now plan.Revision, load func() (plan.Revision,
 	if err != nil {
 		return nil
 	}
-	// The first line has the base's repositories, which its commit alone does not pin.
-	first, text, _ := bytes.Cut(data, []byte("\n"))
-	var repos []plan.Repo
-	if json.Unmarshal(first, &repos) != nil {
-		return nil
-	}
-	if len(repos) > 0 {
-		if was, err := load(); err != nil || !slices.Equal(was.Repos, repos) {
-			return nil
-		}
-	}
-	made, err := plan.Decode(text, base, now)
+	made, err := plan.Decode(data)
 	if err != nil {
 		return nil
 	}
+	made.Base, made.Head = a.base, a.head
 	return made
 }
 
-// keep keeps a plan. What comes of a base without a project is not worth it.
-func (a *answer) keep(made *plan.Plan, was plan.Revision) {
-	if a == nil || !pinned(was.Repos) || len(was.Project.Nodes) == 0 {
+// keep keeps a plan, unless there is more to it than the commits say: repositories
+// that move by themselves, nodes of whose inputs something is made.
+func (a *answer) keep(made *plan.Plan, was, now plan.Revision) {
+	if a == nil || len(was.Repos)+len(now.Repos) > 0 || len(was.Project.Nodes) == 0 {
 		return
 	}
-	text, err := made.Encode()
-	if err != nil {
+	if slices.ContainsFunc(made.Nodes, func(d plan.Decision) bool { return d.Key == "" && len(d.Inputs) > 0 }) {
 		return
 	}
-	if first, err := json.Marshal(was.Repos); err == nil {
-		_ = a.cache.PutBytes(a.id, slices.Concat(first, []byte("\n"), text))
+	if text, err := made.Encode(); err == nil {
+		_ = a.cache.PutBytes(a.id, text)
 		_ = a.cache.Trim()
 	}
 }

@@ -59,9 +59,15 @@ func noneEmpty(cmd *cobra.Command, flags ...string) error {
 }
 
 func runPlan(a *app, names []string, opts planOptions) error {
-	made, project, err := a.makePlan(names, opts)
+	made, err := a.knownPlan(names, opts)
 	if err != nil {
 		return err
+	}
+	project := &layer.Project{} // of a comparison, text and JSON need nothing of it
+	if made == nil {
+		if made, project, err = a.makePlan(names, opts); err != nil {
+			return err
+		}
 	}
 	if err := a.printPlan(made, project); err != nil {
 		return err
@@ -70,6 +76,19 @@ func runPlan(a *app, names []string, opts planOptions) error {
 		return exited(3)
 	}
 	return nil
+}
+
+// knownPlan is a plan between two commits that was made before, to be printed; or
+// nil.
+func (a *app) knownPlan(names []string, opts planOptions) (*plan.Plan, error) {
+	if opts.base == "" || opts.head == "" {
+		return nil, nil
+	}
+	h, err := a.openHistory()
+	if err != nil {
+		return nil, err
+	}
+	return h.known(opts.base, opts.head, names), nil
 }
 
 // makePlan compares with a commit, or with what the store has.

@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/strata-hpc/strata/internal/ansible"
@@ -177,6 +176,10 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
+	was, err := h.base(base)
+	if err != nil {
+		return nil, plan.Revision{}, err
+	}
 	want, _, err := plan.Select(now.Project, names)
 	if err != nil {
 		return nil, plan.Revision{}, err
@@ -184,33 +187,38 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if len(names) == 0 {
 		want = everyNode(now.Project)
 	}
-	_, id, err := h.files(base)
-	if err != nil {
-		return nil, plan.Revision{}, err
-	}
-	load := sync.OnceValues(func() (plan.Revision, error) { return h.base(base) })
-	var kept *answer
-	brief := h.app.output == "text" || h.app.json()
-	if brief {
-		kept = answerTo(id, now, want, h.place())
-	}
-	if made := kept.get(id, now, load); made != nil {
-		return made, now, nil
-	}
-	was, err := load()
-	if err != nil {
-		return nil, plan.Revision{}, err
-	}
 	changed, err := changedFiles(was.Source.Files, now.Source.Files)
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: brief})
+	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: h.brief()})
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	kept.keep(made, was)
+	if h.brief() {
+		h.answerTo(was.Name, now.Name, names).keep(made, was, now)
+	}
 	return made, now, nil
+}
+
+// brief reports whether what is printed needs no inputs of nodes.
+func (h *history) brief() bool { return h.app.output == "text" || h.app.json() }
+
+// known returns what compare came to when it was asked before, nil if that is not
+// known. Commits that are not there, compare speaks of.
+func (h *history) known(base, head string, names []string) *plan.Plan {
+	if base == "" || head == "" || !h.brief() {
+		return nil
+	}
+	_, from, err := h.files(base)
+	if err != nil {
+		return nil
+	}
+	_, to, err := h.files(head)
+	if err != nil {
+		return nil
+	}
+	return h.answerTo(from, to, names).get()
 }
 
 // changedFiles are the names of the files that differ, those of repositories

@@ -11,14 +11,16 @@ import (
 type encoded struct {
 	Nodes                   []encodedDecision
 	Unused, Removed, Images []string
+	Tests                   []string
 }
 
 type encodedDecision struct {
-	ID           layer.NodeID
-	Action       Action
-	Reason       string
-	Reasons      []encodedReason
-	Key, BaseKey layer.Key
+	ID, Parent     layer.NodeID
+	Layer, Variant string
+	Action         Action
+	Reason         string
+	Reasons        []encodedReason
+	Key, BaseKey   layer.Key
 }
 
 type encodedReason struct {
@@ -29,9 +31,10 @@ type encodedReason struct {
 // Encode returns a plan between two commits as bytes that Decode reads, but for
 // the inputs of its nodes.
 func (p *Plan) Encode() ([]byte, error) {
-	e := encoded{Unused: p.Unused, Removed: p.Removed, Images: p.Images}
+	e := encoded{Unused: p.Unused, Removed: p.Removed, Images: p.Images, Tests: p.Tests}
 	for _, d := range p.Nodes {
-		one := encodedDecision{ID: d.Node.ID, Action: d.Action, Reason: d.Reason, Key: d.Key, BaseKey: d.BaseKey}
+		n := d.Node
+		one := encodedDecision{ID: n.ID, Parent: n.Parent, Layer: n.Layer, Variant: n.Variant, Action: d.Action, Reason: d.Reason, Key: d.Key, BaseKey: d.BaseKey}
 		for _, r := range d.Reasons {
 			one.Reasons = append(one.Reasons, encodedReason{r, r.became})
 		}
@@ -40,23 +43,16 @@ func (p *Plan) Encode() ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// Decode returns the plan that was encoded when a revision was compared with this
-// base before.
-func Decode(data []byte, base string, head Revision) (*Plan, error) {
+// Decode returns a plan that was encoded. Of its nodes it has what places them in the
+// graph only.
+func Decode(data []byte) (*Plan, error) {
 	var e encoded
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, fmt.Errorf("decode a plan: %w", err)
 	}
-	nodes := make(map[layer.NodeID]layer.Node, len(head.Project.Nodes))
-	for _, n := range head.Project.Nodes {
-		nodes[n.ID] = n
-	}
-	p := &Plan{Base: base, Head: head.Name, Repos: head.Repos, Unused: e.Unused, Removed: e.Removed, Images: e.Images}
+	p := &Plan{Unused: e.Unused, Removed: e.Removed, Images: e.Images, Tests: e.Tests}
 	for _, one := range e.Nodes {
-		node, ok := nodes[one.ID]
-		if !ok {
-			return nil, fmt.Errorf("decode a plan: there is no node %q", one.ID)
-		}
+		node := layer.Node{ID: one.ID, Parent: one.Parent, Layer: one.Layer, Variant: one.Variant}
 		d := Decision{Node: node, Action: one.Action, Reason: one.Reason, Key: one.Key, BaseKey: one.BaseKey, Seconds: 1}
 		for _, r := range one.Reasons {
 			r.Reason.became = r.Became
