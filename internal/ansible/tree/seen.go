@@ -2,7 +2,9 @@ package tree
 
 import (
 	"path"
+	"reflect"
 	"slices"
+	"sync"
 )
 
 // Differences says in which answers two trees differ.
@@ -13,6 +15,8 @@ type difference struct {
 	names   bool // a directory whose list of names is another
 	content bool
 	below   bool // a directory below which something is in one of them only
+
+	document func() bool // of a file with other content: it says something else, or on other lines
 }
 
 // Compare returns how two trees differ whose changed files have these names.
@@ -20,7 +24,9 @@ func Compare(base, head *Tree, changed []string) Differences {
 	all := Differences{}
 	for _, name := range changed {
 		other := base.Kind(name) != head.Kind(name)
-		all[name] = difference{kind: other, content: true, names: true, below: true}
+		all[name] = difference{kind: other, content: true, names: true, below: true, document: sync.OnceValue(func() bool {
+			return !reflect.DeepEqual(base.Document(name), head.Document(name))
+		})}
 		for dir := path.Dir(name); ; dir = path.Dir(dir) {
 			d, known := all[dir]
 			if !known {
@@ -93,8 +99,14 @@ func (s *Seen) Executable(name string) bool { s.read(name); return s.Files.Execu
 // Text implements Files.
 func (s *Seen) Text(name string) ([]byte, error) { s.read(name); return s.Files.Text(name) }
 
-// Document implements Files.
-func (s *Seen) Document(name string) *Document { s.read(name); return s.Files.Document(name) }
+// Document implements Files. One that says the same on the same lines is the same,
+// whatever else there is in the file: comments at its end.
+func (s *Seen) Document(name string) *Document {
+	d := s.Differences[name]
+	s.Touched = s.Touched || d.kind || d.content && d.document()
+	s.linked(name, false)
+	return s.Files.Document(name)
+}
 
 // Template implements Files.
 func (s *Seen) Template(name string) *Template { s.read(name); return s.Files.Template(name) }

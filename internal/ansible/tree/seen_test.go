@@ -15,18 +15,23 @@ func TestSeenNoticesWhatDiffers(t *testing.T) {
 	before := fstest.MapFS{
 		"roles/a/tasks/main.yml": file("[]"), "roles/a/README": file("a"), "shared/x/y.yml": file("x: 1"),
 		"roles/b": link("../shared/x"), "gone/file": file(""), "dangling": link("later"),
+		"comment.yml": file("a: 1\n"), "lines.yml": file("a: 1\n"),
 	}
 	after := fstest.MapFS{
 		"roles/a/tasks/main.yml": file("[{}]"), "roles/a/README": file("a"), "roles/a/vars/main.yml": file("{}"), "shared/x/y.yml": file("x: 2"),
 		"roles/b": link("../shared/x"), "dangling": link("later"), "later": file(""),
+		"comment.yml": file("a: 1 # it is\n# The end.\n"), "lines.yml": file("# The beginning.\na: 1\n"),
 	}
-	changed := []string{"roles/a/tasks/main.yml", "roles/a/vars/main.yml", "shared/x/y.yml", "gone/file", "later"}
+	changed := []string{"roles/a/tasks/main.yml", "roles/a/vars/main.yml", "shared/x/y.yml", "gone/file", "later", "comment.yml", "lines.yml"}
 	for _, c := range []struct {
 		what    string
 		ask     func(s *Seen)
 		touched bool
 	}{
 		{"content that changed", func(s *Seen) { s.Document("roles/a/tasks/main.yml") }, true},
+		{"a document with other comments", func(s *Seen) { s.Document("comment.yml") }, false},
+		{"a document on other lines", func(s *Seen) { s.Document("lines.yml") }, true},
+		{"the digest of one with other comments", func(s *Seen) { s.Digest("comment.yml") }, true},
 		{"content that did not", func(s *Seen) { s.Digest("roles/a/README") }, false},
 		{"kind of a file with other content", func(s *Seen) { s.Kind("roles/a/tasks/main.yml") }, false},
 		{"a file that came", func(s *Seen) { s.Kind("roles/a/vars/main.yml") }, true},
