@@ -79,6 +79,7 @@ which: bar
 more: two
 -- inventory/group_vars/a.yml --
 which: foo
+ansible_remote_tmp: /somewhere
 `)
 	for _, order := range [][]string{{"a", "b"}, {"b", "a"}, {"a", "b", "a", "b"}} {
 		shared := Open(fsys, NewParsed())
@@ -300,6 +301,22 @@ func TestAdoptedIsAlone(t *testing.T) {
 					t.Errorf("without %s: %v, alone %v", changed, digests(got), digests(want))
 				}
 			}
+		}
+	}
+}
+
+// TestBrokenForeignVariables: Ansible stops at a file of another host's variables,
+// though a stronger place decides the one that is read.
+func TestBrokenForeignVariables(t *testing.T) {
+	const site = "-- p.yml --\n- hosts: all\n  tasks:\n    - debug: msg={{ hostvars['d1'].ip }}\n-- hosts --\n[db]\nd1 ip=1\n-- group_vars/db.yml --\n"
+	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: "hosts"}
+	for says, touched := range map[string]bool{"ip: 2\n": false, "ip: [\n": true} {
+		parsed := NewParsed()
+		old, now := Open(project(site+"ip: 3\n"), parsed), Open(project(site+says), parsed)
+		differences := now.Compare(old, []string{"group_vars/db.yml"})
+		got, err := now.Reach(q, Options{Differences: differences})
+		if err != nil || got.Touched != touched {
+			t.Errorf("%q: %v, touched %v", says, err, got.Touched)
 		}
 	}
 }

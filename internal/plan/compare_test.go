@@ -127,3 +127,34 @@ func compareOnce(base, head fs.FS, changed []string) (*Plan, error) {
 	}
 	return Compare(was, now, want, CompareOptions{Changed: changed})
 }
+
+// TestCompareTwoPlaybookSteps: what the first of two steps reaches counts as well,
+// also where only differences are told.
+func TestCompareTwoPlaybookSteps(t *testing.T) {
+	book := func(text string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte("- hosts: all\n  tasks: [{debug: {msg: " + text + "}}]\n"), Mode: 0o644}
+	}
+	parsed := ansible.NewParsed()
+	at := func(first, second string) Revision {
+		p := &layer.Project{Nodes: []layer.Node{{ID: "base"}, {ID: "top", Parent: "base", Steps: []layer.Step{
+			layer.Playbooks{Playbooks: []string{"one.yml"}}, layer.Playbooks{Playbooks: []string{"two.yml"}},
+		}}}}
+		return Revision{Project: p, Source: &Source{Files: fstest.MapFS{"one.yml": book(first), "two.yml": book(second)}, Parsed: parsed}}
+	}
+	for _, c := range []struct {
+		first, second, changed string
+		action                 Action
+	}{{"a", "b", "", Keep}, {"x", "b", "one.yml", Build}, {"a", "x", "two.yml", Build}} {
+		changed := []string{}
+		if c.changed != "" {
+			changed = append(changed, c.changed)
+		}
+		made, err := Compare(at("a", "b"), at(c.first, c.second), []layer.NodeID{"top"}, CompareOptions{Changed: changed, Brief: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, _ := made.Find("top"); d.Action != c.action {
+			t.Errorf("%s changed: %s, %v", c.changed, d.Action, d.Reasons)
+		}
+	}
+}
