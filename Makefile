@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED = 0
 export GOFLAGS = -buildvcs=false -tags=containers_image_openpgp,exclude_graphdriver_btrfs
 
-.PHONY: build help demo test bench lint fmt docs clean
+.PHONY: build help demo test test-long bench lint fmt docs clean
 
 build: ## build ./strata
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o strata ./cmd/strata
@@ -20,6 +20,10 @@ demo: ## install what is needed, build the example cluster's images, and boot on
 test: ## install what the tests need, and run all of them
 	scripts/setup test
 	scripts/test
+
+test-long: ## the same, with the matrices whole of which `make test` runs a sample
+	scripts/setup test
+	STRATA_TEST_LONG=1 scripts/test
 
 bench: ## measure Strata beside its peers, and write docs/benchmarks.md
 	scripts/setup bench
@@ -39,4 +43,4 @@ clean: ## remove what was built here; the package cache and the store stay
 	rm -rf strata build
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
