@@ -18,7 +18,7 @@ import (
 // tar writes the tree as a canonical tar.
 func (x *exporter) tar(ctx context.Context, a layer.Artifact) (*File, error) {
 	return x.create(ctx, "rootfs.tar", a, func(f *os.File) error {
-		return tarball.Write(ctxWriter{ctx, f}, x.tree.Dir, tarball.Options{Root: true})
+		return tarball.Write(ctx, f, x.tree.Dir, tarball.Options{Root: true})
 	})
 }
 
@@ -52,7 +52,7 @@ func (x *exporter) plain(ctx context.Context, a layer.Artifact) (*File, error) {
 func treeDigest(ctx context.Context, dir string) (string, int64, error) {
 	h := sha256.New()
 	n := &counter{}
-	if err := tarball.Write(ctxWriter{ctx, io.MultiWriter(h, n)}, dir, tarball.Options{Root: true}); err != nil {
+	if err := tarball.Write(ctx, io.MultiWriter(h, n), dir, tarball.Options{Root: true}); err != nil {
 		return "", 0, fmt.Errorf("compare: %w", err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), n.n, nil
@@ -63,17 +63,4 @@ type counter struct{ n int64 }
 func (c *counter) Write(p []byte) (int, error) {
 	c.n += int64(len(p))
 	return len(p), nil
-}
-
-// ctxWriter stops writing when ctx is done.
-type ctxWriter struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (w ctxWriter) Write(p []byte) (int, error) {
-	if err := w.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return w.w.Write(p)
 }

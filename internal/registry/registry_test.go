@@ -68,7 +68,7 @@ func addImage(t *testing.T, st storage.Store, contents ...string) string {
 			t.Fatal(err)
 		}
 		var tar bytes.Buffer
-		if err := tarball.Write(&tar, dir, tarball.Options{Root: true}); err != nil {
+		if err := tarball.Write(t.Context(), &tar, dir, tarball.Options{Root: true}); err != nil {
 			t.Fatal(err)
 		}
 		diffID := digest.FromBytes(tar.Bytes())

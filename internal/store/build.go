@@ -143,18 +143,15 @@ func (d *differ) ApplyDiff(dest string, _ *archive.TarOptions, _ *drivers.Differ
 	if err := os.RemoveAll(scratch); err != nil {
 		return none, err
 	}
-	if err := seal(dest, d.lower, start); err != nil {
+	if err := seal(d.ctx, dest, d.lower, start); err != nil {
 		return none, err
 	}
-	if err := d.ctx.Err(); err != nil {
-		return none, err
-	}
-	return describe(dest)
+	return describe(d.ctx, dest)
 }
 
 // describe streams a sealed layer once: for its digest, and for the record of
 // the tar stream (tar-split) from which a push makes the same bytes again.
-func describe(dir string) (drivers.DriverWithDifferOutput, error) {
+func describe(ctx context.Context, dir string) (drivers.DriverWithDifferOutput, error) {
 	var out drivers.DriverWithDifferOutput
 	record, err := os.CreateTemp(filepath.Dir(dir), "tar-split-")
 	if err != nil {
@@ -164,7 +161,7 @@ func describe(dir string) (drivers.DriverWithDifferOutput, error) {
 	buffered := bufio.NewWriterSize(record, 1<<20)
 	split := newSplitter(buffered)
 	ids := owners{uids: map[uint32]bool{}, gids: map[uint32]bool{}}
-	err = tarball.Write(split, dir, tarball.Options{Root: true, Overlay: true, Entry: ids.note, Stored: split.stored})
+	err = tarball.Write(ctx, split, dir, tarball.Options{Root: true, Overlay: true, Entry: ids.note, Stored: split.stored})
 	if err = errors.Join(err, split.Close(), buffered.Flush()); err != nil {
 		record.Close()
 		return out, fmt.Errorf("digest layer: %w", err)

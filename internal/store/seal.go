@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ var Epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 //   - what is as it was in the parent is no part of the layer;
 //   - times newer than the build's start are Epoch.
 type sealer struct {
+	ctx   context.Context
 	upper string
 	start time.Time
 	buf   [2][]byte
@@ -32,8 +34,8 @@ type sealer struct {
 
 // seal works on upper in place. Lower are the parent's directories, topmost
 // first. Nothing has them mounted.
-func seal(upper string, lower []string, start time.Time) error {
-	s := &sealer{upper: upper, start: start, buf: [2][]byte{make([]byte, 256<<10), make([]byte, 256<<10)}}
+func seal(ctx context.Context, upper string, lower []string, start time.Time) error {
+	s := &sealer{ctx: ctx, upper: upper, start: start, buf: [2][]byte{make([]byte, 256<<10), make([]byte, 256<<10)}}
 	st, err := lstat(upper) // its time changes below
 	if err == nil {
 		err = s.dir(".", lower)
@@ -64,6 +66,9 @@ func (s *sealer) dir(name string, below []string) error {
 }
 
 func (s *sealer) entry(name string, below []string) error {
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
 	path := filepath.Join(s.upper, name)
 	st, err := lstat(path)
 	if err != nil {
@@ -175,7 +180,7 @@ func (s *sealer) same(path string, st *unix.Stat_t, lowerPath string, lower *uni
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
-		return st.Size == lower.Size && s.sameContent(path, lowerPath), nil
+		return st.Size == lower.Size && s.sameContent(path, lowerPath), s.ctx.Err()
 	case unix.S_IFLNK:
 		a, err1 := os.Readlink(path)
 		b, err2 := os.Readlink(lowerPath)
@@ -195,7 +200,7 @@ func (s *sealer) sameContent(path, lowerPath string) bool {
 		return false
 	}
 	defer b.Close()
-	for {
+	for s.ctx.Err() == nil {
 		n, err1 := io.ReadFull(a, s.buf[0])
 		m, err2 := io.ReadFull(b, s.buf[1])
 		if !bytes.Equal(s.buf[0][:n], s.buf[1][:m]) {
@@ -205,6 +210,7 @@ func (s *sealer) sameContent(path, lowerPath string) bool {
 			return ended(err1) && ended(err2)
 		}
 	}
+	return false
 }
 
 func ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }

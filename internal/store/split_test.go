@@ -46,7 +46,7 @@ func TestSplitter(t *testing.T) {
 
 	var record, want, stream bytes.Buffer
 	s := newSplitter(&record)
-	if err := tarball.Write(io.MultiWriter(s, &stream), dir, tarball.Options{Root: true, Stored: s.stored}); err != nil {
+	if err := tarball.Write(t.Context(), io.MultiWriter(s, &stream), dir, tarball.Options{Root: true, Stored: s.stored}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

@@ -172,3 +172,31 @@ func TestImagesAreFoundByKey(t *testing.T) {
 		t.Errorf("latest: %v, %v", im, err)
 	}
 }
+
+// A context that ends after a step ends the sealing and the digest as well, and
+// nothing stays.
+func TestContextEndsCommit(t *testing.T) {
+	s := open(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err := s.AddLayer(ctx, "", func(st Staging) error {
+		defer cancel()
+		return files(st, map[string]string{"a": "a", "b": "b"})
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("add: %v", err)
+	}
+	left, err := os.ReadDir(s.staging())
+	if err != nil || len(left) > 0 {
+		t.Errorf("staging: %v %v", left, err)
+	}
+	tree := t.TempDir()
+	if err := os.WriteFile(filepath.Join(tree, "a"), []byte("a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := seal(ctx, tree, nil, time.Now()); !errors.Is(err, context.Canceled) {
+		t.Errorf("seal: %v", err)
+	}
+	if _, err := describe(ctx, tree); !errors.Is(err, context.Canceled) {
+		t.Errorf("digest: %v", err)
+	}
+}

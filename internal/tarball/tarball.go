@@ -9,6 +9,7 @@ package tarball
 
 import (
 	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -46,9 +47,10 @@ type Options struct {
 // Write writes the tree at root to w, with the end-of-archive mark. The tree
 // must not change meanwhile. Files with several names are stored under the
 // first one in order, the others as hard links to it. A sparse file's holes
-// are written as zeros. A socket is an error, for tar has no type for it.
-func Write(w io.Writer, root string, opts Options) error {
-	t := &writer{tw: tar.NewWriter(w), opts: opts, first: map[inode]string{}, buf: make([]byte, 256<<10)}
+// are written as zeros. A socket is an error, for tar has no type for it. When
+// ctx is done, Write ends with its error, in the middle of a file too.
+func Write(ctx context.Context, w io.Writer, root string, opts Options) error {
+	t := &writer{ctx: ctx, tw: tar.NewWriter(w), opts: opts, first: map[inode]string{}, buf: make([]byte, 256<<10)}
 	err := t.tree(root)
 	if err == nil {
 		err = t.tw.Close()
@@ -121,6 +123,7 @@ var OpaqueXattrs = []string{"trusted.overlay.opaque", "user.overlay.opaque"}
 type inode struct{ dev, ino uint64 }
 
 type writer struct {
+	ctx   context.Context
 	tw    *tar.Writer
 	opts  Options
 	first map[inode]string // the name under which a file with several names was stored
@@ -183,6 +186,9 @@ func (t *writer) look(e *Entry) (item, error) {
 }
 
 func (t *writer) store(it item) error {
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
 	if it.hdr != nil {
 		if t.opts.Entry != nil {
 			if err := t.opts.Entry(it.hdr, &it.st); err != nil {
@@ -304,7 +310,7 @@ func (t *writer) content(it item) error {
 		return nil
 	}
 	// Hide tar.Writer's and os.File's own copy loops, which would not use buf.
-	n, err := io.CopyBuffer(struct{ io.Writer }{t.tw}, struct{ io.Reader }{io.LimitReader(it.file, it.hdr.Size)}, t.buf)
+	n, err := io.CopyBuffer(struct{ io.Writer }{t.tw}, &stoppable{t.ctx, io.LimitReader(it.file, it.hdr.Size)}, t.buf)
 	if err == nil && n < it.hdr.Size {
 		err = io.ErrUnexpectedEOF
 	}
@@ -312,4 +318,17 @@ func (t *writer) content(it item) error {
 		return fmt.Errorf("store %s: %w", it.hdr.Name, err)
 	}
 	return nil
+}
+
+// stoppable is a reader that ends with a context.
+type stoppable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (s *stoppable) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.r.Read(p)
 }

@@ -3,6 +3,7 @@ package tarball
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ import (
 func write(t *testing.T, root string, opts Options) []byte {
 	t.Helper()
 	var buf bytes.Buffer
-	if err := Write(&buf, root, opts); err != nil {
+	if err := Write(t.Context(), &buf, root, opts); err != nil {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
@@ -151,9 +152,35 @@ func TestSocketIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	err = Write(io.Discard, root, Options{})
+	err = Write(t.Context(), io.Discard, root, Options{})
 	if err == nil || !strings.Contains(err.Error(), "store s: tar cannot hold") {
 		t.Errorf("error: %v", err)
+	}
+}
+
+// A context ends a large file in its middle, and a tree between two files.
+func TestContextEndsWriting(t *testing.T) {
+	root := t.TempDir()
+	for name, size := range map[string]int{"first": 1, "large": 1 << 20} {
+		if err := os.WriteFile(filepath.Join(root, name), make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, at := range []string{"first", "large"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var buf bytes.Buffer
+		err := Write(ctx, &buf, root, Options{Entry: func(hdr *tar.Header, _ *unix.Stat_t) error {
+			if hdr.Name == at {
+				cancel()
+			}
+			return nil
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("at %s: %v", at, err)
+		}
+		if buf.Len() >= 1<<20 {
+			t.Errorf("%d bytes were written after the end", buf.Len())
+		}
 	}
 }
 
