@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -37,17 +36,15 @@ func attributesOf(path string) (attributes, error) {
 }
 
 // opaque says whether nothing of the layers below shows through the directory.
-func (a attributes) opaque() bool {
-	return slices.ContainsFunc(tarball.OpaqueXattrs, func(name string) bool { return a[name] == "y" })
-}
+func (a attributes) opaque(marks tarball.Marks) bool { return a[marks.Opaque()] == "y" }
 
 // same compares what belongs to the trees' content.
-func (a attributes) same(b attributes) bool {
-	return maps.Equal(a.ofTheTree(), b.ofTheTree())
+func (a attributes) same(b attributes, marks tarball.Marks) bool {
+	return maps.Equal(a.ofTheTree(marks), b.ofTheTree(marks))
 }
 
-func (a attributes) ofTheTree() attributes {
+func (a attributes) ofTheTree(marks tarball.Marks) attributes {
 	kept := maps.Clone(a)
-	maps.DeleteFunc(kept, func(name, _ string) bool { return !tarball.OfTheTree(name) })
+	maps.DeleteFunc(kept, func(name, _ string) bool { return !marks.OfTheTree(name) })
 	return kept
 }

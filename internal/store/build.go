@@ -14,6 +14,7 @@ import (
 	drivers "go.podman.io/storage/drivers"
 	"go.podman.io/storage/pkg/archive"
 
+	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/tarball"
 )
@@ -146,12 +147,13 @@ func (d *differ) ApplyDiff(dest string, _ *archive.TarOptions, _ *drivers.Differ
 	if err := seal(d.ctx, dest, d.lower, start); err != nil {
 		return none, err
 	}
-	return describe(d.ctx, dest)
+	return describe(d.ctx, dest, len(d.lower) == 0)
 }
 
 // describe streams a sealed layer once: for its digest, and for the record of
-// the tar stream (tar-split) from which a push makes the same bytes again.
-func describe(ctx context.Context, dir string) (drivers.DriverWithDifferOutput, error) {
+// the tar stream (tar-split) from which a push makes the same bytes again. First
+// says that it is the lowest layer.
+func describe(ctx context.Context, dir string, first bool) (drivers.DriverWithDifferOutput, error) {
 	var out drivers.DriverWithDifferOutput
 	record, err := os.CreateTemp(filepath.Dir(dir), "tar-split-")
 	if err != nil {
@@ -161,10 +163,12 @@ func describe(ctx context.Context, dir string) (drivers.DriverWithDifferOutput, 
 	buffered := bufio.NewWriterSize(record, 1<<20)
 	split := newSplitter(buffered)
 	ids := owners{uids: map[uint32]bool{}, gids: map[uint32]bool{}}
-	err = tarball.Write(ctx, split, dir, tarball.Options{Root: true, Overlay: true, Entry: ids.note, Stored: split.stored})
+	err = tarball.Write(ctx, split, dir, tarball.Options{
+		Root: true, Overlay: tarball.OverlayMarks(), First: first, Entry: ids.note, Stored: split.stored,
+	})
 	if err = errors.Join(err, split.Close(), buffered.Flush()); err != nil {
 		record.Close()
-		return out, fmt.Errorf("digest layer: %w", err)
+		return out, unkeepable(fmt.Errorf("digest layer: %w", err))
 	}
 	out.UncompressedDigest = digest.NewDigest(digest.SHA256, split.digest.sum)
 	out.Size, out.TarSplit, out.Metadata = split.size, record, madeHere
@@ -172,6 +176,16 @@ func describe(ctx context.Context, dir string) (drivers.DriverWithDifferOutput, 
 	mode := os.FileMode(0o755)
 	out.RootDirMode = &mode
 	return out, nil
+}
+
+// unkeepable tells what to do about a file that no layer can have.
+func unkeepable(err error) error {
+	var reserved *tarball.ReservedError
+	if errors.As(err, &reserved) {
+		return fault.New(fault.Failed, "%w", err).
+			WithHint("have the step that makes it use another name or place, or remove it at its end: in an image it would not be what it is here")
+	}
+	return err
 }
 
 // madeHere marks a layer that gc may remove when nothing uses it.

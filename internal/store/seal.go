@@ -28,6 +28,7 @@ var Epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 type sealer struct {
 	ctx   context.Context
 	upper string
+	marks tarball.Marks
 	start time.Time
 	buf   [2][]byte
 }
@@ -35,7 +36,8 @@ type sealer struct {
 // seal works on upper in place. Lower are the parent's directories, topmost
 // first. Nothing has them mounted.
 func seal(ctx context.Context, upper string, lower []string, start time.Time) error {
-	s := &sealer{ctx: ctx, upper: upper, start: start, buf: [2][]byte{make([]byte, 256<<10), make([]byte, 256<<10)}}
+	s := &sealer{ctx: ctx, upper: upper, marks: tarball.OverlayMarks(), start: start,
+		buf: [2][]byte{make([]byte, 256<<10), make([]byte, 256<<10)}}
 	st, err := lstat(upper) // its time changes below
 	if err == nil {
 		err = s.dir(".", lower)
@@ -119,8 +121,8 @@ func (s *sealer) subdir(name string, st *unix.Stat_t, below []string, at int) er
 		return err
 	}
 	var under []string
-	if at >= 0 && !attrs.opaque() {
-		if under, err = through(below[at:], base); err != nil {
+	if at >= 0 && !attrs.opaque(s.marks) {
+		if under, err = s.through(below[at:], base); err != nil {
 			return err
 		}
 	}
@@ -138,7 +140,7 @@ func (s *sealer) subdir(name string, st *unix.Stat_t, below []string, at int) er
 		if err != nil {
 			return err
 		}
-		if attrs.same(lowerAttrs) && sameOwnerAndMode(st, lower) {
+		if attrs.same(lowerAttrs, s.marks) && sameOwnerAndMode(st, lower) {
 			switch err := os.Remove(path); {
 			case err == nil:
 				return nil
@@ -175,7 +177,7 @@ func (s *sealer) same(path string, st *unix.Stat_t, lowerPath string, lower *uni
 	}
 	attrs, err1 := attributesOf(path)
 	lowerAttrs, err2 := attributesOf(lowerPath)
-	if err := errors.Join(err1, err2); err != nil || !attrs.same(lowerAttrs) {
+	if err := errors.Join(err1, err2); err != nil || !attrs.same(lowerAttrs, s.marks) {
 		return false, err
 	}
 	switch st.Mode & unix.S_IFMT {
@@ -236,7 +238,7 @@ func find(below []string, name string) (*unix.Stat_t, int) {
 }
 
 // through returns the directories of a name that show through each other.
-func through(below []string, name string) ([]string, error) {
+func (s *sealer) through(below []string, name string) ([]string, error) {
 	var dirs []string
 	for _, dir := range below {
 		path := filepath.Join(dir, name)
@@ -255,7 +257,7 @@ func through(below []string, name string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if attrs.opaque() {
+		if attrs.opaque(s.marks) {
 			break
 		}
 	}

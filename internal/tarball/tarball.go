@@ -16,7 +16,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,9 +31,13 @@ const xattrRecord = "SCHILY.xattr."
 type Options struct {
 	// Root asks for an entry "./" with the root's own mode, owner and attributes.
 	Root bool
-	// Overlay reads root as an upper directory of overlayfs: its marks of what
-	// is taken away become those of the OCI image specification.
-	Overlay bool
+	// Overlay reads root as an upper directory of an overlay with such marks:
+	// those of what is taken away become those of the OCI image specification.
+	// A name or a file that means something else there is a ReservedError.
+	Overlay Marks
+	// First says that nothing is below the upper directory, so that nothing can
+	// be taken away.
+	First bool
 	// Skip leaves out a path and all below it. Paths have no leading slash.
 	Skip func(path string) bool
 	// Entry may change a header before it is written; st is what it was made of.
@@ -96,30 +99,6 @@ func (t *writer) tree(root string) error {
 	return err
 }
 
-// Marks of the OCI image specification: a file of this name stands for a name
-// that is taken away, and for a directory of which nothing below shows through.
-const (
-	whiteout = ".wh."
-	opaque   = ".wh..wh..opq"
-)
-
-// IsWhiteout says whether a file is overlayfs's mark of a name taken away: a
-// character device 0:0.
-func IsWhiteout(st *unix.Stat_t) bool {
-	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0
-}
-
-// OfTheTree says whether an extended attribute belongs to a tree's content,
-// not to how this machine stores or labels it.
-func OfTheTree(name string) bool {
-	return !strings.HasPrefix(name, "trusted.overlay.") && !strings.HasPrefix(name, "user.overlay.") &&
-		name != "security.selinux"
-}
-
-// OpaqueXattrs are the attributes with the value "y" by which overlayfs marks
-// an opaque directory, outside and inside a user namespace.
-var OpaqueXattrs = []string{"trusted.overlay.opaque", "user.overlay.opaque"}
-
 type inode struct{ dev, ino uint64 }
 
 type writer struct {
@@ -163,7 +142,15 @@ func (t *writer) look(e *Entry) (item, error) {
 	if err != nil {
 		return item{}, err
 	}
-	if t.opts.Overlay && IsWhiteout(&st) {
+	if t.opts.Overlay != "" {
+		if err := CheckName(e.Path); err != nil {
+			return item{}, err
+		}
+	}
+	if t.opts.Overlay != "" && IsWhiteout(&st) {
+		if t.opts.First {
+			return item{}, &ReservedError{e.Path, "a character device 0:0 says that a name is taken away"}
+		}
 		return item{mark: path.Join(path.Dir(e.Path), whiteout+path.Base(e.Path))}, nil
 	}
 	it := item{st: st}
@@ -251,10 +238,17 @@ func (t *writer) header(e *Entry, st *unix.Stat_t) (hdr *tar.Header, marked bool
 		if err != nil {
 			return nil, false, err
 		}
-		if slices.Contains(OpaqueXattrs, name) {
-			marked = t.opts.Overlay && string(value) == "y"
+		switch {
+		case t.opts.Overlay.Has(name):
+			err = t.checkMark(e, name, value)
+			marked = marked || name == t.opts.Overlay.Opaque()
+		default:
+			err = CheckXattr(e.Path, name)
 		}
-		if !OfTheTree(name) {
+		if err != nil {
+			return nil, false, err
+		}
+		if !t.opts.Overlay.OfTheTree(name) {
 			continue
 		}
 		if hdr.PAXRecords == nil {
