@@ -27,7 +27,7 @@ type answer struct {
 // of the question has no name that means the same for ever.
 func (h *history) answerTo(base, head string, names []string) *answer {
 	program, err := os.Executable()
-	if err != nil || base == "" || head == "" || len(h.app.overrides) > 0 {
+	if err != nil || base == "" || head == "" || len(h.app.overrides)+len(h.app.pins) > 0 || os.Getenv(pinsVariable) != "" {
 		return nil
 	}
 	info, err := os.Stat(program)

@@ -41,6 +41,7 @@ type app struct {
 	verbose bool
 
 	overrides []string // --override
+	pins      []string // --pin
 	ctx       context.Context
 }
 
@@ -69,6 +70,7 @@ func newCommand(a *app) *cobra.Command {
 	flags.StringVar(&a.storeAt, "store", "", "keep layers and images in this `directory` instead of the user's container store")
 	flags.StringVar(&a.output, "output", "text", "`format` of results: text, json for programs; plan, graph and pipeline also dot, mermaid, svg, html")
 	flags.StringArrayVar(&a.overrides, "override", nil, "use a directory or another commit for a layer's repository: `NAME=DIR|REV`")
+	flags.StringArrayVar(&a.pins, "pin", nil, "take the ref of a repository to name this commit, as a plan found it: `NAME=COMMIT`")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only results and failures")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print more")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -116,7 +118,7 @@ func (a *app) load() (*project, error) {
 		return nil, fault.New(fault.Input, "there is no %s", path).
 			WithHint("go to the project's directory, or name it with -C, or the file with -f; examples/hello is one to start from")
 	}
-	r, err := a.repos(os.DirFS(dir))
+	r, err := a.repos(os.DirFS(dir), filepath.Base(path), refs{}, true)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +126,7 @@ func (a *app) load() (*project, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.unused(); err != nil {
+	if err := r.choices.unused(r.pinned); err != nil {
 		return nil, err
 	}
 	return &project{Project: p, files: r.files, dir: dir, repos: r}, nil

@@ -217,10 +217,11 @@ type planDocument struct {
 	Images  []string    `json:"images,omitempty"`  // that are new, or made in another way
 	Tests   []string    `json:"tests,omitempty"`   // images of which only the tests are others
 	Repos   []plan.Repo `json:"repos,omitempty"`
+	Pins    []string    `json:"pins,omitempty"` // for --pin: what refs of repositories named
 }
 
 func planJSON(p *plan.Plan) planDocument {
-	doc := planDocument{Base: p.Base, Head: p.Head, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Repos: p.Repos}
+	doc := planDocument{Base: p.Base, Head: p.Head, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Repos: p.Repos, Pins: p.Pins()}
 	for _, d := range p.Nodes {
 		reasons := slices.Clone(d.Reasons)
 		for i := range reasons {

@@ -31,6 +31,7 @@ type history struct {
 	below  string // the project's directory in the repository
 	file   string // the configuration, in the project's directory
 	parsed *ansible.Parsed
+	refs   refs
 }
 
 // openHistory finds the repository that the project lies in.
@@ -39,7 +40,7 @@ func (a *app) openHistory() (*history, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &history{app: a, dir: filepath.Dir(name), file: filepath.Base(name), parsed: ansible.NewParsed()}
+	h := &history{app: a, dir: filepath.Dir(name), file: filepath.Base(name), parsed: ansible.NewParsed(), refs: refs{}}
 	// A bare repository has no directories: -f is a place in its commits.
 	if repo, err := git.Open(a.path(".")); err == nil && repo.Bare() && filepath.IsLocal(a.file) {
 		h.repo, h.dir, h.below = repo, "", path.Dir(filepath.ToSlash(a.file))
@@ -64,8 +65,8 @@ func (a *app) openHistory() (*history, error) {
 }
 
 // revision is the project at a commit; "" is the files on disk. Its repositories
-// are taken as they are now, those of the revision that is planned with what
-// --override says.
+// are taken as they are now, or as --pin says; those of the revision that is planned
+// with what --override says.
 func (h *history) revision(rev string, overridden bool) (plan.Revision, error) {
 	if rev == "" && h.dir == "" {
 		return plan.Revision{}, fault.New(fault.Input, "the repository is bare: it has no files on disk").WithHint("name a commit with --head")
@@ -77,19 +78,18 @@ func (h *history) revision(rev string, overridden bool) (plan.Revision, error) {
 	if _, err := fs.Stat(files, h.file); errors.Is(err, fs.ErrNotExist) {
 		return plan.Revision{}, h.missing(rev, name)
 	}
-	r, err := h.app.repos(files)
+	r, err := h.app.repos(files, h.file, h.refs, overridden)
 	if err != nil {
 		return plan.Revision{}, err
-	}
-	if !overridden {
-		r.overrides = overrides{}
 	}
 	p, err := recipe.Load(r.files, h.file, recipe.Options{Arch: runtime.GOARCH, Repo: r.join})
 	if err != nil {
 		return plan.Revision{}, fault.Within(prefixOf(name), err)
 	}
-	if err := r.unused(); err != nil {
-		return plan.Revision{}, err
+	if overridden {
+		if err := r.choices.unused(r.pinned); err != nil {
+			return plan.Revision{}, err
+		}
 	}
 	src := build.Source(p, r.files, h.dir)
 	src.Parsed, src.WithoutSecrets = h.parsed, true

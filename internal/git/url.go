@@ -45,6 +45,9 @@ func (u remoteURL) shown() string {
 	return scheme + "://" + rest
 }
 
+// Shown is the address of a repository without the password or token in it.
+func Shown(url string) string { return remoteURL(url).shown() }
+
 // directory is the name of the cache's repository, the same for each password.
 func (u remoteURL) directory() string {
 	shown := u.shown()

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -39,9 +38,9 @@ func Of(p *plan.Plan, project *layer.Project, o Options) *Pipeline {
 	}
 	m := &maker{
 		project: project, o: o,
-		repos: p.Repos,
-		out:   &Pipeline{Title: title(p), Summary: p.Summary(), Settings: project.Pipeline},
-		job:   map[layer.NodeID]string{}, lock: map[layer.NodeID]string{},
+		pins: p.RepoFlags(),
+		out:  &Pipeline{Title: title(p), Summary: p.Summary(), Settings: project.Pipeline},
+		job:  map[layer.NodeID]string{}, lock: map[layer.NodeID]string{},
 	}
 	nodes := slices.DeleteFunc(slices.Clone(p.Nodes), func(d plan.Decision) bool { return d.Action == plan.Keep })
 	images := m.made(p, nodes)
@@ -80,7 +79,7 @@ type maker struct {
 	project *layer.Project
 	o       Options
 	out     *Pipeline
-	repos   []plan.Repo
+	pins    []string                // flags that say which commits of repositories
 	first   []string                // what jobs need that need nothing else
 	job     map[layer.NodeID]string // that builds a node
 	lock    map[layer.NodeID]string
@@ -269,10 +268,8 @@ func (m *maker) strata(j *Job, args ...string) string {
 		args = append(args, "--report", file)
 		j.Reports = append(j.Reports, path.Join(m.o.Dir, file))
 	}
-	for _, r := range m.repos {
-		if at := cmp.Or(r.Commit, r.Ref); !m.o.Unpinned { // without a commit it is a directory
-			args = append(args, "--override", r.Name+"="+at)
-		}
+	if !m.o.Unpinned {
+		args = append(args, m.pins...)
 	}
 	return quoted(append(slices.Clone(m.o.Command), args...))
 }

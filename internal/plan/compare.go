@@ -29,14 +29,6 @@ func (r Revision) prefix() string {
 	return r.Name[:min(7, len(r.Name))] + ":"
 }
 
-// Repo is a git repository of a project, at the commit that is planned.
-type Repo struct {
-	Name   string `json:"name"`
-	URL    string `json:"url"`
-	Ref    string `json:"ref"`    // what was asked for, or a directory
-	Commit string `json:"commit"` // "" for the files in a directory of this machine
-}
-
 // CompareOptions of Compare.
 type CompareOptions struct {
 	// Changed are the names of the files that differ between the revisions; nil
