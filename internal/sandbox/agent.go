@@ -26,8 +26,10 @@ type agent struct {
 // it is the first process of its PID namespace, all others end with it.
 func agentMain() {
 	socket, lifeline := os.NewFile(3, "socket"), os.NewFile(4, "lifeline")
-	// A terminal's Ctrl-C is the builder's to handle.
-	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	// A terminal's Ctrl-C is the builder's to handle. Caught and not ignored: that
+	// would be passed on to every program of a step, which then could not be ended
+	// by kill or timeout, nor by the end of a pipe.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
 	unix.CloseOnExec(3)
 	unix.CloseOnExec(4)
 	a := &agent{}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
 	"os/exec"
 	"reflect"
 	"strings"
@@ -55,11 +54,12 @@ func Host(ctx context.Context, c Cmd) error {
 
 // Process is a running program of this machine.
 type Process struct {
-	ctx  context.Context
-	cmd  *exec.Cmd
-	tail *tail
-	once sync.Once
-	err  error
+	ctx    context.Context
+	cmd    *exec.Cmd
+	joined *streams
+	tail   *tail
+	once   sync.Once
+	err    error
 }
 
 // StartHost starts a program of this machine; Wait must be called.
@@ -72,12 +72,20 @@ func startHost(ctx context.Context, c Cmd, adjust func(*exec.Cmd)) (*Process, er
 		return nil, errors.New("start program: no arguments")
 	}
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
-	cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout = c.Env, c.Dir, c.Stdin, c.Stdout
+	cmd.Env, cmd.Dir = c.Env, c.Dir
 	t := &tail{next: c.Stderr}
-	cmd.Stderr = t
+	stdout := c.Stdout
 	if same(c.Stdout, c.Stderr) {
-		cmd.Stdout = t // one pipe: nothing is written twice at a time, and the order is kept
+		stdout = t // one pipe: nothing is written twice at a time, and the order is kept
 	}
+	// Not os/exec's own copying, which waits for a reader that is stuck, and for
+	// whoever still holds a pipe.
+	joined, err := newStreams(c.Stdin, stdout, t)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Args[0], err)
+	}
+	defer joined.given()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = joined.in, joined.out, joined.errw
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	adjust(cmd)
@@ -88,7 +96,7 @@ func startHost(ctx context.Context, c Cmd, adjust func(*exec.Cmd)) (*Process, er
 		}
 		return nil, fmt.Errorf("start %s: %w", c.Args[0], err)
 	}
-	return &Process{ctx: ctx, cmd: cmd, tail: t}, nil
+	return &Process{ctx: ctx, cmd: cmd, joined: joined, tail: t}, nil
 }
 
 // Pid returns the process id.
@@ -98,14 +106,18 @@ func (p *Process) Pid() int { return p.cmd.Process.Pid }
 func (p *Process) Kill() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
 
 // Wait returns when the process has ended: nil for exit status 0, ctx's error
-// when ctx ended it, an *ExitError otherwise.
+// when ctx ended it, that of its reader or writer when one of those failed, an
+// *ExitError otherwise.
 func (p *Process) Wait() error {
 	p.once.Do(func() {
 		err := p.cmd.Wait()
+		failed := p.joined.wait(p.ctx)
 		var exit *exec.ExitError
 		switch {
-		case err != nil && p.ctx.Err() != nil:
+		case errors.Join(err, failed) != nil && p.ctx.Err() != nil:
 			p.err = p.ctx.Err()
+		case failed != nil:
+			p.err = fmt.Errorf("run %s: %w", p.cmd.Args[0], failed)
 		case errors.As(err, &exit):
 			p.err = &ExitError{Program: p.cmd.Args[0], Status: status(exit.Sys().(syscall.WaitStatus)), Output: p.tail.String()}
 		default:

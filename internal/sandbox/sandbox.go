@@ -10,9 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -108,7 +106,7 @@ func (s *Sandbox) start(ctx context.Context, spec Spec) error {
 	cmd.Args = []string{agentName}
 	cmd.Env = []string{}
 	cmd.Dir = "/"
-	cmd.Stderr = s.stderr
+	cmd.Stderr, cmd.WaitDelay = s.stderr, grace
 	cmd.ExtraFiles = []*os.File{socket, theirs}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
@@ -176,7 +174,7 @@ func (s *Sandbox) Run(ctx context.Context, c Cmd, opts RunOptions) error {
 	if same(c.Stdout, c.Stderr) {
 		stdout = t
 	}
-	in, out, errw, wait, err := pipes(c.Stdin, stdout, t)
+	joined, err := newStreams(c.Stdin, stdout, t)
 	if err != nil {
 		return fmt.Errorf("run %s: %w", c.Args[0], err)
 	}
@@ -187,9 +185,12 @@ func (s *Sandbox) Run(ctx context.Context, c Cmd, opts RunOptions) error {
 	if opts.NoNetwork {
 		req.Network = "none"
 	}
-	rep, err := s.call(ctx, req, in, out, errw)
-	closeAll([]*os.File{in, out, errw})
-	wait()
+	rep, err := s.call(ctx, req, joined.in, joined.out, joined.errw)
+	joined.given()
+	// What its input or output failed of counts before what that did to it.
+	if failed := joined.wait(ctx); failed != nil && (err == nil || ctx.Err() == nil) {
+		err = failed
+	}
 	if err != nil {
 		return fmt.Errorf("run %s: %w", c.Args[0], err)
 	}
@@ -203,13 +204,15 @@ func (s *Sandbox) Run(ctx context.Context, c Cmd, opts RunOptions) error {
 // looked up in the tree's own passwd and group. Directories that the tree has
 // as links stay links.
 func (s *Sandbox) Unpack(ctx context.Context, r io.Reader) error {
-	in, out, errw, wait, err := pipes(r, nil, nil)
+	joined, err := newStreams(r, nil, nil)
 	if err != nil {
 		return fmt.Errorf("unpack into sandbox: %w", err)
 	}
-	_, err = s.call(ctx, request{Op: "unpack"}, in, out, errw)
-	closeAll([]*os.File{in, out, errw})
-	wait()
+	_, err = s.call(ctx, request{Op: "unpack"}, joined.in, joined.out, joined.errw)
+	joined.given()
+	if failed := joined.wait(ctx); failed != nil && (err == nil || ctx.Err() == nil) {
+		err = failed
+	}
 	if err != nil {
 		return fmt.Errorf("unpack into sandbox: %w", err)
 	}
@@ -271,82 +274,6 @@ func Environ(more []string) []string {
 		"DEBCONF_NONINTERACTIVE_SEEN=true",
 		"SYSTEMD_OFFLINE=1",
 	}, more...)
-}
-
-// grace is how long the output of a finished command is still read when a
-// process that it left behind holds it open.
-const grace = 200 * time.Millisecond
-
-// pipes makes the descriptors of a command out of readers and writers; wait
-// returns when all output has arrived. The caller closes the files first.
-func pipes(stdin io.Reader, stdout, stderr io.Writer) (in, out, errw *os.File, wait func(), err error) {
-	var done []chan struct{}
-	var ends []*os.File
-	output := func(w io.Writer) (*os.File, error) {
-		if w == nil {
-			return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-		}
-		r, pw, err := os.Pipe()
-		if err != nil {
-			return nil, err
-		}
-		finished := make(chan struct{})
-		go func() { _, _ = io.Copy(w, r); close(finished) }()
-		done, ends = append(done, finished), append(ends, r)
-		return pw, nil
-	}
-	if in, err = input(stdin); err != nil {
-		return nil, nil, nil, nil, err
-	}
-	if out, err = output(stdout); err != nil {
-		in.Close()
-		return nil, nil, nil, nil, err
-	}
-	if same(stdout, stderr) {
-		errw, err = duplicate(out)
-	} else {
-		errw, err = output(stderr)
-	}
-	if err != nil {
-		in.Close()
-		out.Close()
-		return nil, nil, nil, nil, err
-	}
-	return in, out, errw, func() {
-		for i, finished := range done {
-			select {
-			case <-finished:
-			case <-time.After(grace):
-				_ = ends[i].SetReadDeadline(time.Now())
-				<-finished
-			}
-			ends[i].Close()
-		}
-	}, nil
-}
-
-// input makes a descriptor that delivers r's bytes.
-func input(r io.Reader) (*os.File, error) {
-	switch r := r.(type) {
-	case nil:
-		return os.Open(os.DevNull)
-	case *os.File:
-		return duplicate(r)
-	}
-	pr, pw, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	go func() { _, _ = io.Copy(pw, r); pw.Close() }()
-	return pr, nil
-}
-
-func duplicate(f *os.File) (*os.File, error) {
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 func socketpair() (ours, theirs *os.File, err error) {

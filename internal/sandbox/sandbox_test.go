@@ -42,7 +42,7 @@ func busyboxTree(t *testing.T) string {
 	if err := os.WriteFile(filepath.Join(tree, "bin/busybox"), content, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"sh", "ls", "cat", "uname", "sleep", "mount", "id", "readlink", "stat", "rm", "ip", "setsid"} {
+	for _, name := range []string{"sh", "ls", "cat", "uname", "sleep", "mount", "id", "readlink", "stat", "rm", "ip", "setsid", "head"} {
 		if err := os.Symlink("busybox", filepath.Join(tree, "bin", name)); err != nil {
 			t.Fatal(err)
 		}

@@ -45,11 +45,11 @@ func (s *Sandbox) Interactive(ctx context.Context, c Cmd) (int, error) {
 	}
 	defer func() { _ = term.Restore(int(in.Fd()), before) }()
 	go func() { _, _ = io.Copy(ours, in) }()
-	shown := make(chan struct{})
-	go func() { _, _ = io.Copy(c.Stdout, ours); close(shown) }()
+	shown := &output{r: ours, w: c.Stdout, done: make(chan struct{})}
+	go shown.copy()
 	env := append(c.Env, "TERM="+os.Getenv("TERM"))
 	rep, err := s.call(ctx, request{Op: "run", Args: c.Args, Env: env, Dir: "/", TTY: true}, theirs, theirs, theirs)
 	theirs.Close()
-	<-shown // it ends when the last process has closed the terminal
+	shown.finish(ctx)
 	return rep.Status, err
 }

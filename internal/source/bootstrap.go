@@ -121,31 +121,37 @@ func (b Bootstrap) layDown(ctx context.Context, packages []string) error {
 	if err := box.Unpack(ctx, bytes.NewReader(skeleton(b.Arch))); err != nil {
 		return err
 	}
-	// Decompression takes longer than writing: keep two of them going, and
-	// take the results in order.
-	group, gctx := errgroup.WithContext(ctx)
+	return unpackAll(ctx, packages, b.unpackOne, box.Unpack)
+}
+
+// unpackAll opens the packages and unpacks them, in their order. Decompression
+// takes longer than writing: two of them are open at a time. The first failure
+// ends all.
+func unpackAll(ctx context.Context, packages []string, open func(context.Context, string, io.Writer) error, unpack func(context.Context, io.Reader) error) error {
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(3)
 	streams := make(chan *io.PipeReader, 2)
 	group.Go(func() error {
 		for stream := range streams {
-			if err := box.Unpack(gctx, stream); err != nil {
-				stream.CloseWithError(err)
+			if err := unpack(ctx, stream); err != nil {
 				return err
 			}
 		}
-		return nil
+		return ctx.Err()
 	})
 	for _, path := range packages {
 		pr, pw := io.Pipe()
+		// Then nobody is left who reads what the one writes, or writes what the
+		// other reads.
+		context.AfterFunc(ctx, func() { pr.CloseWithError(context.Cause(ctx)) })
 		group.Go(func() error {
-			err := b.unpackOne(gctx, path, pw)
+			err := open(ctx, path, pw)
 			pw.CloseWithError(err)
 			return err
 		})
 		select {
 		case streams <- pr:
-		case <-gctx.Done():
-			pr.CloseWithError(gctx.Err())
+		case <-ctx.Done():
 		}
 	}
 	close(streams)
