@@ -35,7 +35,7 @@ type Builder struct {
 
 // engine changes when the same definition, built anew, comes out otherwise: it
 // is part of every key.
-const engine = "strata engine 1"
+const engine = "strata engine 2"
 
 // Inputs reads what decides keys, afresh.
 func (b *Builder) Inputs() *plan.Source { return Source(b.Project, b.Files, b.Dir) }

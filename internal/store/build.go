@@ -136,8 +136,7 @@ func (d *differ) ApplyDiff(dest string, _ *archive.TarOptions, _ *drivers.Differ
 	if err := os.Chmod(dest, 0o755); err != nil {
 		return none, err
 	}
-	// File systems take their times from a coarse clock, which lags a little.
-	start := time.Now().Add(-50 * time.Millisecond)
+	start := time.Now()
 	if err := d.fill(Staging{Upper: dest, Lower: d.lower, Scratch: scratch}); err != nil {
 		return none, err
 	}

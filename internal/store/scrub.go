@@ -12,12 +12,15 @@ type verdict int
 
 const (
 	keep  verdict = iota
-	drop          // it tells of the build, or must not be the same on two machines
+	drop          // a file tells of the build, or must not be the same on two machines
 	empty         // its place and owner matter, its content tells of the build
+	purge         // of whatever kind, with all that is below: even its name tells of the build
+	prune         // a directory that stays only if something is in it
 )
 
 // scrubbed lists such files by path.Match patterns, relative to the root; the
-// first match decides. A pattern that ends in "/**" means everything below.
+// first match decides. A pattern that ends in "/**" means everything below, one that
+// begins with "**/" any directory: homes may be anywhere.
 var scrubbed = []struct {
 	pattern string
 	verdict verdict
@@ -43,9 +46,17 @@ var scrubbed = []struct {
 	{"var/cache/man/**", drop},
 	{"var/cache/debconf/*-old", drop},
 	{"var/lib/dpkg/*-old", drop},
-	{"root/.ansible/**", drop},
-	{"root/.cache/**", drop},
-	{"root/.gnupg/random_seed", drop},
+	{"root/.cache/**", purge},
+	{"**/.wget-hsts", drop},
+	{"**/.gnupg/random_seed", drop},
+	// What Ansible leaves behind: results of async tasks, directories of
+	// modules, facts, and the backups that its modules name by process and time.
+	{"**/.ansible_async", purge},
+	{"**/.ansible/tmp", purge},
+	{"**/.ansible/cp", purge},
+	{"**/.ansible/galaxy_cache", purge},
+	{"**/.ansible", prune},
+	{"**/*.[0-9]*.20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]@[0-9][0-9]:[0-9][0-9]:[0-9][0-9]~", drop},
 	// What makes a cluster node itself.
 	{"etc/machine-id", empty},
 	{"var/lib/dbus/machine-id", drop},
@@ -55,27 +66,47 @@ var scrubbed = []struct {
 	{"var/lib/urandom/random-seed", drop},
 	{"var/lib/systemd/credential.secret", drop},
 	{"var/lib/dhcp/*.leases", drop},
-	{"run/**", drop},
-	{"tmp/**", drop},
-	{"var/tmp/**", drop},
+	{"run/**", purge},
+	{"tmp/**", purge},
+	{"var/tmp/**", purge},
 }
 
-// scrub decides about a file that is no directory; links and devices in these
-// places are somebody's configuration and stay.
+// scrub decides about a file. Links and devices in places where files are dropped or
+// emptied are somebody's configuration and stay, and so do directories.
 func scrub(name string, st *unix.Stat_t) verdict {
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return keep
-	}
 	for _, s := range scrubbed {
-		if dir, ok := strings.CutSuffix(s.pattern, "**"); ok {
-			if strings.HasPrefix(name, dir) {
-				return s.verdict
-			}
+		if !matches(s.pattern, name) {
 			continue
 		}
-		if ok, err := path.Match(s.pattern, name); ok && err == nil {
+		switch kind := st.Mode & unix.S_IFMT; {
+		case s.verdict == purge, s.verdict == prune && kind == unix.S_IFDIR, kind == unix.S_IFREG:
 			return s.verdict
 		}
+		return keep
 	}
 	return keep
+}
+
+// matches says whether a pattern of scrubbed means a file.
+func matches(pattern, name string) bool {
+	if dir, ok := strings.CutSuffix(pattern, "**"); ok {
+		return strings.HasPrefix(name, dir)
+	}
+	if below, ok := strings.CutPrefix(pattern, "**/"); ok {
+		pattern, name = below, lastElements(name, 1+strings.Count(below, "/"))
+	}
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
+}
+
+// lastElements returns the last n elements of a path, or all if it has fewer.
+func lastElements(name string, n int) string {
+	for i := len(name) - 1; i >= 0; i-- {
+		if name[i] == '/' {
+			if n--; n == 0 {
+				return name[i+1:]
+			}
+		}
+	}
+	return name
 }

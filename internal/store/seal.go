@@ -15,35 +15,34 @@ import (
 	"github.com/strata-hpc/strata/internal/tarball"
 )
 
-// Epoch is the time that everything a build writes carries: a layer tells what
-// it holds, not when it was made. Steps see it as SOURCE_DATE_EPOCH.
-var Epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-
 // sealer brings what a build wrote into the form in which it is kept, so that
 // building the same again gives the same bytes:
 //
 //   - what only tells of the build is gone: logs, caches, ids (scrub.go);
 //   - what is as it was in the parent is no part of the layer;
-//   - times newer than the build's start are Epoch.
+//   - times are in their normal form (times.go).
+//
+// A file may have several names. What is done to one of them for its name's
+// sake, the others do not notice.
 type sealer struct {
 	ctx   context.Context
 	upper string
 	marks tarball.Marks
-	start time.Time
+	clock clock
 	buf   [2][]byte
 }
 
 // seal works on upper in place. Lower are the parent's directories, topmost
 // first. Nothing has them mounted.
 func seal(ctx context.Context, upper string, lower []string, start time.Time) error {
-	s := &sealer{ctx: ctx, upper: upper, marks: tarball.OverlayMarks(), start: start,
+	s := &sealer{ctx: ctx, upper: upper, marks: tarball.OverlayMarks(), clock: clockFrom(start),
 		buf: [2][]byte{make([]byte, 256<<10), make([]byte, 256<<10)}}
 	st, err := lstat(upper) // its time changes below
 	if err == nil {
 		err = s.dir(".", lower)
 	}
 	if err == nil {
-		err = s.clamp(upper, st, Epoch)
+		err = s.setTime(upper, s.clock.normal(st.Mtim))
 	}
 	if err != nil {
 		return fmt.Errorf("seal layer: %w", err)
@@ -90,13 +89,10 @@ func (s *sealer) entry(name string, below []string) error {
 		return os.Remove(path) // whoever listened on it is gone
 	}
 	switch scrub(name, st) {
-	case drop:
+	case drop, purge:
 		return os.Remove(path)
 	case empty:
-		if err := os.Truncate(path, 0); err != nil {
-			return err
-		}
-		if st, err = lstat(path); err != nil {
+		if st, err = s.empty(path, st); err != nil {
 			return err
 		}
 	}
@@ -109,13 +105,17 @@ func (s *sealer) entry(name string, below []string) error {
 			return os.Remove(path)
 		}
 	}
-	return s.clamp(path, st, Epoch)
+	return s.setTime(path, s.clock.normal(st.Mtim))
 }
 
 // subdir seals a directory; at is the place in below where its parent's
 // namesake was found, or -1.
 func (s *sealer) subdir(name string, st *unix.Stat_t, below []string, at int) error {
 	path, base := filepath.Join(s.upper, name), filepath.Base(name)
+	verdict := scrub(name, st)
+	if verdict == purge && at < 0 {
+		return os.RemoveAll(path)
+	}
 	attrs, err := attributesOf(path)
 	if err != nil {
 		return err
@@ -129,41 +129,68 @@ func (s *sealer) subdir(name string, st *unix.Stat_t, below []string, at int) er
 	if err := s.dir(name, under); err != nil {
 		return err
 	}
-	when := Epoch
+	// The directory's time tells when it was written only in st: sealing what is
+	// in it has changed it since.
+	when, needless := s.clock.normal(st.Mtim), at < 0 && verdict == prune
 	if len(under) > 0 {
 		lower, err := lstat(under[0])
 		if err != nil {
 			return err
 		}
-		when = time.Unix(lower.Mtim.Unix())
+		if s.clock.ours(st.Mtim) {
+			when = lower.Mtim.Sec
+		}
 		lowerAttrs, err := attributesOf(under[0])
 		if err != nil {
 			return err
 		}
-		if attrs.same(lowerAttrs, s.marks) && sameOwnerAndMode(st, lower) {
-			switch err := os.Remove(path); {
-			case err == nil:
-				return nil
-			case !errors.Is(err, unix.ENOTEMPTY):
-				return err
-			}
+		needless = attrs.same(lowerAttrs, s.marks) && sameOwnerAndMode(st, lower) && when == lower.Mtim.Sec
+	}
+	if needless {
+		switch err := os.Remove(path); {
+		case err == nil:
+			return nil
+		case !errors.Is(err, unix.ENOTEMPTY):
+			return err
 		}
 	}
-	return s.clamp(path, st, when)
+	return s.setTime(path, when)
 }
 
-// clamp gives what the build wrote a fixed time. The mtime in st tells when it
-// was written; for a directory, sealing its content has changed it since.
-func (s *sealer) clamp(path string, st *unix.Stat_t, when time.Time) error {
-	mtime := time.Unix(st.Mtim.Unix())
-	if mtime.Before(s.start) {
-		when = mtime
-	}
-	ts := []unix.Timespec{unix.NsecToTimespec(when.UnixNano()), unix.NsecToTimespec(when.UnixNano())}
+// setTime sets both of a file's times, in seconds since 1970. A file with several
+// names has one time; as the second name finds it in its normal form, it does not
+// matter which comes first.
+func (s *sealer) setTime(path string, seconds int64) error {
+	ts := []unix.Timespec{{Sec: seconds}, {Sec: seconds}}
 	if err := unix.UtimesNanoAt(unix.AT_FDCWD, path, ts, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return &os.PathError{Op: "set time of", Path: path, Err: err}
 	}
 	return nil
+}
+
+// empty puts an empty file of the same owner, mode and attributes in a file's
+// place. Other names of the file keep what they have.
+func (s *sealer) empty(path string, st *unix.Stat_t) (*unix.Stat_t, error) {
+	if st.Size == 0 {
+		return st, nil
+	}
+	attrs, err := attributesOf(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".strata-")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	err = errors.Join(f.Chown(int(st.Uid), int(st.Gid)), unix.Fchmod(int(f.Fd()), st.Mode&0o7777))
+	for name, value := range attrs.ofTheTree(s.marks) {
+		err = errors.Join(err, unix.Fsetxattr(int(f.Fd()), name, []byte(value), 0))
+	}
+	if err = errors.Join(err, os.Rename(f.Name(), path)); err != nil {
+		return nil, fmt.Errorf("empty %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+	}
+	return lstat(path)
 }
 
 // same says whether a file is what the parent has at its place, apart from a
@@ -172,7 +199,7 @@ func (s *sealer) same(path string, st *unix.Stat_t, lowerPath string, lower *uni
 	if st.Mode != lower.Mode || st.Nlink > 1 || lower.Nlink > 1 || st.Rdev != lower.Rdev || !sameOwnerAndMode(st, lower) {
 		return false, nil
 	}
-	if mtime := time.Unix(st.Mtim.Unix()); mtime.Before(s.start) && st.Mtim.Sec != lower.Mtim.Sec {
+	if !s.clock.ours(st.Mtim) && s.clock.normal(st.Mtim) != lower.Mtim.Sec {
 		return false, nil
 	}
 	attrs, err1 := attributesOf(path)
@@ -182,7 +209,7 @@ func (s *sealer) same(path string, st *unix.Stat_t, lowerPath string, lower *uni
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
-		return st.Size == lower.Size && s.sameContent(path, lowerPath), s.ctx.Err()
+		return st.Size == lower.Size && s.sameContent(path, lowerPath, st.Size), s.ctx.Err()
 	case unix.S_IFLNK:
 		a, err1 := os.Readlink(path)
 		b, err2 := os.Readlink(lowerPath)
@@ -191,7 +218,8 @@ func (s *sealer) same(path string, st *unix.Stat_t, lowerPath string, lower *uni
 	return true, nil
 }
 
-func (s *sealer) sameContent(path, lowerPath string) bool {
+// sameContent compares two files of one size. Holes are not read.
+func (s *sealer) sameContent(path, lowerPath string, size int64) bool {
 	a, err := os.Open(path)
 	if err != nil {
 		return false
@@ -202,20 +230,34 @@ func (s *sealer) sameContent(path, lowerPath string) bool {
 		return false
 	}
 	defer b.Close()
-	for s.ctx.Err() == nil {
-		n, err1 := io.ReadFull(a, s.buf[0])
-		m, err2 := io.ReadFull(b, s.buf[1])
-		if !bytes.Equal(s.buf[0][:n], s.buf[1][:m]) {
+	for at := int64(0); s.ctx.Err() == nil; {
+		at = min(nextData(a, at, size), nextData(b, at, size))
+		if at >= size {
+			return true
+		}
+		n := min(size-at, int64(len(s.buf[0])))
+		_, err1 := io.ReadFull(io.NewSectionReader(a, at, n), s.buf[0][:n])
+		_, err2 := io.ReadFull(io.NewSectionReader(b, at, n), s.buf[1][:n])
+		if err1 != nil || err2 != nil || !bytes.Equal(s.buf[0][:n], s.buf[1][:n]) {
 			return false
 		}
-		if err1 != nil || err2 != nil {
-			return ended(err1) && ended(err2)
-		}
+		at += n
 	}
 	return false
 }
 
-func ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
+// nextData returns where, from a place on, a file has something else than a
+// hole; its size if nowhere.
+func nextData(f *os.File, from, size int64) int64 {
+	at, err := unix.Seek(int(f.Fd()), from, unix.SEEK_DATA)
+	switch {
+	case err == nil:
+		return at
+	case errors.Is(err, unix.ENXIO):
+		return size
+	}
+	return from // this file system does not tell
+}
 
 func sameOwnerAndMode(a, b *unix.Stat_t) bool {
 	return a.Mode == b.Mode && a.Uid == b.Uid && a.Gid == b.Gid
