@@ -118,7 +118,7 @@ func (a *app) load() (*project, error) {
 		return nil, fault.New(fault.Input, "there is no %s", path).
 			WithHint("go to the project's directory, or name it with -C, or the file with -f; examples/hello is one to start from")
 	}
-	r, err := a.repos(os.DirFS(dir), filepath.Base(path), refs{}, true)
+	r, err := a.repos(os.DirFS(dir), filepath.Base(path), newRefs(), false)
 	if err != nil {
 		return nil, err
 	}

@@ -88,6 +88,10 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	if err != nil {
 		return err
 	}
+	made.Repos = p.repos.pinned
+	if text := made.ReposText(); text != "" && !a.quiet && !a.json() {
+		fmt.Fprint(a.out, text)
+	}
 	if opts.dryRun {
 		return printPlan(a, made)
 	}

@@ -38,10 +38,11 @@ func (g *given) String() string { return g.flag + " " + g.name }
 
 // isPin is what a pin names: a commit with all its digits, as only that is the
 // same for everybody and for ever.
-var isPin = regexp.MustCompile(`^[0-9a-f]{40}$`)
+// With + between, it is what merging the second into the first makes.
+var isPin = regexp.MustCompile(`^[0-9a-f]{40}(\+[0-9a-f]{40})?$`)
 
-// choices reads the flags. The side that a plan compares with has no overrides.
-func (a *app) choices(overridden bool) (choices, error) {
+// choices reads the flags.
+func (a *app) choices() (choices, error) {
 	c := choices{of: map[string]choice{}}
 	for _, entry := range a.overrides {
 		if err := c.add("--override", entry, "NAME=DIR or NAME=REV"); err != nil {
@@ -57,9 +58,6 @@ func (a *app) choices(overridden bool) (choices, error) {
 		if err := c.add(pinsVariable, entry, "NAME=COMMIT"); err != nil {
 			return c, err
 		}
-	}
-	if !overridden {
-		c.given = slices.DeleteFunc(c.given, func(g *given) bool { return g.flag == "--override" })
 	}
 	return c, nil
 }
@@ -95,8 +93,9 @@ func (c *choices) add(flag, entry, form string) error {
 }
 
 // settle finds the repositories that the flags mean. A name is that of a layer
-// (or "inventory"), a URL, or the end of one: the last parts of its path.
-func (c *choices) settle(repos []plan.Repo) error {
+// (or "inventory"), a URL, or the end of one: the last parts of its path. Base says
+// that the flags are meant for another revision: what is not clear counts for nothing.
+func (c *choices) settle(repos []plan.Repo, base bool) error {
 	for _, g := range c.given {
 		var meant []plan.Repo
 		var urls []string
@@ -111,11 +110,14 @@ func (c *choices) settle(repos []plan.Repo) error {
 		if at := slices.IndexFunc(meant, func(r plan.Repo) bool { return r.Name == g.name }); at >= 0 && g.flag != "--override" {
 			meant, urls = meant[at:at+1], nil // pins that a plan made name each by what it is called in the project
 		}
+		if len(urls) > 1 && base {
+			continue
+		}
 		if len(urls) > 1 {
 			return ambiguous(g, meant)
 		}
 		for _, r := range meant {
-			if err := c.set(r, g); err != nil {
+			if err := c.set(r, g); err != nil && !base {
 				return err
 			}
 		}

@@ -162,8 +162,8 @@ func (a *app) printPlanText(p *plan.Plan, project *layer.Project) error {
 		there = "what the store and the registry have"
 	}
 	details := p.Details(plan.DetailOptions{All: a.verbose})
-	fmt.Fprintf(a.out, "%s, compared with %s\n\n%s%s\n%s\n",
-		commitOr(p.Head, "the files on disk"), commitOr(p.Base, there), p.Text(), details, p.Summary())
+	fmt.Fprintf(a.out, "%s, compared with %s\n%s%s\n%s%s\n%s\n",
+		commitOr(p.Head, "the files on disk"), commitOr(p.Base, there), p.SinceText(), p.ReposText(), p.Text(), details, p.Summary())
 	a.printNames("No longer there:", p.Removed)
 	a.printNames("Images that are new or made in another way:", p.Images)
 	a.printNames("Images with other tests:", p.Tests)
@@ -208,10 +208,11 @@ type planned struct {
 }
 
 type planDocument struct {
-	Base   string    `json:"base"`
-	Head   string    `json:"head"`
-	Nodes  []planned `json:"nodes"`
-	Unused []string  `json:"unused"`
+	Base   string      `json:"base"`
+	Head   string      `json:"head"`
+	Since  *plan.Since `json:"since,omitempty"`
+	Nodes  []planned   `json:"nodes"`
+	Unused []string    `json:"unused"`
 
 	Removed []string    `json:"removed,omitempty"` // nodes, and images as "image NAME"
 	Images  []string    `json:"images,omitempty"`  // that are new, or made in another way
@@ -221,7 +222,7 @@ type planDocument struct {
 }
 
 func planJSON(p *plan.Plan) planDocument {
-	doc := planDocument{Base: p.Base, Head: p.Head, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Repos: p.Repos, Pins: p.Pins()}
+	doc := planDocument{Base: p.Base, Head: p.Head, Since: p.Since, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Repos: p.Repos, Pins: p.Pins()}
 	for _, d := range p.Nodes {
 		reasons := slices.Clone(d.Reasons)
 		for i := range reasons {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,7 +41,7 @@ func (a *app) openHistory() (*history, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &history{app: a, dir: filepath.Dir(name), file: filepath.Base(name), parsed: ansible.NewParsed(), refs: refs{}}
+	h := &history{app: a, dir: filepath.Dir(name), file: filepath.Base(name), parsed: ansible.NewParsed(), refs: newRefs()}
 	// A bare repository has no directories: -f is a place in its commits.
 	if repo, err := git.Open(a.path(".")); err == nil && repo.Bare() && filepath.IsLocal(a.file) {
 		h.repo, h.dir, h.below = repo, "", path.Dir(filepath.ToSlash(a.file))
@@ -78,7 +79,7 @@ func (h *history) revision(rev string, overridden bool) (plan.Revision, error) {
 	if _, err := fs.Stat(files, h.file); errors.Is(err, fs.ErrNotExist) {
 		return plan.Revision{}, h.missing(rev, name)
 	}
-	r, err := h.app.repos(files, h.file, h.refs, overridden)
+	r, err := h.app.repos(files, h.file, h.refs, !overridden)
 	if err != nil {
 		return plan.Revision{}, err
 	}
@@ -169,6 +170,37 @@ func (h *history) base(rev string) (plan.Revision, error) {
 	return plan.Revision{Name: id, Project: none, Source: build.Source(none, union.New(files), h.dir)}, nil
 }
 
+// from is the commit that a revision is compared with.
+type from struct {
+	id    string
+	since *plan.Since
+}
+
+// from finds the commit that head is compared with: where its history left that of
+// base, so that what others did there meanwhile does not count as undone. It is base
+// itself where head has nothing of its own, and with "=" before it.
+func (h *history) from(base, head string) (from, error) {
+	ref, exactly := strings.CutPrefix(base, "=")
+	b, err := h.repo.Commit(ref)
+	if err != nil {
+		return from{}, err
+	}
+	at := from{id: b.ID}
+	c, err := h.repo.Commit(cmp.Or(head, "HEAD"))
+	if err != nil {
+		return at, nil // there is no history yet, or whoever reads head says so
+	}
+	rel, err := h.repo.Relate(b, c)
+	if err != nil || rel.Behind == 0 || rel.Common.ID == "" {
+		return at, nil // nothing is known of a shallow clone's history
+	}
+	at.since = &plan.Since{Ref: ref, Commit: b.ID, Newer: rel.Behind, Undone: exactly || rel.Ahead == 0}
+	if !at.since.Undone {
+		at.id = rel.Common.ID
+	}
+	return at, nil
+}
+
 // compare plans what changed between two revisions.
 func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.Revision, error) {
 	defer collectLate()()
@@ -176,29 +208,43 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	was, err := h.base(base)
+	at, err := h.from(base, head)
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	want, _, err := plan.Select(now.Project, names)
+	was, err := h.base(at.id)
 	if err != nil {
 		return nil, plan.Revision{}, err
+	}
+	made, err := h.comparison(was, now, names)
+	if err != nil {
+		return nil, plan.Revision{}, err
+	}
+	made.Since = at.since
+	return made, now, nil
+}
+
+// comparison compares two revisions, and keeps what it came to.
+func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan, error) {
+	want, _, err := plan.Select(now.Project, names)
+	if err != nil {
+		return nil, err
 	}
 	if len(names) == 0 {
 		want = everyNode(now.Project)
 	}
 	changed, err := changedFiles(was.Source.Files, now.Source.Files)
 	if err != nil {
-		return nil, plan.Revision{}, err
+		return nil, err
 	}
 	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: h.brief()})
 	if err != nil {
-		return nil, plan.Revision{}, err
+		return nil, err
 	}
 	if h.brief() {
 		h.answerTo(was.Name, now.Name, names).keep(made, was, now)
 	}
-	return made, now, nil
+	return made, nil
 }
 
 // brief reports whether what is printed needs no inputs of nodes.
@@ -210,7 +256,7 @@ func (h *history) known(base, head string, names []string) *plan.Plan {
 	if base == "" || head == "" || !h.brief() {
 		return nil
 	}
-	_, from, err := h.files(base)
+	at, err := h.from(base, head)
 	if err != nil {
 		return nil
 	}
@@ -218,7 +264,11 @@ func (h *history) known(base, head string, names []string) *plan.Plan {
 	if err != nil {
 		return nil
 	}
-	return h.answerTo(from, to, names).get()
+	made := h.answerTo(at.id, to, names).get()
+	if made != nil {
+		made.Since = at.since
+	}
+	return made
 }
 
 // changedFiles are the names of the files that differ, those of repositories

@@ -49,6 +49,7 @@ type Plan struct {
 	Repos []Repo // the project's git repositories, as they are planned
 
 	// Only of a plan that compares with a commit.
+	Since   *Since   // what Base has to do with what was asked for; nil if it is just that
 	Unused  []string // changed files that decide nothing, sorted
 	Removed []string // nodes, and images as "image NAME", that were there
 	Images  []string // images that are new, or whose artifacts are made in another way
