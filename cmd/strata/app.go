@@ -67,7 +67,7 @@ func newCommand(a *app) *cobra.Command {
 	flags := cmd.PersistentFlags()
 	flags.StringVarP(&a.dir, "directory", "C", ".", "work in this `directory`, as if started there")
 	flags.StringVarP(&a.file, "file", "f", "strata.yaml", "the configuration `file`; its directory is the project")
-	flags.StringVar(&a.storeAt, "store", "", "keep layers and images in this `directory` instead of the user's container store")
+	flags.StringVar(&a.storeAt, "store", "", "keep layers and images in this `directory`, or the one that STRATA_STORE names, instead of the user's container store")
 	flags.StringVar(&a.output, "output", "text", "`format` of results: text, json for programs; plan, graph and pipeline also dot, mermaid, svg, html")
 	flags.StringArrayVar(&a.overrides, "override", nil, "use a directory or another commit for a layer's repository: `NAME=DIR|REV`")
 	flags.StringArrayVar(&a.pins, "pin", nil, "take the ref of a repository to name this commit, as a plan found it: `NAME=COMMIT`")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/strata-hpc/strata/internal/artifact"
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 type bootOptions struct {
@@ -61,7 +62,7 @@ func runBoot(ctx context.Context, a *app, name string, opts bootOptions) error {
 		boot.Console = a.err
 	}
 	if !a.quiet && !a.json() {
-		boot.Progress = func(say string) { fmt.Fprintf(a.out, "boot %s | %s\n", name, say) }
+		boot.Progress = func(say string) { fmt.Fprintf(a.out, "boot %s | %s\n", name, printable.Line(say)) }
 	}
 	report, err := artifact.Boot(ctx, res.Directory, m, im, boot)
 	if report == nil {
@@ -84,9 +85,9 @@ func printBoot(a *app, r *artifact.BootReport) {
 	for _, t := range r.Tests {
 		switch {
 		case t.Passed && !a.quiet:
-			fmt.Fprintf(a.out, "  ✔ %s (%s)\n", t.Name, seconds(t.Seconds))
+			fmt.Fprintf(a.out, "  ✔ %s (%s)\n", printable.Line(t.Name), seconds(t.Seconds))
 		case !t.Passed:
-			fmt.Fprintf(a.out, "  ✘ %s: %s\n", t.Name, t.Cause)
+			fmt.Fprintf(a.out, "  ✘ %s: %s\n", printable.Line(t.Name), printable.Text(t.Cause))
 		}
 	}
 }

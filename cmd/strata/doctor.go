@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -54,6 +55,9 @@ func runDoctor(cmd *cobra.Command, a *app) error {
 
 // storeRoot is the directory that --store names, absolute, or "".
 func (a *app) storeRoot() (string, error) {
+	if at := os.Getenv("STRATA_STORE"); a.storeAt == "" && at != "" {
+		return filepath.Abs(at)
+	}
 	if a.storeAt == "" {
 		return "", nil
 	}

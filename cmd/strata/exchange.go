@@ -8,6 +8,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/store"
 )
@@ -29,7 +30,7 @@ func (a *app) exchange(st *store.Store, cluster, at string) *build.Exchange {
 func (a *app) spare(x *build.Exchange) {
 	if x != nil {
 		x.Missed = func(err error) {
-			fmt.Fprintf(a.err, "strata: note: going on without the registry (--pull=missing makes this an error): %v\n", err)
+			fmt.Fprintf(a.err, "strata: note: going on without the registry (--pull=missing makes this an error): %s\n", printable.Text(err.Error()))
 		}
 	}
 }

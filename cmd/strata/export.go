@@ -13,6 +13,7 @@ import (
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
@@ -97,7 +98,7 @@ func runExport(ctx context.Context, a *app, name, dir string, force bool) error 
 		return a.printJSON(m)
 	}
 	if !a.quiet {
-		fmt.Fprintf(a.out, "image %s is in %s\n", name, dir)
+		fmt.Fprintf(a.out, "image %s is in %s\n", name, printable.Line(dir))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/store"
 )
 
@@ -44,7 +45,7 @@ func printFreed(a *app, f *store.Freed, dryRun bool) {
 	}
 	if !a.quiet {
 		for _, item := range f.Items {
-			fmt.Fprintf(a.out, "%s %s %s", verb, item.Kind, item.Name)
+			fmt.Fprintf(a.out, "%s %s %s", verb, item.Kind, printable.Line(item.Name))
 			if item.Size > 0 { // an image is its layers
 				fmt.Fprintf(a.out, " (%s)", size(item.Size))
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/store"
 )
 
@@ -71,7 +72,7 @@ func runImages(a *app) error {
 		if l.Latest {
 			latest = " (latest)"
 		}
-		fmt.Fprintf(w, "%s%s\t%s\t%s\t%d\t%s\t%s\n", l.Name, latest, l.Digest.Short(), l.Key.Short(), l.Layers, size(l.Size),
+		fmt.Fprintf(w, "%s%s\t%s\t%s\t%d\t%s\t%s\n", printable.Line(l.Name), latest, l.Digest.Short(), l.Key.Short(), l.Layers, size(l.Size),
 			l.Built.Local().Format("2006-01-02 15:04"))
 	}
 	return w.Flush()
@@ -181,9 +182,9 @@ func runInspect(a *app, name string) error {
 		{"key", string(record.Key)},
 		{"digest", string(im.Digest)},
 		{"image id", im.ID},
-		{"built", record.Started.Local().Format(time.RFC1123) + " in " + seconds(record.Seconds) + " by strata " + record.Tool},
-		{"names", strings.Join(im.Names, "\n\t")},
-		{"env", strings.Join(im.Config.Config.Env, "\n\t")},
+		{"built", record.Started.Local().Format(time.RFC1123) + " in " + seconds(record.Seconds) + " by strata " + printable.Line(record.Tool)},
+		{"names", printedList(im.Names)},
+		{"env", printedList(im.Config.Config.Env)},
 	} {
 		if row[1] != "" {
 			fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
@@ -193,7 +194,7 @@ func runInspect(a *app, name string) error {
 		fmt.Fprintf(w, "layer\t%s\n", d)
 	}
 	for _, label := range slices.Sorted(maps.Keys(im.Config.Config.Labels)) {
-		fmt.Fprintf(w, "label\t%s=%s\n", label, im.Config.Config.Labels[label])
+		fmt.Fprintf(w, "label\t%s=%s\n", printable.Line(label), printable.Line(im.Config.Config.Labels[label]))
 	}
 	return w.Flush()
 }
@@ -241,10 +242,19 @@ func runHistory(a *app, name string) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Node, r.Key.Short(), size(r.Size), seconds(r.Seconds),
 			r.Started.Local().Format("2006-01-02 15:04"), r.DiffID.Short())
 		for _, s := range r.Steps {
-			fmt.Fprintf(w, "  %s\t\t\t%s\t\t\n", shorten(s.Title, 60), seconds(s.Seconds))
+			fmt.Fprintf(w, "  %s\t\t\t%s\t\t\n", shorten(printable.Line(s.Title), 60), seconds(s.Seconds))
 		}
 	}
 	return w.Flush()
+}
+
+// printedList is a list in the second column of a table.
+func printedList(list []string) string {
+	lines := make([]string, len(list))
+	for i, s := range list {
+		lines[i] = printable.Line(s)
+	}
+	return strings.Join(lines, "\n\t")
 }
 
 // shorten cuts a text that would make a table too wide.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/recipe/dag"
 )
 
@@ -91,7 +92,7 @@ func (a *app) reportImport(name, out string, result *dag.Result) error {
 		}{out, recipe, result.Nodes, result.Images, notes})
 	}
 	for _, n := range result.Notes {
-		fmt.Fprintf(a.err, "strata: note: %s:%d: %s\n", name, n.Line, n.Message)
+		fmt.Fprintf(a.err, "strata: note: %s:%d: %s\n", printable.Line(name), n.Line, printable.Line(n.Message))
 	}
 	if out == "" {
 		_, err := a.out.Write(result.Recipe)

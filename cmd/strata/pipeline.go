@@ -18,6 +18,7 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/pipeline"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 type pipelineOptions struct {
@@ -176,10 +177,10 @@ func (a *app) makePipeline(cmd *cobra.Command, opts pipelineOptions, o pipeline.
 	}
 	jobs := pipeline.Of(made, project, o)
 	if project.Registry == "" && !a.quiet {
-		fmt.Fprintf(a.err, "strata: note: %s names no registry: runners have to share a store, or each builds all that its node stands on\n", a.file)
+		fmt.Fprintf(a.err, "strata: note: %s names no registry: runners have to share a store, or each builds all that its node stands on\n", printable.Line(a.file))
 	}
 	for _, note := range jobs.Notes {
-		fmt.Fprintf(a.err, "strata: note: %s\n", note)
+		fmt.Fprintf(a.err, "strata: note: %s\n", printable.Line(note))
 	}
 	return jobs, nil
 }
@@ -273,9 +274,12 @@ func (a *app) pipelinePlan(opts pipelineOptions) (*plan.Plan, *layer.Project, er
 	return made, p.Project, nil
 }
 
-// hereOptions are for jobs that are started where this was.
+// hereOptions are for jobs that are started where this was. The store is theirs to
+// name, as it is every command's: STRATA_STORE says it.
 func (a *app) hereOptions() pipeline.Options {
-	return pipeline.Options{Command: a.again(), Dir: filepath.ToSlash(a.dir)}
+	here := *a
+	here.storeAt = ""
+	return pipeline.Options{Command: here.again(), Dir: filepath.ToSlash(a.dir)}
 }
 
 // topOptions are for jobs that start at the top of the repository, wherever this

@@ -12,6 +12,7 @@ import (
 	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 type planOptions struct {
@@ -183,7 +184,7 @@ func (a *app) printNames(heading string, names []string) {
 			fmt.Fprintf(a.out, "  … and %d more (-v lists all)\n", left)
 			break
 		}
-		fmt.Fprintf(a.out, "  %s\n", name)
+		fmt.Fprintf(a.out, "  %s\n", printable.Line(name))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/registry"
 )
 
@@ -163,8 +164,8 @@ func (a *app) printMoved(verb string, m moved) {
 		name = m.ID[:min(12, len(m.ID))]
 	}
 	if m.Blobs == 0 {
-		fmt.Fprintf(a.out, "%s is there: %s\n", name, m.Ref)
+		fmt.Fprintf(a.out, "%s is there: %s\n", name, printable.Line(m.Ref))
 		return
 	}
-	fmt.Fprintf(a.out, "%s %s: %s, %s, %s\n", name, verb, count(m.Blobs, "blob"), size(m.Moved), m.Ref)
+	fmt.Fprintf(a.out, "%s %s: %s, %s, %s\n", name, verb, count(m.Blobs, "blob"), size(m.Moved), printable.Line(m.Ref))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/registry"
 )
 
@@ -33,12 +34,12 @@ func newRegistryCommand(a *app) *cobra.Command {
 func runServe(ctx context.Context, a *app, listen, dir string) error {
 	opts := registry.ServeOptions{Listen: listen, Dir: a.path(dir), Ready: func(address string) {
 		if !a.quiet {
-			fmt.Fprintf(a.out, "serving %s at %s\n", a.path(dir), address)
+			fmt.Fprintf(a.out, "serving %s at %s\n", printable.Line(a.path(dir)), address)
 		}
 	}}
 	opts.Request = func(r registry.Request) {
 		if a.verbose || r.Status >= 500 {
-			fmt.Fprintf(a.err, "%s %s %s %d %d %s\n", r.From, r.Method, r.Path, r.Status, r.Size, seconds(r.Took.Seconds()))
+			fmt.Fprintf(a.err, "%s %s %s %d %d %s\n", r.From, printable.Line(r.Method), printable.Line(r.Path), r.Status, r.Size, seconds(r.Took.Seconds()))
 		}
 	}
 	return registry.Serve(ctx, opts)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 // report prints an error: as sentences and hints, or as JSON objects.
@@ -28,11 +29,12 @@ func (a *app) report(err error) {
 			_ = json.NewEncoder(a.err).Encode(f)
 			continue
 		}
-		fmt.Fprintf(a.err, "strata: %s\n", f.Error())
+		// A further line is one of the message, whatever it says.
+		fmt.Fprintf(a.err, "strata: %s\n", strings.ReplaceAll(printable.Text(f.Error()), "\n", "\n  "))
 		printIndented(a, f.Snippet, "  | ")
 		printIndented(a, f.Detail, "  | ")
 		if f.Hint != "" {
-			fmt.Fprintf(a.err, "  hint: %s\n", f.Hint)
+			fmt.Fprintf(a.err, "  hint: %s\n", printable.Line(f.Hint))
 		}
 	}
 }
@@ -42,7 +44,7 @@ func printIndented(a *app, text, indent string) {
 		return
 	}
 	for line := range strings.Lines(strings.TrimRight(text, "\n") + "\n") {
-		fmt.Fprint(a.err, indent+line)
+		fmt.Fprintf(a.err, "%s%s\n", indent, printable.Text(strings.TrimRight(line, "\r\n")))
 	}
 }
 

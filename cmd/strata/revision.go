@@ -20,6 +20,7 @@ import (
 	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/recipe"
 	"github.com/strata-hpc/strata/internal/union"
 )
@@ -164,7 +165,7 @@ func (h *history) base(rev string) (plan.Revision, error) {
 		return h.revision(rev, false)
 	}
 	if !h.app.quiet {
-		fmt.Fprintf(h.app.err, "strata: note: commit %s has no %s, so that everything is new\n", commitOr(id, ""), h.place())
+		fmt.Fprintf(h.app.err, "strata: note: commit %s has no %s, so that everything is new\n", commitOr(id, ""), printable.Line(h.place()))
 	}
 	none := &layer.Project{}
 	return plan.Revision{Name: id, Project: none, Source: build.Source(none, union.New(files), h.dir)}, nil

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/recipe"
 )
 
@@ -22,7 +23,7 @@ func newValidateCommand(a *app) *cobra.Command {
 			if a.quiet {
 				return nil
 			}
-			_, err = fmt.Fprintf(a.out, "%s is valid: %s, %s\n", a.file, count(len(p.Nodes), "node"), count(len(p.Images), "image"))
+			_, err = fmt.Fprintf(a.out, "%s is valid: %s, %s\n", printable.Line(a.file), count(len(p.Nodes), "node"), count(len(p.Images), "image"))
 			return err
 		},
 	}

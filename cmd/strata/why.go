@@ -10,6 +10,7 @@ import (
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 func newWhyCommand(a *app) *cobra.Command {
@@ -155,20 +156,20 @@ func (a *app) printTable(inputs []plan.Input) {
 		if digest == "" {
 			digest = "not set here"
 		}
-		line := fmt.Sprintf("  %s  %-*s", digest, name, in.Name)
+		line := fmt.Sprintf("  %s  %-*s", digest, name, printable.Line(in.Name))
 		if shown := in.Shown; shown != "" {
 			if !a.verbose {
 				shown = clipped(shown, most)
 			}
-			line += "  " + plan.Printable(shown)
+			line += "  " + printable.Line(shown)
 		}
 		if in.Kind == plan.KindVariable && in.File != "" {
-			line += fmt.Sprintf("  (%s)", plan.Reason{File: in.File, Line: in.Line}.Place())
+			line += fmt.Sprintf("  (%s)", printable.Line(plan.Reason{File: in.File, Line: in.Line}.Place()))
 		}
 		fmt.Fprintln(a.out, strings.TrimRight(line, " "))
 		if a.verbose {
 			for _, via := range in.Via {
-				fmt.Fprintf(a.out, "%18sused in %s\n", "", via)
+				fmt.Fprintf(a.out, "%18sused in %s\n", "", printable.Line(via))
 			}
 		}
 	}

@@ -7,14 +7,15 @@ import (
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 // Dot writes the graph in the language of Graphviz (dot(1)).
 func Dot(w io.Writer, g Graph) error {
 	var b bytes.Buffer
-	title := oneLine(g.Title)
+	title := printable.Line(g.Title)
 	if c := g.compared(); c != "" {
-		title += ": " + oneLine(c)
+		title += ": " + printable.Line(c)
 	}
 	fmt.Fprintf(&b, "digraph strata {\n")
 	fmt.Fprintf(&b, "\tgraph [rankdir=LR, nodesep=0.2, ranksep=0.45, labelloc=t, fontname=\"Helvetica\", label=%s];\n", quoted(title))
@@ -28,9 +29,9 @@ func Dot(w io.Writer, g Graph) error {
 			lines = append(lines, wrap(said(n), mostCells, 3)...)
 			tip += ": " + said(n)
 		}
-		fmt.Fprintf(&b, "\tn%d [label=%s, tooltip=%s%s];\n", i, quoted(lines...), quoted(oneLine(tip)), dotStyle(n.Action))
+		fmt.Fprintf(&b, "\tn%d [label=%s, tooltip=%s%s];\n", i, quoted(lines...), quoted(printable.Line(tip)), dotStyle(n.Action))
 		for k, image := range n.Images {
-			fmt.Fprintf(&b, "\ti%d_%d [label=%s, tooltip=%s, style=rounded];\n", i, k, quoted(wrap(image, mostCells, 0)...), quoted("image "+oneLine(image)))
+			fmt.Fprintf(&b, "\ti%d_%d [label=%s, tooltip=%s, style=rounded];\n", i, k, quoted(wrap(image, mostCells, 0)...), quoted("image "+printable.Line(image)))
 			above := fmt.Sprintf("n%d", i)
 			if k > 0 { // one below the other, and all below the node
 				above = fmt.Sprintf("i%d_%d", i, k-1)

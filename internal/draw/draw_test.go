@@ -162,8 +162,8 @@ func TestWrap(t *testing.T) {
 		{"abcdefghijklmnopqrstuvwxyz", 10, 0, "abcdefghij|klmnopqrst|uvwxyz"},
 		{"one two three four five six", 10, 2, "one two|three fou…"},
 		{"節点節点節点", 6, 0, "節点節|点節点"},
-		{"new\nline\x00\u202eend", 40, 0, "new line\uFFFD\uFFFDend"},
-		{"\xff\xfe", 40, 0, "\uFFFD"},
+		{"new\nline\x00\u202eend", 40, 0, `new\nline\x00\u202eend`},
+		{"\xff\xfe", 40, 0, `\xff\xfe`},
 	}
 	for _, test := range tests {
 		got := wrap(test.text, test.width, test.lines)

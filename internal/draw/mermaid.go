@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 // mermaidMost is how much text Mermaid draws without being told otherwise, and
@@ -37,7 +38,7 @@ func mermaid(g Graph, reasons bool) []byte {
 	}
 	fmt.Fprintf(&b, "flowchart %s\n", direction)
 	for i, n := range g.Nodes {
-		lines := []string{oneLine(string(n.ID))}
+		lines := []string{printable.Line(string(n.ID))}
 		switch {
 		case n.Action != "" && reasons:
 			lines = append(lines, wrap(said(n), 60, 1)...)
@@ -46,7 +47,7 @@ func mermaid(g Graph, reasons bool) []byte {
 		}
 		fmt.Fprintf(&b, "  n%d[%s]%s\n", i, label(lines...), mermaidClass(n.Action))
 		for k, image := range n.Images {
-			fmt.Fprintf(&b, "  n%d -.- i%d_%d([%s])\n", i, i, k, label(oneLine(image)))
+			fmt.Fprintf(&b, "  n%d -.- i%d_%d([%s])\n", i, i, k, label(printable.Line(image)))
 		}
 		if p := f.parent[i]; p >= 0 {
 			fmt.Fprintf(&b, "  n%d --> n%d\n", p, i)

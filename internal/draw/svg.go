@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 //go:embed svg.css
@@ -71,7 +72,7 @@ func (s *svg) measure() {
 			most = max(most, cells(line))
 		}
 		for _, image := range n.Images {
-			most = max(most, min(cells(oneLine(image)), mostCells)+4)
+			most = max(most, min(cells(printable.Line(image)), mostCells)+4)
 		}
 	}
 	if s.g.Plan {
@@ -102,13 +103,13 @@ func (s *svg) draw() {
 	for _, line := range append(append([]string{}, heading...), foot...) {
 		w = max(w, int(float64(cells(line))*smallWidth))
 	}
-	w = max(w, int(float64(cells(oneLine(s.g.Title)))*10), 96*len(s.legend()))
+	w = max(w, int(float64(cells(printable.Line(s.g.Title)))*10), 96*len(s.legend()))
 	w += 2 * margin
 	h := top + s.h + margin + 30 + smallLine*len(foot) + margin
 	fmt.Fprintf(s, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-labelledby="title">`+"\n", w, h, w, h)
 	fmt.Fprintf(s, "<title id=\"title\">%s</title>\n<style>\n%s</style>\n", escaped(s.g.Title), svgStyle)
 	fmt.Fprintf(s, `<rect class="page" width="%d" height="%d"/>`+"\n", w, h)
-	s.text("title", margin, margin+10, oneLine(s.g.Title))
+	s.text("title", margin, margin+10, printable.Line(s.g.Title))
 	for i, line := range heading {
 		s.text("muted", margin, margin+14+smallLine*(i+1), line)
 	}
@@ -137,7 +138,7 @@ func (s *svg) heading() []string {
 	for _, a := range actions() {
 		counts = append(counts, fmt.Sprintf("%d %s", s.g.count(a.Action), a.Action))
 	}
-	return []string{oneLine(s.g.compared()), nodes + ": " + strings.Join(counts, ", ")}
+	return []string{printable.Line(s.g.compared()), nodes + ": " + strings.Join(counts, ", ")}
 }
 
 // foot names changed files that decide nothing.
@@ -277,6 +278,6 @@ func class(a plan.Action) string {
 
 func escaped(s string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
+	_ = xml.EscapeText(&b, []byte(printable.Text(s))) // a Builder takes everything
 	return b.String()
 }

@@ -2,22 +2,9 @@ package draw
 
 import (
 	"strings"
-	"unicode"
-)
 
-// oneLine makes a text of one line that shows what it holds: control signs and
-// those that turn the direction of writing become a mark of their own.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsPrint(r):
-			return r
-		}
-		return unicode.ReplacementChar
-	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
-}
+	"github.com/strata-hpc/strata/internal/printable"
+)
 
 // cells is how many columns of a font of fixed width a text takes at most:
 // signs that the font may lack come from another one, which may be wider.
@@ -40,7 +27,7 @@ func cell(r rune) int {
 // behind a sign that parts names, else anywhere. What does not fit into so many
 // lines ends in an ellipsis; 0 lines means as many as it takes.
 func wrap(s string, width, lines int) []string {
-	rest := []rune(strings.TrimSpace(oneLine(s)))
+	rest := []rune(strings.TrimSpace(printable.Line(s)))
 	var list []string
 	for len(rest) > 0 {
 		if lines > 0 && len(list) == lines {

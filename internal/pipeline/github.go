@@ -18,7 +18,7 @@ type (
 		If        string            `yaml:"if,omitempty"`
 		RunsOn    []string          `yaml:"runs-on,flow"`
 		Container string            `yaml:"container,omitempty"`
-		Env       map[string]string `yaml:"env,omitempty"`
+		Env       map[string]text   `yaml:"env,omitempty"`
 		Outputs   map[string]string `yaml:"outputs,omitempty"`
 		Steps     []githubStep      `yaml:"steps"`
 	}
@@ -26,8 +26,8 @@ type (
 		Uses string            `yaml:"uses,omitempty"`
 		With map[string]string `yaml:"with,omitempty"`
 		ID   string            `yaml:"id,omitempty"`
-		Env  map[string]string `yaml:"env,omitempty"`
-		Run  string            `yaml:"run,omitempty"`
+		Env  map[string]text   `yaml:"env,omitempty"`
+		Run  text              `yaml:"run,omitempty"`
 	}
 	githubEvents struct {
 		Push     githubPush   `yaml:"push"`
@@ -64,7 +64,7 @@ func GitHub(w io.Writer, p *Pipeline) error {
 func GitHubParent(w io.Writer, all *Pipeline, o Options) error {
 	p := *all
 	p.Title, p.Summary = "", "" // of everything, and of the day
-	return github(w, &p, "Made by strata pipeline github --parent: make it again when nodes or images come or go.", quoted(o.Command))
+	return github(w, &p, "Made by strata pipeline github --parent: make it again when nodes or images come or go.", literal(quoted(o.Command)))
 }
 
 // GitHubJobs writes which jobs of such a workflow a plan needs, as an output of a
@@ -82,8 +82,8 @@ func GitHubJobs(w io.Writer, p *Pipeline) error {
 	return err
 }
 
-// github writes a workflow. With a command, which is how strata is called, it is
-// the one that plans first.
+// github writes a workflow. With a command, which is how a script calls strata, it
+// is the one that plans first.
 func github(w io.Writer, p *Pipeline, what, command string) error {
 	parent := command != ""
 	if err := p.withoutTriggers(); err != nil {
@@ -100,8 +100,8 @@ func github(w io.Writer, p *Pipeline, what, command string) error {
 	d.add("on", events)
 	d.add("permissions", map[string]string{"contents": "read"})
 	d.add("concurrency", githubConcurrency{"images-${{ github.ref }}", true})
-	if len(p.Settings.Variables) > 0 {
-		d.add("env", literals(p.Settings.Variables))
+	if env, _ := environment(p.Settings.Variables); len(env) > 0 {
+		d.add("env", env)
 	}
 	d.gap()
 	jobs := document{}
@@ -130,10 +130,10 @@ func github(w io.Writer, p *Pipeline, what, command string) error {
 // that of the schedule.
 func (d *document) planJob(p *Pipeline, command string) {
 	run := func(If, id string, lines ...string) githubJob {
-		g := githubJob{If: If, RunsOn: runsOn(p.Settings.Runner), Container: p.Settings.Image}
+		g := githubJob{If: If, RunsOn: runsOn(p.Settings.Runner), Container: literal(p.Settings.Image)}
 		g.Steps = []githubStep{
 			{Uses: checkout, With: map[string]string{"fetch-depth": "0"}},
-			{ID: id, Env: map[string]string{"BASE": "${{ github.event.pull_request.base.sha }}"}, Run: strings.Join(lines, "\n") + "\n"},
+			{ID: id, Env: map[string]text{"BASE": "${{ github.event.pull_request.base.sha }}"}, Run: text(strings.Join(lines, "\n") + "\n")},
 		}
 		return g
 	}
@@ -150,15 +150,18 @@ func (d *document) planJob(p *Pipeline, command string) {
 }
 
 func githubJobOf(j Job, site layer.Pipeline) githubJob {
-	g := githubJob{Needs: j.Needs, RunsOn: runsOn(site.Runner), Container: site.Image, Env: literals(j.Variables), Steps: []githubStep{{Uses: checkout}}}
+	g := githubJob{Needs: j.Needs, RunsOn: runsOn(site.Runner), Container: literal(site.Image), Steps: []githubStep{{Uses: checkout}}}
 	if j.Runner.Image != "" {
-		g.Container = j.Runner.Image
+		g.Container = literal(j.Runner.Image)
 	}
 	if j.Runner.Tags != nil {
 		g.RunsOn = runsOn(j.Runner)
 	}
 	// One step, so that commands see what those before them set.
-	g.Steps = append(g.Steps, githubStep{Run: literal(strings.Join(j.Script, "\n"))})
+	_, script := environment(site.Variables)
+	var own string
+	g.Env, own = environment(j.Variables)
+	g.Steps = append(g.Steps, githubStep{Run: text(literal(script + own + strings.Join(j.Script, "\n")))})
 	return g
 }
 
@@ -190,16 +193,5 @@ func runsOn(r layer.Runner) []string {
 	if len(r.Tags) == 0 {
 		return []string{"ubuntu-latest"}
 	}
-	return r.Tags
-}
-
-// literal is text in which a forge sees no expression.
-func literal(s string) string { return strings.ReplaceAll(s, "${{", "${{ '${{' }}") }
-
-func literals(m map[string]string) map[string]string {
-	all := make(map[string]string, len(m))
-	for k, v := range m {
-		all[k] = literal(v)
-	}
-	return all
+	return literalList(r.Tags)
 }

@@ -10,17 +10,17 @@ import (
 // https://docs.gitlab.com/ci/yaml/ has what they mean.
 type (
 	gitlabJob struct {
-		Stage     string            `yaml:"stage,omitempty"`
-		Rules     []gitlabRule      `yaml:"rules,omitempty"`
-		Image     string            `yaml:"image,omitempty"`
-		Tags      []string          `yaml:"tags,omitempty,flow"`
-		Needs     *[]string         `yaml:"needs,omitempty,flow"`
-		Lock      string            `yaml:"resource_group,omitempty"`
-		Interrupt *bool             `yaml:"interruptible,omitempty"`
-		Variables map[string]string `yaml:"variables,omitempty"`
-		Script    []string          `yaml:"script,omitempty"`
-		Trigger   *gitlabTrigger    `yaml:"trigger,omitempty"`
-		Artifacts *gitlabArtifacts  `yaml:"artifacts,omitempty"`
+		Stage     string           `yaml:"stage,omitempty"`
+		Rules     []gitlabRule     `yaml:"rules,omitempty"`
+		Image     string           `yaml:"image,omitempty"`
+		Tags      []string         `yaml:"tags,omitempty,flow"`
+		Needs     *[]string        `yaml:"needs,omitempty,flow"`
+		Lock      string           `yaml:"resource_group,omitempty"`
+		Interrupt *bool            `yaml:"interruptible,omitempty"`
+		Variables map[string]any   `yaml:"variables,omitempty"`
+		Script    []text           `yaml:"script,omitempty"`
+		Trigger   *gitlabTrigger   `yaml:"trigger,omitempty"`
+		Artifacts *gitlabArtifacts `yaml:"artifacts,omitempty"`
 	}
 	gitlabDefault struct {
 		Image         string      `yaml:"image,omitempty"`
@@ -31,6 +31,10 @@ type (
 	gitlabRetry struct {
 		Max  int      `yaml:"max"`
 		When []string `yaml:"when,flow"`
+	}
+	gitlabVariable struct {
+		Value  text `yaml:"value"`
+		Expand bool `yaml:"expand"`
 	}
 	gitlabRule struct {
 		If        string            `yaml:"if,omitempty"`
@@ -85,7 +89,7 @@ func GitLab(w io.Writer, p *Pipeline) error {
 	d.gap()
 	d.add("default", defaults(p.Settings.Runner))
 	if len(p.Settings.Variables) > 0 {
-		d.add("variables", p.Settings.Variables)
+		d.add("variables", unexpanded(p.Settings.Variables))
 	}
 	for _, j := range p.Jobs {
 		d.gap()
@@ -108,7 +112,7 @@ func gitlabJobOf(j Job) gitlabJob {
 	needs := append([]string{}, j.Needs...)
 	g := gitlabJob{
 		Stage: string(j.Stage), Image: j.Runner.Image, Tags: j.Runner.Tags, Needs: &needs,
-		Lock: j.Lock, Variables: j.Variables, Script: j.Script,
+		Lock: j.Lock, Variables: unexpanded(j.Variables), Script: texts(j.Script),
 	}
 	if t := j.Trigger; t != nil {
 		g.Trigger = &gitlabTrigger{Project: t.Project, Branch: t.Branch, Strategy: "depend"}
@@ -118,7 +122,7 @@ func gitlabJobOf(j Job) gitlabJob {
 		g.Interrupt = new(bool) // who knows what the site does with an image
 	}
 	if len(j.Reports) > 0 {
-		g.Artifacts = &gitlabArtifacts{When: "always", Expire: keepReports, Reports: &gitlabReport{j.Reports}}
+		g.Artifacts = &gitlabArtifacts{When: "always", Expire: keepReports, Reports: &gitlabReport{gitlabPaths(j.Reports)}}
 	}
 	return g
 }

@@ -33,19 +33,19 @@ func GitLabParent(w io.Writer, site layer.Pipeline, o Options) error {
 	}})
 	d.gap()
 	d.add("default", defaults(site.Runner))
-	d.add("variables", withVariable(site.Variables, "GIT_DEPTH", "0"))
+	d.add("variables", unexpanded(withVariable(site.Variables, "GIT_DEPTH", "0")))
 	d.gap()
 	scheduled := `$CI_PIPELINE_SOURCE == "schedule"`
 	otherwise := []gitlabRule{{If: scheduled, When: "never"}, {When: "on_success"}}
-	strata := func(args string) string { return quoted(o.Command) + " " + args }
+	strata := func(args string) text { return text(quoted(o.Command) + " " + args) }
 	d.add("plan", gitlabJob{
 		Stage: "plan", Rules: otherwise,
-		Script: []string{
+		Script: []text{
 			strata("plan $" + compare),
 			strata("plan $" + compare + " --output html > " + planDocument),
 			strata("pipeline gitlab $" + compare + " --out " + childFile),
 		},
-		Artifacts: &gitlabArtifacts{ExposeAs: "plan", Paths: []string{planDocument, path.Join(o.Dir, childFile)}, Expire: keepReports},
+		Artifacts: &gitlabArtifacts{ExposeAs: "plan", Paths: gitlabPaths([]string{planDocument, path.Join(o.Dir, childFile)}), Expire: keepReports},
 	})
 	d.gap()
 	d.add("build", gitlabJob{
@@ -55,8 +55,8 @@ func GitLabParent(w io.Writer, site layer.Pipeline, o Options) error {
 	d.gap()
 	const report = "verify.xml"
 	d.add("verify", gitlabJob{
-		Stage: "verify", Rules: []gitlabRule{{If: scheduled}}, Script: []string{strata("ci verify --report " + report)},
-		Artifacts: &gitlabArtifacts{When: "always", Expire: keepReports, Reports: &gitlabReport{[]string{path.Join(o.Dir, report)}}},
+		Stage: "verify", Rules: []gitlabRule{{If: scheduled}}, Script: []text{strata("ci verify --report " + report)},
+		Artifacts: &gitlabArtifacts{When: "always", Expire: keepReports, Reports: &gitlabReport{gitlabPaths([]string{path.Join(o.Dir, report)})}},
 	})
 	return d.write(w)
 }

@@ -307,13 +307,3 @@ func (m *maker) lockOf(d plan.Decision) string {
 	}
 	return "after-" + hex.EncodeToString(h.Sum(nil))
 }
-
-// line is text as one line that is not too long.
-func line(s string) string {
-	const most = 160
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
-	if r := []rune(s); len(r) > most {
-		s = string(r[:most-1]) + "…"
-	}
-	return s
-}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -17,33 +16,31 @@ func Make(w io.Writer, p *Pipeline) error {
 	}
 	var b bytes.Buffer
 	for _, text := range slices.Concat([]string{"Made by strata pipeline make; a change here is lost.", p.Title, p.Summary}, p.Notes) {
-		fmt.Fprintf(&b, "# %s\n", line(text))
+		b.WriteString(makeComment(text))
 	}
 	b.WriteString("#\n#   make -f FILE -j 4 -k    four jobs at once; one that fails stops only what needs it\n\n")
-	b.WriteString("SHELL := /bin/sh\n.SHELLFLAGS := -ec\n.ONESHELL:\n.SUFFIXES:\nMAKEFLAGS += --no-builtin-rules\n\n")
-	for _, name := range slices.Sorted(maps.Keys(p.Settings.Variables)) {
-		fmt.Fprintf(&b, "define %s\n%s\nendef\nexport %[1]s\n", name, makeRecipe(p.Settings.Variables[name]))
-	}
+	b.WriteString(makeHead)
 	ids := make([]string, len(p.Jobs))
 	for i, j := range p.Jobs {
 		ids[i] = j.ID
 	}
-	fmt.Fprintf(&b, ".PHONY: all %s\nall: %[1]s\n", strings.Join(ids, " "))
+	all := strings.Join(ids, " ")
+	b.WriteString("\n.PHONY: all " + all + "\nall: " + all + "\n")
 	for _, j := range p.Jobs {
-		fmt.Fprintf(&b, "\n# %s\n", line(j.About))
+		b.WriteString("\n" + makeComment(j.About))
 		b.WriteString(strings.TrimRight(j.ID+": "+strings.Join(j.Needs, " "), " ") + "\n")
-		for _, name := range slices.Sorted(maps.Keys(j.Variables)) {
-			fmt.Fprintf(&b, "\texport %s=%s\n", name, makeRecipe(quote(j.Variables[name])))
-		}
-		for _, command := range j.Script {
-			for l := range strings.Lines(command) {
-				fmt.Fprintf(&b, "\t%s\n", makeRecipe(strings.TrimRight(l, "\r\n")))
-			}
-		}
+		b.WriteString(makeRecipe(exports(p.Settings.Variables) + exports(j.Variables) + strings.Join(j.Script, "\n")))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-// makeRecipe is a line of a script that make leaves as it is.
-func makeRecipe(s string) string { return strings.ReplaceAll(s, "$", "$$") }
+// exports sets variables in a shell: in make, names like SHELL mean something, and
+// values may hold what ends them.
+func exports(variables map[string]string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		b.WriteString("export " + name + "=" + quote(variables[name]) + "\n")
+	}
+	return b.String()
+}

@@ -149,7 +149,7 @@ func checkYAML(t *testing.T, p *Pipeline) {
 		if err := node.Decode(&back); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(back.Script, j.Script) {
+		if !slices.Equal(back.Script, texts(j.Script)) {
 			t.Fatalf("%s: %q became %q", j.ID, j.Script, back.Script)
 		}
 	}

@@ -1,6 +1,11 @@
 package pipeline
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // quoted joins words to a command line of a POSIX shell.
 func quoted(words []string) string {
@@ -11,7 +16,11 @@ func quoted(words []string) string {
 	return strings.Join(list, " ")
 }
 
-// quote quotes a word where a shell would read something into it.
+// quote is a word of a command line of a POSIX shell that comes to just these
+// bytes. It is text that any of the other languages can carry, and a person can
+// see: what is not printable, ends of lines aside, printf makes, and the beginning
+// of an expression of GitHub's is in two parts. No word of a command line can hold a
+// NUL; it is left out.
 func quote(word string) string {
 	plain := func(r rune) bool {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./:=@+,%", r)
@@ -19,5 +28,30 @@ func quote(word string) string {
 	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
 		return word
 	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	var b strings.Builder
+	b.WriteByte('\'')
+	for word = strings.ReplaceAll(word, "\x00", ""); word != ""; {
+		hidden := 0 // bytes at the front that are not to be seen
+		for hidden < len(word) {
+			r, n := utf8.DecodeRuneInString(word[hidden:])
+			if r == '\n' || unicode.IsPrint(r) && (r != utf8.RuneError || n > 1) {
+				break
+			}
+			hidden += n
+		}
+		if hidden > 0 {
+			b.WriteString(`'"$(printf '`)
+			for i := range hidden {
+				fmt.Fprintf(&b, `\%03o`, word[i])
+			}
+			b.WriteString(`')"'`)
+			word = word[hidden:]
+			continue
+		}
+		_, n := utf8.DecodeRuneInString(word)
+		b.WriteString(strings.ReplaceAll(word[:n], "'", `'\''`))
+		word = word[n:]
+	}
+	b.WriteByte('\'')
+	return strings.ReplaceAll(b.String(), "${{", "$''{{")
 }

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 // DetailOptions of Details. The zero value keeps long lists short.
@@ -109,7 +110,7 @@ func sameReason(a, b Reason) bool {
 func (r Reason) detail(b *strings.Builder, o DetailOptions) {
 	fmt.Fprintf(b, "  %s", r)
 	if r.placed() {
-		fmt.Fprintf(b, "  (%s)", r.Place())
+		fmt.Fprintf(b, "  (%s)", printable.Line(r.Place()))
 	}
 	b.WriteByte('\n')
 	old, now := r.Difference()
@@ -123,31 +124,18 @@ func (r Reason) detail(b *strings.Builder, o DetailOptions) {
 		fmt.Fprintf(b, "    + %s\n", printed(now, o.All))
 	}
 	if len(r.Via) > 0 {
-		fmt.Fprintf(b, "    used in %s\n", listed(r.Via, 3, o.All))
+		fmt.Fprintf(b, "    used in %s\n", printable.Line(listed(r.Via, 3, o.All)))
 	}
 }
 
 // printed is a value on a line of its own.
 func printed(s string, all bool) string {
 	const most = 160
-	s = Printable(s)
+	s = printable.Line(s)
 	if r := []rune(s); len(r) > most && !all {
 		return string(r[:most]) + "…"
 	}
 	return s
-}
-
-// Printable is a text without what a terminal would take for more than text.
-func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsPrint(r):
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
 }
 
 // Difference is the old and the new value where they differ: of packages, those

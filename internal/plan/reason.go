@@ -9,6 +9,7 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/ansible/value"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 // Kinds of reasons. "packages" is what is installed or removed; "definition"
@@ -59,8 +60,11 @@ func (r Reason) Place() string {
 	return fmt.Sprintf("%s:%d", r.File, r.Line)
 }
 
-// String says the reason in a few words: "variable partition_time changed".
-func (r Reason) String() string {
+// String says the reason in a few words: "variable partition_time changed". It is
+// one line, whatever a file is called.
+func (r Reason) String() string { return printable.Line(r.words()) }
+
+func (r Reason) words() string {
 	verb := [...]string{" changed", " is new", " is gone", ""}[r.became]
 	switch r.Kind {
 	case ReasonNew:

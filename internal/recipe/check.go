@@ -228,7 +228,7 @@ func checkImage(im imageDoc, k keys) {
 // checkPipeline refuses secrets: what is generated is there for everybody to read.
 func checkPipeline(p pipelineDoc, k keys) {
 	for _, name := range sorted(p.Variables) {
-		if value.Confidential(name) && !strings.HasPrefix(p.Variables[name], "$") {
+		if value.Confidential(name) {
 			k.add("variables", "set it in the CI system, masked; there is no need to name it here", "variable %s looks like a secret", name)
 			k.w.faults.list[len(k.w.faults.list)-1].err.Snippet = ""
 		}
@@ -237,5 +237,24 @@ func checkPipeline(p pipelineDoc, k keys) {
 		if len(h.Only) > 0 {
 			k.w.faults.add(k.w.place(k.item("before", i)), "take it out", "%s.before[%d]: only has no meaning before anything is built", k.at.path, i)
 		}
+	}
+	for name, hooks := range map[string][]hookDoc{"before": p.Before, "after_node": p.AfterNode, "after_image": p.AfterImage} {
+		for i, h := range hooks {
+			for _, command := range h.Run {
+				checkCommand(command, name, i, k)
+			}
+		}
+	}
+}
+
+// checkCommand refuses what CI systems would not hand on as it is: they join the
+// commands of a job, some of them by lines.
+func checkCommand(command, key string, i int, k keys) {
+	slashes := len(command) - len(strings.TrimRight(command, `\`))
+	switch {
+	case slashes%2 == 1:
+		k.w.faults.add(k.w.place(k.item(key, i)), "take it out, or write what follows", "%s.%s[%d]: a command ends in a backslash", k.at.path, key, i)
+	case strings.Contains(command, "\r"):
+		k.w.faults.add(k.w.place(k.item(key, i)), `end lines with \n alone; printf '\r' writes one`, "%s.%s[%d]: a command holds a carriage return", k.at.path, key, i)
 	}
 }

@@ -103,7 +103,7 @@ type fromDoc struct {
 // pipelineDoc is a site's part of its pipelines as it is written.
 type pipelineDoc struct {
 	layer.Runner
-	Variables  map[string]string `yaml:"variables" doc:"Environment of every job. What is secret belongs into the variables that the CI system itself keeps and masks." keys:"variable"`
+	Variables  map[string]string `yaml:"variables" doc:"Environment of every job, just as it is written: no CI system puts other variables into it. What is secret belongs into the variables that the CI system itself keeps and masks." keys:"variable"`
 	Before     []hookDoc         `yaml:"before" doc:"Jobs before all others."`
 	AfterNode  []hookDoc         `yaml:"after_node" doc:"Jobs for each node that is built."`
 	AfterImage []hookDoc         `yaml:"after_image" doc:"Jobs for each image that is made, after its boot test."`
