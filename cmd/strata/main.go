@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/sirupsen/logrus"
 	"go.podman.io/storage/pkg/reexec"
 
 	"github.com/strata-hpc/strata/internal/fault"
@@ -23,6 +24,7 @@ func main() {
 	if reexec.Init() {
 		return // containers/storage started us for a job of its own
 	}
+	logrus.SetLevel(logrus.ErrorLevel) // the libraries' progress is no message of ours
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -44,8 +44,8 @@ func missingPolicy() bool {
 	return true
 }
 
-// trusted asks policy.json whether an image may be used.
-func (p *pull) trusted(ctx context.Context, whole types.UnparsedImage) error {
+// allowed asks policy.json whether an image may be used.
+func (p *pull) allowed(ctx context.Context, whole types.UnparsedImage) error {
 	trust, err := policy(p.sys)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (p *pull) trusted(ctx context.Context, whole types.UnparsedImage) error {
 	return err
 }
 
-// copy takes an image that Strata did not push as it is.
+// copy takes an image of another store as it is.
 func (p *pull) copy(ctx context.Context) error {
 	trust, err := policy(p.sys)
 	if err != nil {

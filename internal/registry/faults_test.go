@@ -87,6 +87,18 @@ func broken(method, part string) func(http.ResponseWriter, *http.Request) bool {
 	}
 }
 
+// sentOn sends who asks for a blob to another place.
+func sentOn(place string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !is(r, "GET", "/blobs/") {
+			return false
+		}
+		w.Header().Set("Location", place)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		return true
+	}
+}
+
 // Whatever a registry does wrong in a push is told, with what to do about it,
 // and leaves no tag.
 func TestPushFaults(t *testing.T) {
@@ -124,16 +136,19 @@ func TestPushFaults(t *testing.T) {
 // The same for a pull, which leaves no image, and goes on when all is well.
 func TestPullFaults(t *testing.T) {
 	for name, c := range map[string]struct {
-		disturb func(http.ResponseWriter, *http.Request) bool
-		says    string
+		disturb    func(http.ResponseWriter, *http.Request) bool
+		says, hint string
 	}{
-		"fault":                     {status(http.StatusInternalServerError, "GET", "/blobs/"), "500"},
-		"truncated blob":            {cut("GET", "/blobs/"), "is damaged"},
-		"connection breaks":         {broken("GET", "/blobs/"), "EOF"},
-		"no such blob":              {status(http.StatusNotFound, "GET", "/blobs/"), "pull from"},
-		"says nothing":              {silent("GET", "/blobs/"), "does not answer for 300ms"},
-		"manifest of something":     {cut("GET", "/manifests/v1"), "pull from"},
-		"credentials are asked for": {status(http.StatusUnauthorized, "GET", "/manifests/"), "pull from"},
+		"fault":                     {status(http.StatusInternalServerError, "GET", "/blobs/"), "500", "a fault of its own"},
+		"truncated blob":            {cut("GET", "/blobs/"), "is damaged", "push it again"},
+		"connection breaks":         {broken("GET", "/blobs/"), "EOF", "see"},
+		"no such blob":              {status(http.StatusNotFound, "GET", "/blobs/"), "it is not there", "push it again"},
+		"may not":                   {status(http.StatusForbidden, "GET", "/blobs/"), "403", "your account may not"},
+		"says nothing":              {silent("GET", "/blobs/"), "does not answer for 300ms", "is up"},
+		"manifest of something":     {cut("GET", "/manifests/v1"), "the image is inconsistent", "push it again"},
+		"credentials are asked for": {status(http.StatusUnauthorized, "GET", "/manifests/"), "pull from", "podman login"},
+		"sent to nowhere":           {sentOn("http://127.0.0.1:1/x?secret=1"), "connection refused", "to 127.0.0.1:1, or"},
+		"sent to a file":            {sentOn("file:///etc/passwd"), "unsupported protocol", "to file:///etc/passwd, or"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, s, opts := newStore(t), newServer(t), testOptions(t)
@@ -145,8 +160,8 @@ func TestPullFaults(t *testing.T) {
 			s.disturbed(c.disturb)
 			_, err := Pull(context.Background(), s.ref("a/base:v1"), into, opts)
 			var f *fault.Error
-			if !errors.As(err, &f) || f.Hint == "" || !strings.Contains(f.Error(), c.says) {
-				t.Errorf("%v (hint %v)", err, f)
+			if !errors.As(err, &f) || f.Hint == "" || !strings.Contains(f.Error(), c.says) || !strings.Contains(f.Hint, c.hint) || strings.Contains(f.Error(), "secret") {
+				t.Errorf("%v\n%+v", err, f)
 			}
 			if images, _ := into.Images(); len(images) > 0 {
 				t.Errorf("there is an image: %v", images)

@@ -1,12 +1,13 @@
 package registry
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
-	"slices"
+	"strings"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -14,6 +15,7 @@ import (
 	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/image"
 	imagemanifest "go.podman.io/image/v5/manifest"
+	imagestorage "go.podman.io/image/v5/storage"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
 	"golang.org/x/sync/errgroup"
@@ -27,7 +29,8 @@ var ErrNotThere = errors.New("not there")
 
 // Pull brings an image into the store. Layers that the store has are not
 // fetched. One that Strata pushed becomes the image that it was, with manifest
-// and records, in one step; any other is taken as it is.
+// and records, in one step; any other is taken as it is. What it takes of memory
+// and space is bounded by what the manifest declares and by the limits above.
 func Pull(ctx context.Context, ref string, into storage.Store, opts Options) (*Result, error) {
 	from, err := parse(ref, into)
 	if err != nil {
@@ -35,10 +38,6 @@ func Pull(ctx context.Context, ref string, into storage.Store, opts Options) (*R
 	}
 	p := &pull{into: into, from: from, opts: opts, sys: from.system(opts), res: &Result{Ref: from.text, Records: map[string][]byte{}}}
 	err = p.run(ctx)
-	if absent(err) {
-		err = fault.New(fault.Failed, "pull from %s: there is no such image: %w", from.text, ErrNotThere).
-			WithHint("see that the name is right; 'skopeo list-tags' shows what a registry has")
-	}
 	return p.res, from.explain(ctx, "pull from", err)
 }
 
@@ -57,9 +56,6 @@ func Look(ctx context.Context, ref string, opts Options) (Found, error) {
 	}
 	p := &pull{from: at, opts: opts, sys: at.system(opts), res: &Result{}}
 	src, err := p.open(ctx)
-	if absent(err) {
-		return Found{}, ErrNotThere
-	}
 	if err != nil {
 		return Found{}, at.explain(ctx, "look at", err)
 	}
@@ -77,16 +73,23 @@ type pull struct {
 	sys  *types.SystemContext
 	opts Options
 
-	manifest v1.Manifest // over there
+	raw      []byte      // the manifest over there
+	manifest v1.Manifest // the same
 	stored   []byte      // the manifest in the store
+	plain    bool        // Strata did not push it: the manifest in the store is that over there
 	config   []byte
 	about    v1.Image
+	sizes    []int64 // of the layers' tar streams in bytes; -1 where that is not declared
+	missing  []int   // the layers that the store lacks, lowest first
 
 	mu  sync.Mutex
 	res *Result
 }
 
 func (p *pull) run(ctx context.Context) error {
+	if p.from.Transport().Name() == imagestorage.Transport.Name() {
+		return p.copy(ctx) // a store has no compressed blobs to name
+	}
 	src, err := p.open(ctx)
 	if err != nil {
 		return err
@@ -96,12 +99,9 @@ func (p *pull) run(ctx context.Context) error {
 		return err
 	}
 	for _, name := range p.opts.Records {
-		if p.stored == nil || p.res.Records[name] == nil {
+		if p.res.Records[name] == nil {
 			return p.noRecord()
 		}
-	}
-	if p.stored == nil {
-		return p.copy(ctx)
 	}
 	if err := p.check(); err != nil {
 		return err
@@ -112,29 +112,30 @@ func (p *pull) run(ctx context.Context) error {
 	return p.commit()
 }
 
-// describe reads, at once, the configuration and the record of an image that
-// Strata pushed.
+// describe reads, at once, the configuration and, of an image that Strata
+// pushed, the record.
 func (p *pull) describe(ctx context.Context, src types.ImageSource) error {
-	if p.manifest.Annotations[digestAnnotation] == "" {
-		return nil
-	}
 	var record found
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return retry(ctx, p.opts, func(a *attempt) (err error) {
-			p.config, err = fetchBytes(a, src, p.manifest.Config)
+			p.config, err = fetchBytes(a, src, p.manifest.Config, p.what("its configuration", p.manifest.Config))
 			return err
 		})
 	})
 	group.Go(func() error {
+		if p.manifest.Annotations[digestAnnotation] == "" {
+			return nil
+		}
 		return retry(ctx, p.opts, func(a *attempt) (err error) {
-			record, err = fetchRecord(a, p.from, p.sys)
+			record, err = p.fetchRecord(a)
 			return err
 		})
 	})
 	err := group.Wait()
-	if err == nil && record.subject == digest.Digest(p.res.Manifest) {
-		p.stored, p.res.Records = record.manifest, record.records
+	p.stored, p.plain = p.raw, true
+	if err == nil && record.manifest != nil && record.subject == digest.Digest(p.res.Manifest) {
+		p.stored, p.res.Records, p.plain = record.manifest, record.records, false
 	}
 	return err
 }
@@ -145,61 +146,135 @@ func (p *pull) open(ctx context.Context) (types.ImageSource, error) {
 	err := retry(ctx, p.opts, func(a *attempt) error {
 		src, err := p.from.NewImageSource(a, p.sys)
 		if err != nil {
-			return err
+			return p.notThere(err)
 		}
-		whole := image.UnparsedInstance(src, nil)
-		content, _, err := whole.Manifest(a)
-		if err == nil {
-			err = p.trusted(a, whole)
-		}
-		if err != nil {
+		if err = p.read(a, src); err != nil {
 			src.Close()
-			return err
+			return p.notThere(err)
 		}
-		opened, p.res.Manifest = src, layer.Digest(digest.FromBytes(content))
-		if json.Unmarshal(content, &p.manifest) != nil {
-			p.manifest = v1.Manifest{} // one that is not an image's alone
-		}
+		opened = src
 		return nil
 	})
 	return opened, err
 }
 
+// notThere turns an error of looking for the image's name into ErrNotThere, if
+// it means that.
+func (p *pull) notThere(err error) error {
+	if strings.Contains(err.Error(), "exceeded maximum allowed size") {
+		return p.inconsistent(fmt.Errorf("its manifest is too large: %w", err))
+	}
+	if !absent(err) {
+		return err
+	}
+	f := fault.New(fault.Failed, "pull from %s: there is no such image: %w", p.from.text, ErrNotThere)
+	if p.from.host() == "" {
+		return f.WithHint("see that the path and the name are right")
+	}
+	return f.WithHint("see that the name is right; 'skopeo list-tags' shows what a registry has")
+}
+
+// read reads the manifest; of a list of them, this machine's.
+func (p *pull) read(ctx context.Context, src types.ImageSource) error {
+	whole := image.UnparsedInstance(src, nil)
+	content, media, err := whole.Manifest(ctx)
+	if err == nil && imagemanifest.MIMETypeIsMultiImage(media) {
+		if len(content) > maxImageManifest {
+			return p.inconsistent(fmt.Errorf("its list of manifests has %d bytes; at most %d are read", len(content), maxImageManifest))
+		}
+		var list imagemanifest.List
+		var chosen digest.Digest
+		if list, err = imagemanifest.ListFromBlob(content, media); err == nil {
+			chosen, err = list.ChooseInstance(p.sys)
+		}
+		if err != nil {
+			return p.inconsistent(fmt.Errorf("it is a list of manifests, and none can be taken: %w", err))
+		}
+		whole = image.UnparsedInstance(src, &chosen)
+		content, _, err = whole.Manifest(ctx)
+	}
+	if err == nil {
+		err = p.allowed(ctx, whole)
+	}
+	if err != nil {
+		return err
+	}
+	if p.manifest, err = parseManifest(content); err != nil {
+		return p.inconsistent(err)
+	}
+	p.raw, p.res.Manifest = content, layer.Digest(digest.FromBytes(content))
+	return nil
+}
+
 func (p *pull) noRecord() error {
-	return fault.New(fault.Failed, "pull from %s: the image has no record of how it was built", p.from.text).
+	return fault.New(fault.Failed, "%w", brokenError{fmt.Errorf("pull from %s: the image has no record of how it was built", p.from.text)}).
 		WithHint("push it again from where it was built; 'strata push' sends the record")
 }
 
-// check sees that all that came belongs together.
-func (p *pull) check() error {
-	var stored v1.Manifest
-	err := errors.Join(json.Unmarshal(p.config, &p.about), json.Unmarshal(p.stored, &stored))
+func (p *pull) inconsistent(err error) error {
+	return damage("pull from %s: the image is inconsistent: %w", p.from.text, err)
+}
+
+// what names a part of the image in errors.
+func (p *pull) what(part string, d v1.Descriptor) string {
+	return fmt.Sprintf("pull from %s: %s, blob %s", p.from.text, part, d.Digest)
+}
+
+// layer names a layer in errors; i counts from 0.
+func (p *pull) layer(i int) string {
+	return p.what(fmt.Sprintf("layer %d of %d", i+1, len(p.manifest.Layers)), p.manifest.Layers[i])
+}
+
+// check sees that all that came belongs together, and that there is space for
+// what it declares.
+func (p *pull) check() (err error) {
 	p.res.ID, p.res.Digest = p.manifest.Config.Digest.Encoded(), layer.Digest(digest.FromBytes(p.stored))
-	diffIDs := p.about.RootFS.DiffIDs
-	var named []digest.Digest
-	for _, l := range stored.Layers {
-		named = append(named, l.Digest)
+	if p.about, err = parseConfig(p.config, len(p.manifest.Layers)); err != nil {
+		return p.inconsistent(err)
 	}
-	switch {
-	case err != nil:
-	case string(p.res.Digest) != p.manifest.Annotations[digestAnnotation]:
-		err = fmt.Errorf("its record is of %s, and it is %s", p.res.Digest, p.manifest.Annotations[digestAnnotation])
-	case string(chainOf(diffIDs)) != p.manifest.Annotations[chainAnnotation]:
-		err = fmt.Errorf("its configuration is of the layers %s, and it names %s", chainOf(diffIDs), p.manifest.Annotations[chainAnnotation])
-	case stored.Config.Digest != p.manifest.Config.Digest, !slices.Equal(named, diffIDs), len(diffIDs) != len(p.manifest.Layers), len(diffIDs) == 0:
-		err = errors.New("its manifests and its configuration name different layers")
+	p.sizes = make([]int64, len(p.manifest.Layers))
+	for i, l := range p.manifest.Layers {
+		p.sizes[i] = plainSize(l)
 	}
-	for _, d := range diffIDs {
-		err = errors.Join(err, d.Validate())
+	if !p.plain {
+		if err := checkStored(p.stored, p.manifest, p.about.RootFS.DiffIDs); err != nil {
+			return p.inconsistent(err)
+		}
 	}
-	for _, l := range p.manifest.Layers {
-		err = errors.Join(err, l.Digest.Validate())
+	for i := range p.manifest.Layers {
+		if !p.into.Exists(layerID(p.about.RootFS.DiffIDs[:i+1])) {
+			p.missing = append(p.missing, i)
+		}
 	}
-	if err != nil {
-		return fault.New(fault.Failed, "pull from %s: the image is inconsistent: %w", p.from.text, err).
-			WithHint("remove it from the registry and push it again from where it was built")
+	return p.room()
+}
+
+// room sees that there is space for what is to come: blobs that wait in files,
+// and the layers that they are unpacked to.
+func (p *pull) room() error {
+	var blobs, layers int64
+	for n, i := range p.missing {
+		if n > 0 {
+			blobs = sum(blobs, p.manifest.Layers[i].Size)
+		}
+		layers = sum(layers, max(p.sizes[i], p.manifest.Layers[i].Size))
 	}
-	return nil
+	if len(p.missing) == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("pull from %s: what it declares", p.from.text)
+	if err := room(cmp.Or(p.opts.Scratch, os.TempDir()), what, blobs); err != nil {
+		return err
+	}
+	return room(p.into.GraphRoot(), what, sum(blobs, layers))
+}
+
+// sum adds sizes that somebody else declared.
+func sum(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // commit makes the image, with its records and names.
@@ -241,7 +316,9 @@ func (p *pull) commit() error {
 // addRecords adds what an image that the store has lacks. One that Podman
 // pulled has the manifest of the registry.
 func (p *pull) addRecords() error {
-	if im, err := p.into.Image(p.res.ID); err != nil || im.Digest != digest.FromBytes(p.stored) {
+	if im, err := p.into.Image(p.res.ID); p.plain && err == nil {
+		p.res.Digest = layer.Digest(im.Digest)
+	} else if err != nil || im.Digest != digest.FromBytes(p.stored) {
 		err = errors.Join(err, p.into.SetImageBigData(p.res.ID, storage.ImageDigestManifestBigDataNamePrefix, p.stored, imagemanifest.Digest))
 		if err != nil {
 			return err

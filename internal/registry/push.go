@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -32,6 +33,7 @@ import (
 const (
 	digestAnnotation = "io.strata.digest" // of the image's manifest in the store
 	chainAnnotation  = "io.strata.chain"  // of its chain of layers
+	sizeAnnotation   = "io.strata.size"   // of a layer: how many bytes it unpacks to
 )
 
 // Push sends an image of the store to ref. What is there is not sent again, and
@@ -218,7 +220,7 @@ func (p *push) send(ctx context.Context, dest types.ImageDestination, there []by
 		for i := range slices.Backward(p.layers) { // what is new is on top
 			group.Go(func() error {
 				b, err := p.sendLayer(ctx, dest, i)
-				m.Layers[i] = v1.Descriptor{MediaType: b.Media, Digest: b.Digest, Size: b.Size}
+				m.Layers[i] = v1.Descriptor{MediaType: b.Media, Digest: b.Digest, Size: b.Size, Annotations: p.sizeOf(i)}
 				return err
 			})
 		}
@@ -234,6 +236,16 @@ func (p *push) send(ctx context.Context, dest types.ImageDestination, there []by
 		return nil, fmt.Errorf("describe image: %w", err)
 	}
 	return content, nil
+}
+
+// sizeOf says how many bytes a layer unpacks to, so that a pull can be sure of
+// the space that it takes.
+func (p *push) sizeOf(i int) map[string]string {
+	l, err := p.from.Layer(p.layers[i])
+	if err != nil || l.UncompressedSize <= 0 {
+		return nil // one that was put here by others may not say
+	}
+	return map[string]string{sizeAnnotation: strconv.FormatInt(l.UncompressedSize, 10)}
 }
 
 // sendLayer sends a layer unless the registry has it in a form that is known.

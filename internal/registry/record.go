@@ -6,18 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-	"go.podman.io/image/v5/pkg/blobinfocache/none"
 	"go.podman.io/image/v5/types"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/strata-hpc/strata/internal/fault"
-	"github.com/strata-hpc/strata/internal/layer"
 )
 
 // Types of the artifact that goes along with an image, and of what it holds.
@@ -58,10 +54,14 @@ func (p *push) record() (*record, error) {
 		return part{d, content}
 	}
 	r := &record{parts: []part{describe(v1.MediaTypeEmptyJSON, "", []byte("{}")), describe(storeMedia, "manifest.json", p.manifest)}}
+	total := len(p.manifest)
 	for _, name := range p.opts.Records {
 		content, err := p.from.ImageBigData(p.image.ID, name)
 		if err != nil {
 			return nil, fmt.Errorf("read %s of image %s: %w", name, p.image.ID, err)
+		}
+		if total += len(content); total > maxRecord {
+			return nil, fmt.Errorf("the records of image %s have more than the %d bytes that a pull takes", p.image.ID, maxRecord)
 		}
 		r.parts = append(r.parts, describe(recordMedia, name, content))
 	}
@@ -125,9 +125,6 @@ func (p *push) recorded(ctx context.Context) digest.Digest {
 	return m.Subject.Digest
 }
 
-// maxRecord bounds what is read into memory: configurations and records.
-const maxRecord = 64 << 20
-
 // found is a record that a place has.
 type found struct {
 	subject  digest.Digest // of which manifest; "" if there is none
@@ -135,12 +132,12 @@ type found struct {
 	records  map[string][]byte
 }
 
-// fetchRecord reads what goes along with an image, if anything does.
-func fetchRecord(ctx context.Context, from *place, sys *types.SystemContext) (found, error) {
-	if from.record == nil {
+// fetchRecord reads what goes along with the image, if anything does.
+func (p *pull) fetchRecord(ctx context.Context) (found, error) {
+	if p.from.record == nil {
 		return found{}, nil
 	}
-	src, err := from.record.NewImageSource(ctx, sys)
+	src, err := p.from.record.NewImageSource(ctx, p.sys)
 	if absent(err) {
 		return found{}, nil
 	}
@@ -155,16 +152,22 @@ func fetchRecord(ctx context.Context, from *place, sys *types.SystemContext) (fo
 	if err != nil {
 		return found{}, err
 	}
-	var m v1.Manifest
-	if json.Unmarshal(content, &m) != nil || m.ArtifactType != recordArtifact || m.Subject == nil {
+	m, ok, err := parseRecord(content)
+	if err != nil {
+		return found{}, p.inconsistent(err)
+	}
+	if !ok {
 		return found{}, nil
 	}
+	m.Layers = slices.DeleteFunc(m.Layers, func(l v1.Descriptor) bool {
+		return l.MediaType != storeMedia && (l.MediaType != recordMedia || !p.wanted(l.Annotations[v1.AnnotationTitle]))
+	})
 	contents := make([][]byte, len(m.Layers))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, l := range m.Layers {
 		group.Go(func() (err error) {
-			contents[i], err = fetchBytes(ctx, src, l)
+			contents[i], err = fetchBytes(ctx, src, l, p.what("a part of its record", l))
 			return err
 		})
 	}
@@ -173,40 +176,38 @@ func fetchRecord(ctx context.Context, from *place, sys *types.SystemContext) (fo
 	}
 	r := found{subject: m.Subject.Digest, records: map[string][]byte{}}
 	for i, l := range m.Layers {
-		switch name := l.Annotations[v1.AnnotationTitle]; {
-		case l.MediaType == storeMedia:
+		if l.MediaType == storeMedia {
 			r.manifest = contents[i]
-		case l.MediaType == recordMedia && strings.HasPrefix(name, "strata-"):
-			r.records[name] = contents[i]
+		} else {
+			r.records[l.Annotations[v1.AnnotationTitle]] = contents[i]
 		}
 	}
 	return r, nil
 }
 
-// fetchBytes reads a small blob and checks its digest.
-func fetchBytes(ctx context.Context, src types.ImageSource, d v1.Descriptor) ([]byte, error) {
-	if err := d.Digest.Validate(); err != nil {
-		return nil, fmt.Errorf("read blob %q: %w", d.Digest, err)
+// recordNames is what records may be called: nothing that a store has of its own.
+var recordNames = regexp.MustCompile(`^strata-[a-z0-9-]{1,100}$`)
+
+// wanted says whether a record is kept: those that were asked for, and if none
+// were, all.
+func (p *pull) wanted(name string) bool {
+	if len(p.opts.Records) > 0 {
+		return slices.Contains(p.opts.Records, name)
 	}
-	r, _, err := src.GetBlob(ctx, types.BlobInfo{Digest: d.Digest, Size: d.Size}, none.NoCache)
+	return recordNames.MatchString(name)
+}
+
+// fetchBytes reads a blob into memory, and checks that it is what it is
+// declared to be. Its size has been checked before.
+func fetchBytes(ctx context.Context, src types.ImageSource, d v1.Descriptor, what string) ([]byte, error) {
+	r, err := getBlob(ctx, src, d, what)
 	if err != nil {
 		return nil, err
 	}
-	content, err := io.ReadAll(io.LimitReader(r, maxRecord+1))
-	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, fmt.Errorf("read blob %s: %w", d.Digest, err)
+	defer r.Close()
+	content, err := io.ReadAll(newChecking(r, what, d.Digest, d.Size))
+	if err != nil && !errors.Is(err, ErrBroken) {
+		err = partError{what, err}
 	}
-	if len(content) > maxRecord {
-		return nil, fmt.Errorf("read blob %s: it has more than %d bytes", d.Digest, maxRecord)
-	}
-	if got := digest.FromBytes(content); got != d.Digest {
-		return nil, corrupt(d.Digest, got)
-	}
-	return content, nil
-}
-
-// corrupt is the fault of a blob that is not what its digest names.
-func corrupt(want, got digest.Digest) error {
-	return fault.New(fault.Failed, "blob %s is damaged: its content has digest %s", want, layer.Digest(got).Short()).
-		WithHint("nothing of it was kept; remove the image from the registry and push it again from where it was built")
+	return content, err
 }

@@ -37,12 +37,16 @@ func TestMain(m *testing.M) {
 const recordName = "strata-record-0123"
 
 // newStore is an empty container store.
-func newStore(t *testing.T) storage.Store {
+func newStore(t testing.TB) storage.Store {
+	t.Helper()
+	return newStoreOn(t, t.TempDir())
+}
+
+func newStoreOn(t testing.TB, dir string) storage.Store {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
-	dir := t.TempDir()
 	st, err := storage.GetStore(types.StoreOptions{GraphRoot: filepath.Join(dir, "root"), RunRoot: filepath.Join(dir, "run"),
 		GraphDriverName: "overlay", GraphDriverOptions: []string{"overlay.skip_mount_home=true"}})
 	if err != nil {
@@ -149,7 +153,7 @@ func (s *server) forget() {
 	s.mu.Unlock()
 }
 
-func testOptions(t *testing.T) Options {
+func testOptions(t testing.TB) Options {
 	return Options{Records: []string{recordName}, Scratch: t.TempDir(), Known: t.TempDir(), Wait: time.Millisecond}
 }
 

@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
 	"go.podman.io/image/v5/docker"
-
-	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // attempts is how often something is tried that the network or the registry
@@ -79,7 +77,7 @@ func passing(err error) bool {
 	var status docker.UnexpectedHTTPStatusError
 	var network net.Error
 	switch {
-	case errors.As(err, &certificate):
+	case errors.As(err, &certificate), err != nil && strings.Contains(err.Error(), "unsupported protocol scheme"):
 		return false
 	case errors.As(err, &status):
 		return status.StatusCode >= 500
@@ -87,36 +85,4 @@ func passing(err error) bool {
 		return true
 	}
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
-
-// explain turns an error of a registry into what a person can act on.
-func (p *place) explain(ctx context.Context, verb string, err error) error {
-	var said *fault.Error
-	if err == nil || ctx.Err() != nil || errors.As(err, &said) {
-		return err
-	}
-	f := fault.New(fault.Failed, "%s %s: %s", verb, p.text, clean(err.Error()))
-	var status docker.UnexpectedHTTPStatusError
-	var credentials docker.ErrUnauthorizedForCredentials
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &certificate):
-		return f.WithHint("put the certificate of whoever signed that of %s into /etc/containers/certs.d/%[1]s/ca.crt; ~/.config/containers/certs.d is for one user", p.host())
-	case errors.As(err, &credentials):
-		return f.WithHint("log in with 'podman login %s' or 'skopeo login %s'", p.host(), p.host())
-	case errors.As(err, &status):
-		return f.WithHint("%s had a fault of its own, %d times in a row: see its log, and whether its disk is full; the same command goes on from here", p.host(), attempts)
-	case p.host() != "" && passing(err):
-		return fault.New(fault.Failed, "%s %s: %w: %s", verb, p.text, ErrUnreachable, clean(err.Error())).WithHint("see whether %s is up and can be reached from here; the same command goes on from here", p.host())
-	case p.host() != "":
-		return f.WithHint("see that the name is right and that you may use it; 'podman login %s' stores credentials", p.host())
-	}
-	return f
-}
-
-// clean takes out of a message what can hold credentials: user names and
-// passwords in URLs, and their queries, which may be signed.
-func clean(message string) string {
-	message = regexp.MustCompile(`(https?://)[^/\s"@]*@`).ReplaceAllString(message, "$1")
-	return regexp.MustCompile(`(https?://[^\s"?]*)\?[^\s":]*`).ReplaceAllString(message, "$1")
 }

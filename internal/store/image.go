@@ -167,7 +167,7 @@ func (s *Store) Find(cluster string, node layer.NodeID, key layer.Key) (*Image, 
 	}
 	suffix := "/" + string(node) + ":" + KeyTag(key)
 	for _, other := range all {
-		if !slices.ContainsFunc(other.Names, func(n string) bool { return strings.HasSuffix(n, suffix) }) {
+		if !slices.ContainsFunc(other.Names, func(n string) bool { return ours(n) && strings.HasSuffix(n, suffix) }) {
 			continue
 		}
 		if err := s.st.AddNames(other.ID, []string{name}); err != nil {
@@ -297,6 +297,10 @@ func (s *Store) Images() ([]*Image, error) {
 	return images, nil
 }
 
+// ours says whether a name is one that Strata gives. What is pulled by another
+// name may have the tag of any key: whoever pushed it chose that.
+func ours(name string) bool { return strings.HasPrefix(name, localPrefix) }
+
 // Chain is the digest of the image's whole tree: of its chain of layers.
 func (im *Image) Chain() layer.Digest { return layer.Digest("sha256:" + im.top) }
 
@@ -310,7 +314,7 @@ func (s *Store) Chains() (map[layer.Key]layer.Digest, error) {
 	chains := map[layer.Key]layer.Digest{}
 	for _, im := range images {
 		for _, name := range im.Names {
-			if _, key, ok := strings.Cut(name, ":"+KeyTag("")); ok {
+			if _, key, ok := strings.Cut(name, ":"+KeyTag("")); ok && ours(name) {
 				chains[layer.Key(key)] = layer.Digest("sha256:" + im.TopLayer)
 			}
 		}

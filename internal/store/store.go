@@ -150,9 +150,12 @@ func (s *Store) Prune() error {
 
 func (s *Store) staging() string { return filepath.Join(s.st.GraphRoot(), "overlay", "staging") }
 
+// localPrefix begins the names of what was made on this machine.
+const localPrefix = "localhost/"
+
 // NodeImage names a node's image in the store; OCI wants lower case.
 func NodeImage(cluster string, node layer.NodeID) string {
-	return "localhost/" + strings.ToLower(cluster) + "/" + string(node)
+	return localPrefix + strings.ToLower(cluster) + "/" + string(node)
 }
 
 // KeyTag is the tag under which a node is found by its key.

@@ -200,3 +200,24 @@ func TestContextEndsCommit(t *testing.T) {
 		t.Errorf("digest: %v", err)
 	}
 }
+
+// An image that was pulled under the tag of a key is not what that key stands
+// for: whoever pushed it chose the tag.
+func TestTagOfAKeyElsewhere(t *testing.T) {
+	s := open(t)
+	l := add(t, s, "", func(st Staging) error { return files(st, map[string]string{"etc/x": "x"}) })
+	im, err := s.AddImage(Commit{Cluster: "c", Arch: "amd64", Layer: l, Record: Record{Node: "base", Key: "aa"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := layer.Key(strings.Repeat("b", 64))
+	if err := s.Containers().AddNames(im.ID, []string{"registry.example/c/base:" + KeyTag(key)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Find("c", "base", key); !errors.Is(err, ErrNotFound) {
+		t.Errorf("it was found: %v", err)
+	}
+	if chains, err := s.Chains(); err != nil || chains[key] != "" || chains["aa"] == "" {
+		t.Errorf("%v, %v", chains, err)
+	}
+}
