@@ -127,7 +127,7 @@ func (a *agent) run(conn *net.UnixConn, req request, files []*os.File) (int, err
 	closeAll(files)
 	gone := make(chan struct{})
 	go func() {
-		_, _ = conn.Read(make([]byte, 1))
+		_, _ = io.Copy(io.Discard, conn) // the line end of its request may still be there
 		close(gone)
 	}()
 	var ws syscall.WaitStatus

@@ -193,7 +193,20 @@ func bind(source, target string, flags uintptr) error {
 	if flags == 0 {
 		return nil
 	}
-	return remount(target, flags)
+	return restrict(target, flags)
+}
+
+// untrusted is what no mount may do that is there for data only.
+const untrusted = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+
+// restrict adds flags to a mount and to all below it. Only MS_RDONLY, MS_NOSUID,
+// MS_NODEV and MS_NOEXEC will do: mount_setattr(2) has the same numbers for them.
+func restrict(target string, flags uintptr) error {
+	attr := unix.MountAttr{Attr_set: uint64(flags)}
+	if unix.MountSetattr(unix.AT_FDCWD, target, unix.AT_RECURSIVE, &attr) == nil {
+		return nil
+	}
+	return remount(target, flags) // before Linux 5.12 there is no such call
 }
 
 // remount adds flags to a bind mount, keeping those that a user namespace has
@@ -231,13 +244,13 @@ func scratchDir(scratch, name, target string) error {
 }
 
 func mountProc(target string) error {
-	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	const flags = untrusted
 	if err := unix.Mount("proc", target, "proc", flags, ""); err != nil {
 		if !errors.Is(err, unix.EPERM) {
 			return err
 		}
 		// In a container whose own /proc is masked the kernel allows no new one.
-		if err := bind("/proc", target, 0); err != nil {
+		if err := bind("/proc", target, flags); err != nil {
 			return err
 		}
 	}
@@ -252,17 +265,19 @@ func mountProc(target string) error {
 }
 
 func mountSys(target string) error {
-	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_RDONLY
+	const flags = untrusted | unix.MS_RDONLY
 	err := unix.Mount("sysfs", target, "sysfs", flags, "")
 	if errors.Is(err, unix.EPERM) {
 		// A user namespace has no sysfs of its own while it shares the network.
-		return bind("/sys", target, unix.MS_RDONLY)
+		return bind("/sys", target, flags)
 	}
 	return err
 }
 
+// mountDev mounts a directory with the few devices that programs need. Each is a
+// mount of its own, so that no other can be opened: not one that a step makes.
 func mountDev(target string) error {
-	if err := unix.Mount("tmpfs", target, "tmpfs", unix.MS_NOSUID, "mode=755"); err != nil {
+	if err := tmpfs(target, "mode=755"); err != nil {
 		return err
 	}
 	for _, name := range []string{"null", "zero", "full", "random", "urandom", "tty"} {
@@ -270,7 +285,7 @@ func mountDev(target string) error {
 		if err := os.WriteFile(path, nil, 0o666); err != nil {
 			return err
 		}
-		if err := bind("/dev/"+name, path, 0); err != nil {
+		if err := bind("/dev/"+name, path, unix.MS_NOSUID|unix.MS_NOEXEC); err != nil {
 			return err
 		}
 	}
@@ -287,6 +302,7 @@ func mountDev(target string) error {
 			return err
 		}
 	}
+	// Terminals are devices, and the kernel alone makes them there.
 	const options = "newinstance,ptmxmode=0666,mode=0620"
 	err := unix.Mount("devpts", target+"/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, options+",gid=5")
 	if errors.Is(err, unix.EINVAL) { // group 5 is not mapped
@@ -315,13 +331,13 @@ func mountExtra(m Mount, root string) error {
 		if err := os.WriteFile(target, nil, 0o600); err != nil {
 			return err
 		}
-		return bind(m.Source, target, readOnly(m))
+		return bind(m.Source, target, extraFlags(m))
 	}
 	if err := os.MkdirAll(target, 0o755); err != nil {
 		return err
 	}
 	if m.Scratch == "" {
-		return bind(m.Source, target, readOnly(m))
+		return bind(m.Source, target, extraFlags(m))
 	}
 	upper, work := filepath.Join(m.Scratch, "upper"), filepath.Join(m.Scratch, "work")
 	for _, dir := range []string{upper, work} {
@@ -329,12 +345,15 @@ func mountExtra(m Mount, root string) error {
 			return err
 		}
 	}
-	return mountOverlay(target, []string{m.Source}, upper, work)
+	if err := mountOverlay(target, []string{m.Source}, upper, work); err != nil {
+		return err
+	}
+	return restrict(target, untrusted)
 }
 
-func readOnly(m Mount) uintptr {
+func extraFlags(m Mount) uintptr {
 	if m.ReadOnly {
-		return unix.MS_RDONLY
+		return untrusted | unix.MS_RDONLY
 	}
-	return 0
+	return untrusted
 }

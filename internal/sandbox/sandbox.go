@@ -36,7 +36,8 @@ type Spec struct {
 	Substitutes []Placeholder `json:"substitutes"`
 }
 
-// Mount binds a directory or file of this machine into the sandbox.
+// Mount binds a directory or file of this machine into the sandbox: for data,
+// as no program of it can be run and no device opened.
 type Mount struct {
 	Source   string `json:"source"`
 	Target   string `json:"target"` // absolute, below /run

@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,12 @@ import (
 
 func TestMain(m *testing.M) {
 	Init()
+	// As an ordinary user, the tests run in a user namespace as a build does.
+	if status, done, err := Rootless(); done {
+		os.Exit(status)
+	} else if err != nil {
+		fmt.Fprintln(os.Stderr, "rootless:", err)
+	}
 	os.Exit(m.Run())
 }
 
@@ -42,7 +50,7 @@ func busyboxTree(t *testing.T) string {
 	if err := os.WriteFile(filepath.Join(tree, "bin/busybox"), content, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"sh", "ls", "cat", "uname", "sleep", "mount", "id", "readlink", "stat", "rm", "ip", "setsid", "head"} {
+	for _, name := range []string{"sh", "ls", "cat", "uname", "sleep", "mount", "id", "readlink", "stat", "rm", "ip", "setsid", "mknod", "head", "wc", "grep", "su", "usleep"} {
 		if err := os.Symlink("busybox", filepath.Join(tree, "bin", name)); err != nil {
 			t.Fatal(err)
 		}
@@ -63,11 +71,12 @@ func start(t *testing.T, spec Spec) *Sandbox {
 	return s
 }
 
-// sh runs a shell command in the sandbox and returns what it printed.
-func sh(t *testing.T, s *Sandbox, command string, opts RunOptions) (string, error) {
+// sh runs a shell command in the sandbox, with arguments from $0 on, and returns
+// what it printed.
+func sh(t *testing.T, s *Sandbox, command string, opts RunOptions, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	err := s.Run(context.Background(), Cmd{Args: []string{"sh", "-ec", command}, Stdout: &out}, opts)
+	err := s.Run(context.Background(), Cmd{Args: append([]string{"sh", "-ec", command}, args...), Stdout: &out}, opts)
 	return strings.TrimSpace(out.String()), err
 }
 
@@ -219,7 +228,8 @@ func TestEverythingEndsWithTheSandbox(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if out, err := sh(t, s, "ls /proc | cat; for p in /proc/[0-9]*; do cat $p/comm; done", RunOptions{}); err != nil || strings.Contains(out, "sleep") {
+	const list = `i=0; while [ $i -lt 100 ] && cat /proc/[0-9]*/comm 2>/dev/null | grep -q sleep; do i=$((i + 1)); usleep 50000; done; cat /proc/[0-9]*/comm`
+	if out, err := sh(t, s, list, RunOptions{}); err != nil || strings.Contains(out, "sleep") {
 		t.Errorf("still there: %s, %v", out, err)
 	}
 	pid := s.cmd.Process.Pid
@@ -275,5 +285,23 @@ func TestUnpackKeepsEverything(t *testing.T) {
 	var d unix.Stat_t
 	if err := unix.Lstat(upper+"/d", &d); err != nil || d.Mtim.Sec != when.Unix() || d.Mode&0o7777 != 0o1777 {
 		t.Errorf("directory: %+v, %v", d, err)
+	}
+}
+
+// The length of a request plays no part. Where its end is that of the decoder's
+// buffer, the line end after it stays behind; it was once taken for the
+// client's end.
+func TestRequestsThatFillABuffer(t *testing.T) {
+	s := start(t, Spec{Lower: []string{busyboxTree(t)}, Upper: t.TempDir()})
+	for _, size := range []int{512, 1536, 3584} {
+		req := request{Op: "run", Args: []string{"sh", "-c", "sleep 0.2", ""}, Env: []string{"PATH=/bin"}}
+		content, err := json.Marshal(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Args[3] = strings.Repeat("x", size-len(content))
+		if err := s.Run(context.Background(), Cmd{Args: req.Args, Env: req.Env}, RunOptions{}); err != nil {
+			t.Errorf("a request of %d bytes: %v", size, err)
+		}
 	}
 }
