@@ -203,22 +203,39 @@ func TestSystemDirectoryIsALink(t *testing.T) {
 	p.swept()
 }
 
-// uname -r is the machine's kernel, or the image's where a step asks for it.
+// Whatever asks, sees the image's kernel, once it has one: scripts of packages,
+// playbooks and commands.
 func TestUname(t *testing.T) {
 	p := newProject(t, `
   uname:
     parent: base
     run:
-      - "mkdir -p /usr/lib/modules/6.1.9-old /usr/lib/modules/6.1.10-new"
+      - "uname -r > /before; mkdir -p /usr/lib/modules/6.1.9-old /usr/lib/modules/6.1.10-new"
       - {command: "uname -r > /image; sh -c 'uname -sr' > /child", kernel: image}
-      - "uname -r > /host"
-`, "", nil)
-	p.build("uname")
-	got := p.shell("uname", "cat /image /child /host")
+  asked:
+    parent: uname
+    packages: [debs/asker.deb]
+    ansible: {playbooks: [site.yml]}
+`, "", files{"site.yml": "- hosts: all\n  gather_facts: false\n  tasks: [{raw: uname -r > /playbook}]\n"})
+	p.deb("debs/asker.deb", "asker", "#!/bin/sh\nset -e\nuname -r > /postinst\n")
+	p.build("asked")
+	got := p.shell("asked", "cat /before /image /child /postinst /playbook")
 	host := strings.TrimSpace(readFile(t, "/proc/sys/kernel/osrelease"))
-	if want := "6.1.10-new\nLinux 6.1.10-new\n" + host + "\n"; got != want {
+	if want := host + "\n6.1.10-new\nLinux 6.1.10-new\n6.1.10-new\n6.1.10-new\n"; got != want {
 		t.Errorf("uname says %q, want %q", got, want)
 	}
+}
+
+// deb makes a package that has nothing but a script that is run when it is
+// installed.
+func (p *project) deb(name, pkg, postinst string) {
+	p.t.Helper()
+	dir := "package-" + pkg
+	p.write(dir+"/DEBIAN/control", "Package: "+pkg+"\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: test\n")
+	p.write(dir+"/DEBIAN/postinst", postinst)
+	must(p.t, exec.Command("chmod", "0755", filepath.Join(p.dir, dir, "DEBIAN/postinst")))
+	must(p.t, exec.Command("mkdir", "-p", filepath.Join(p.dir, filepath.Dir(name))))
+	must(p.t, exec.Command("dpkg-deb", "--root-owner-group", "--build", filepath.Join(p.dir, dir), filepath.Join(p.dir, name)))
 }
 
 // network: none leaves a step nothing but itself.

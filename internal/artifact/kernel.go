@@ -2,7 +2,6 @@ package artifact
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"github.com/klauspost/compress/gzip"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
 // pair is a kernel and the initial RAM disk that belongs to it.
@@ -141,12 +141,11 @@ func kernelVersion(r io.Reader) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(data) > 0x210 && string(data[0x202:0x206]) == "HdrS" {
-		at := int(binary.LittleEndian.Uint16(data[0x20e:])) + 0x200
-		if at == 0x200 || at >= len(data) {
+	if banner, ok := sandbox.KernelBanner(bytes.NewReader(data)); ok {
+		if banner == "" {
 			return "", errors.New("its header names no version")
 		}
-		return firstWord(data[at:]), nil
+		return firstWord([]byte(banner)), nil
 	}
 	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(bytes.NewReader(data))

@@ -196,7 +196,7 @@ func (nb *nodeBuild) openTree(ctx context.Context, st store.Staging, repositorie
 	if err := errors.Join(os.Mkdir(temporary, 0o700), os.Mkdir(boxScratch, 0o700)); err != nil {
 		return nil, nil, errors.Join(err, closeDownloads())
 	}
-	spec := sandbox.Spec{Lower: st.Lower, Upper: st.Upper, Scratch: boxScratch, Hostname: string(nb.node.ID)}
+	spec := sandbox.Spec{Lower: st.Lower, Upper: st.Upper, Scratch: boxScratch}
 	if err := step.Equip(&spec, nb.Cache, downloads, repositories); err != nil {
 		return nil, nil, errors.Join(err, closeDownloads())
 	}

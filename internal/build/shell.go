@@ -35,7 +35,7 @@ func (b *Builder) Shell(ctx context.Context, t Tree, c sandbox.Cmd) (status int,
 	if err := errors.Join(os.MkdirAll(t.Upper, 0o755), os.Mkdir(box, 0o700)); err != nil {
 		return 0, err
 	}
-	spec := sandbox.Spec{Lower: t.Lower, Upper: t.Upper, Scratch: box, Hostname: string(t.Node.ID)}
+	spec := sandbox.Spec{Lower: t.Lower, Upper: t.Upper, Scratch: box}
 	repositories, err := b.repositories(t.Node)
 	if err != nil {
 		return 0, err

@@ -72,7 +72,7 @@ type Command struct {
 	Script  string            `yaml:"script" doc:"Script below the project's directory; its first line says what runs it." oneof:"what" format:"file"`
 	Env     map[string]string `yaml:"env" doc:"Environment, in addition to the layer's." keys:"variable"`
 	Network string            `yaml:"network" doc:"host: the machine's network; none: only a loopback device." enum:"host,none" default:"host"`
-	Kernel  string            `yaml:"kernel" doc:"What uname -r says: host, or image for the newest kernel installed in the image." enum:"host,image" default:"host"`
+	Kernel  string            `yaml:"kernel" doc:"image: an error if the image has no kernel. Commands see the newest kernel of the image in any case; without one, they see the kernel of the machine that builds." enum:"image"`
 }
 
 // Services says which systemd units start at boot.

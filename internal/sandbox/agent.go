@@ -11,14 +11,13 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // agent is the init of a sandbox.
 type agent struct {
 	spec     Spec
 	children children
+	identity identity
 	saved    []original
 }
 
@@ -65,20 +64,22 @@ func agentMain() {
 // prepare makes the tree this process's root.
 func (a *agent) prepare() error {
 	unix.Umask(0o022)
+	if err := ownLimits(); err != nil {
+		return err
+	}
 	if err := mountTree(a.spec); err != nil {
 		return err
 	}
-	if a.spec.Hostname != "" {
-		if err := unix.Sethostname([]byte(a.spec.Hostname)); err != nil {
-			return fault.New(fault.Machine, "set host name: %w", err).
-				WithHint("a container's seccomp profile forbids it: run the container with --security-opt seccomp=unconfined")
+	if !a.spec.Bare {
+		if err := a.identity.begin(); err != nil {
+			return err
 		}
 	}
 	var err error
 	if a.saved, err = substitute(a.spec.Substitutes); err != nil {
 		return err
 	}
-	return a.children.begin()
+	return a.children.begin(&a.identity)
 }
 
 func (a *agent) serve(conn *net.UnixConn) {
@@ -115,6 +116,9 @@ func (a *agent) serve(conn *net.UnixConn) {
 func (a *agent) run(conn *net.UnixConn, req request, files []*os.File) (int, error) {
 	if len(files) != 3 || len(req.Args) == 0 {
 		return 0, errors.New("run: a request has a program and three descriptors")
+	}
+	if err := a.identity.follow(); err != nil {
+		return 0, err
 	}
 	pid, exited, err := a.children.start(req, files)
 	if err != nil {

@@ -19,23 +19,35 @@ import (
 type children struct {
 	mu      sync.Mutex
 	waiting map[int]chan syscall.WaitStatus
-	forks   chan func()
+	steps   forker // starts programs of the tree
+	helpers forker // starts launchers, which still need all capabilities
 }
 
-// begin starts to collect ended processes, and the thread that forks.
-func (c *children) begin() error {
-	c.waiting = map[int]chan syscall.WaitStatus{}
-	c.forks = make(chan func())
-	limited := make(chan error)
+// forker runs functions on a thread of its own: capabilities and filters belong
+// to threads, and only what this one starts inherits them.
+type forker chan func()
+
+func newForker(prepare func() error) (forker, error) {
+	f, prepared := make(forker), make(chan error)
 	go func() {
-		// Capabilities belong to threads: only what this one starts loses them.
 		runtime.LockOSThread()
-		forgetSyncs()
-		limited <- limitCapabilities()
-		for fork := range c.forks {
+		prepared <- prepare()
+		for fork := range f {
 			fork()
 		}
 	}()
+	return f, <-prepared
+}
+
+func (f forker) do(fork func()) {
+	done := make(chan struct{})
+	f <- func() { fork(); close(done) }
+	<-done
+}
+
+// begin starts to collect ended processes, and the threads that fork.
+func (c *children) begin(id *identity) (err error) {
+	c.waiting = map[int]chan syscall.WaitStatus{}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGCHLD)
 	go func() {
@@ -43,7 +55,27 @@ func (c *children) begin() error {
 			c.collect()
 		}
 	}()
-	return <-limited
+	c.helpers, err = newForker(func() error {
+		ownPersonality()
+		return id.answer()
+	})
+	if err != nil {
+		return err
+	}
+	c.steps, err = newForker(func() error {
+		ownPersonality()
+		if err := id.answer(); err != nil {
+			return err
+		}
+		return limit()
+	})
+	return err
+}
+
+// limit takes from this thread, and from what it starts, what steps do without.
+func limit() error {
+	forgetSyncs()
+	return limitCapabilities()
 }
 
 // start starts a program in a session of its own.
@@ -57,24 +89,20 @@ func (c *children) start(req request, files []*os.File) (pid int, exited <-chan 
 	if attr.Dir == "" {
 		attr.Dir = "/"
 	}
-	if req.Network != "" || req.Uname != "" {
+	if req.Network != "" {
 		launch, err := json.Marshal(req)
 		if err != nil {
 			return 0, nil, err
 		}
 		attr.Env = []string{launchVariable + "=" + string(launch)}
-		return c.fork(Executable, []string{launchName}, attr)
+		c.helpers.do(func() { pid, exited, err = c.fork(Executable, []string{launchName}, attr) })
+		return pid, exited, err
 	}
 	path, err := lookPath(req.Args[0], req.Env)
 	if err != nil {
 		return 0, nil, err
 	}
-	done := make(chan struct{})
-	c.forks <- func() {
-		pid, exited, err = c.fork(path, req.Args, attr)
-		close(done)
-	}
-	<-done
+	c.steps.do(func() { pid, exited, err = c.fork(path, req.Args, attr) })
 	return pid, exited, err
 }
 

@@ -269,9 +269,20 @@ func mountSys(target string) error {
 	err := unix.Mount("sysfs", target, "sysfs", flags, "")
 	if errors.Is(err, unix.EPERM) {
 		// A user namespace has no sysfs of its own while it shares the network.
-		return bind("/sys", target, flags)
+		err = bind("/sys", target, flags)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	// Who made this machine, its serial numbers and how it boots are nothing
+	// that an image for others may depend on.
+	for _, dir := range []string{"devices/virtual/dmi", "firmware"} {
+		err := unix.Mount("tmpfs", target+"/"+dir, "tmpfs", flags, "mode=755,size=4k")
+		if err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("hide /sys/%s: %w", dir, err)
+		}
+	}
+	return nil
 }
 
 // mountDev mounts a directory with the few devices that programs need. Each is a

@@ -23,14 +23,12 @@ import (
 
 // request is what a client asks of the agent.
 type request struct {
-	Op      string        `json:"op"` // run, unpack, substitute, restore
-	Args    []string      `json:"args,omitempty"`
-	Env     []string      `json:"env,omitempty"`
-	Dir     string        `json:"dir,omitempty"`
-	TTY     bool          `json:"tty,omitempty"`     // the first descriptor is a terminal to control
-	Network string        `json:"network,omitempty"` // "none": a network namespace with a loopback device only
-	Uname   string        `json:"uname,omitempty"`   // what uname -r says, when not the host's
-	Files   []Placeholder `json:"files,omitempty"`
+	Op      string   `json:"op"` // run, unpack, restore
+	Args    []string `json:"args,omitempty"`
+	Env     []string `json:"env,omitempty"`
+	Dir     string   `json:"dir,omitempty"`
+	TTY     bool     `json:"tty,omitempty"`     // the first descriptor is a terminal to control
+	Network string   `json:"network,omitempty"` // "none": a network namespace with a loopback device only
 }
 
 // reply is the agent's answer.

@@ -28,8 +28,7 @@ type Spec struct {
 	Scratch string `json:"scratch"`
 	// Bare leaves out /proc, /sys, /dev, /run and /tmp: for a tree that is
 	// still empty, or one that is only looked at.
-	Bare     bool   `json:"bare"`
-	Hostname string `json:"hostname"`
+	Bare bool `json:"bare"`
 	// Mounts are bound in addition, below /run of the sandbox.
 	Mounts []Mount `json:"mounts"`
 	// Substitutes stand in the tree while it runs and are taken away by Finish.
@@ -161,8 +160,7 @@ func (s *Sandbox) Socket() string { return s.socket }
 
 // RunOptions are the extras of Run.
 type RunOptions struct {
-	NoNetwork bool   // only a loopback device
-	Uname     string // what uname -r says; empty: the machine's kernel
+	NoNetwork bool // only a loopback device
 }
 
 // Run runs a program in the tree to its end. Error as Host's.
@@ -179,7 +177,7 @@ func (s *Sandbox) Run(ctx context.Context, c Cmd, opts RunOptions) error {
 	if err != nil {
 		return fmt.Errorf("run %s: %w", c.Args[0], err)
 	}
-	req := request{Op: "run", Args: c.Args, Env: c.Env, Dir: c.Dir, Uname: opts.Uname}
+	req := request{Op: "run", Args: c.Args, Env: c.Env, Dir: c.Dir}
 	if req.Env == nil {
 		req.Env = Environ(nil)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 
 	"github.com/strata-hpc/strata/internal/fault"
@@ -46,35 +45,22 @@ func (w *Work) command(ctx context.Context, c layer.Command) error {
 	env := append(sandbox.Environ(w.Environment), sandbox.Variables(c.Env)...)
 	opts := sandbox.RunOptions{NoNetwork: c.Network == "none"}
 	if c.Kernel == "image" {
-		version, err := w.newestKernel()
-		if err != nil {
+		if err := w.needKernel(); err != nil {
 			return err
 		}
-		opts.Uname = version
 	}
 	return w.Box.Run(ctx, sandbox.Cmd{Args: args, Env: env, Stdout: w.Log, Stderr: w.Log}, opts)
 }
 
-// newestKernel is the highest version of the kernels installed in the tree.
-func (w *Work) newestKernel() (string, error) {
-	entries, err := sandbox.ReadDirIn(w.Box.Root(), "/usr/lib/modules")
-	if errors.Is(err, os.ErrNotExist) {
-		entries, err = sandbox.ReadDirIn(w.Box.Root(), "/lib/modules")
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", err
-	}
-	newest := ""
-	for _, e := range entries {
-		if e.IsDir() && (newest == "" || layer.CompareReleases(e.Name(), newest) > 0) {
-			newest = e.Name()
-		}
-	}
-	if newest == "" {
-		return "", fault.New(fault.Failed, "the image has no kernel for 'kernel: image'").
+// needKernel is an error if the tree has no kernel: its commands would see this
+// machine's.
+func (w *Work) needKernel() error {
+	release, err := sandbox.KernelIn(w.Box.Root())
+	if err == nil && release == "" {
+		return fault.New(fault.Failed, "the image has no kernel for 'kernel: image'").
 			WithHint("install a kernel package in this layer or below")
 	}
-	return newest, nil
+	return err
 }
 
 // Reveal writes secrets into the tree's /run, which is in memory and in no layer.
