@@ -100,6 +100,7 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 		v = newView(a.out, a.viewOptions(made))
 		b.Watch = v.Event
 	}
+	b.Commits = p.commits(cmd.Context())
 	run := build.Options{Jobs: opts.jobs, KeepGoing: opts.keepGoing, NoCache: opts.noCache, Push: opts.push}
 	if !opts.push {
 		run.Fetch = want

@@ -183,6 +183,8 @@ func runInspect(a *app, name string) error {
 		{"digest", string(im.Digest)},
 		{"image id", im.ID},
 		{"built", record.Started.Local().Format(time.RFC1123) + " in " + seconds(record.Seconds) + " by strata " + printable.Line(record.Tool)},
+		{"from", printable.Line(commitsText(record.Commits))},
+		{"same from", printable.Line(confirmedText(record.Confirmed))},
 		{"names", printedList(im.Names)},
 		{"env", printedList(im.Config.Config.Env)},
 	} {
@@ -241,6 +243,9 @@ func runHistory(a *app, name string) error {
 	for _, r := range records {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Node, r.Key.Short(), size(r.Size), seconds(r.Seconds),
 			r.Started.Local().Format("2006-01-02 15:04"), r.DiffID.Short())
+		if from := commitsText(r.Newest()); from != "" {
+			fmt.Fprintf(w, "  from %s\t\t\t\t\t\n", printable.Line(from))
+		}
 		for _, s := range r.Steps {
 			fmt.Fprintf(w, "  %s\t\t\t%s\t\t\n", shorten(printable.Line(s.Title), 60), seconds(s.Seconds))
 		}
@@ -255,6 +260,33 @@ func printedList(list []string) string {
 		lines[i] = printable.Line(s)
 	}
 	return strings.Join(lines, "\n\t")
+}
+
+// commitsText lists commits; what several layers have in common, once.
+func commitsText(commits []layer.Commit) string {
+	var texts []string
+	for i, c := range commits {
+		same := func(other layer.Commit) bool { return other.URL == c.URL && other.ID == c.ID }
+		if slices.IndexFunc(commits, same) < i {
+			continue
+		}
+		var names []string
+		for _, other := range commits[i:] {
+			if same(other) {
+				names = append(names, other.Name)
+			}
+		}
+		texts = append(texts, strings.Join(names, ", ")+" "+c.Short())
+	}
+	return strings.Join(texts, "; ")
+}
+
+// confirmedText is the newest build that came to the same as the one that is recorded.
+func confirmedText(c *store.Confirmation) string {
+	if c == nil {
+		return ""
+	}
+	return commitsText(c.Commits) + ", on " + c.Time.Local().Format(time.RFC1123)
 }
 
 // shorten cuts a text that would make a table too wide.

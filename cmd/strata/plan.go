@@ -41,7 +41,7 @@ func newPlanCommand(a *app) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.base, "base", "", "compare with this `commit`")
+	flags.StringVar(&opts.base, "base", "", "compare with this `commit`, or with those that an image was built of: image:NAME")
 	flags.StringVar(&opts.head, "head", "", "plan this `commit` instead of the files on disk; needs --base")
 	flags.Var(&opts.pull, "pull", pullUsage)
 	flags.BoolVar(&opts.exitCode, "exit-code", false, "exit with status 3 if anything is to be built")

@@ -23,15 +23,16 @@ import (
 // repos brings the git repositories of a project into its files: each is a
 // directory "@NAME" at the top.
 type repos struct {
-	ctx     context.Context
-	cache   string // where fetched repositories are
-	choices choices
-	files   *union.FS
-	pinned  []plan.Repo // in the order in which they came
-	base    bool        // this is the side that a plan compares with
-	refs    refs
-	dirs    map[string]string // of those that are directories of this machine, by name
-	commits map[string]fs.FS  // by commit
+	ctx      context.Context
+	cache    string // where fetched repositories are
+	choices  choices
+	files    *union.FS
+	pinned   []plan.Repo    // in the order in which they came
+	base     bool           // this is the side that a plan compares with
+	recorded []layer.Commit // what that was built of, if it is an image
+	refs     refs
+	dirs     map[string]string // of those that are directories of this machine, by name
+	commits  map[string]fs.FS  // by commit
 }
 
 // refs is what refs of repositories name, by URL and ref, and how commits stand to
@@ -101,6 +102,9 @@ func (r *repos) join(repo layer.Repo, user string) (string, error) {
 
 // open returns the files of a repository, and pins its commit.
 func (r *repos) open(p *plan.Repo, c choice) (fs.FS, error) {
+	if r.recorded != nil {
+		return r.asRecorded(p)
+	}
 	base, head, merged := strings.Cut(c.pin, "+")
 	exactly := false
 	if c.override != "" {
@@ -121,6 +125,18 @@ func (r *repos) open(p *plan.Repo, c choice) (fs.FS, error) {
 		return r.instead(p, usual, head)
 	}
 	return r.merge(p, usual, head)
+}
+
+// asRecorded takes a repository at the commit that something was built of.
+func (r *repos) asRecorded(p *plan.Repo) (fs.FS, error) {
+	id, err := recorded(r.recorded, p.Name)
+	if err != nil {
+		return nil, err
+	}
+	if base, head, ok := strings.Cut(id, "+"); ok {
+		return r.merge(p, base, head)
+	}
+	return r.at(p, id)
 }
 
 // at takes a repository at what a ref names.

@@ -67,9 +67,9 @@ func (a *app) openHistory() (*history, error) {
 }
 
 // revision is the project at a commit; "" is the files on disk. Its repositories
-// are taken as they are now, or as --pin says; those of the revision that is planned
-// with what --override says.
-func (h *history) revision(rev string, overridden bool) (plan.Revision, error) {
+// are taken as they are now, or as --pin says, with what --override says; those of the
+// side that is compared with, at, as was recorded, and without overrides.
+func (h *history) revision(rev string, at *from) (plan.Revision, error) {
 	if rev == "" && h.dir == "" {
 		return plan.Revision{}, fault.New(fault.Input, "the repository is bare: it has no files on disk").WithHint("name a commit with --head")
 	}
@@ -80,15 +80,18 @@ func (h *history) revision(rev string, overridden bool) (plan.Revision, error) {
 	if _, err := fs.Stat(files, h.file); errors.Is(err, fs.ErrNotExist) {
 		return plan.Revision{}, h.missing(rev, name)
 	}
-	r, err := h.app.repos(files, h.file, h.refs, !overridden)
+	r, err := h.app.repos(files, h.file, h.refs, at != nil)
 	if err != nil {
 		return plan.Revision{}, err
+	}
+	if at != nil {
+		r.recorded = at.commits
 	}
 	p, err := recipe.Load(r.files, h.file, recipe.Options{Arch: runtime.GOARCH, Repo: r.join})
 	if err != nil {
 		return plan.Revision{}, fault.Within(prefixOf(name), err)
 	}
-	if overridden {
+	if at == nil {
 		if err := r.choices.unused(r.pinned); err != nil {
 			return plan.Revision{}, err
 		}
@@ -156,13 +159,13 @@ func (h *history) missing(rev, id string) error {
 
 // base is the project at the commit that is compared with: one without nodes if
 // it was not there yet.
-func (h *history) base(rev string) (plan.Revision, error) {
-	files, id, err := h.files(rev)
+func (h *history) base(at from) (plan.Revision, error) {
+	files, id, err := h.files(at.id)
 	if err != nil {
 		return plan.Revision{}, err
 	}
 	if _, err := fs.Stat(files, h.file); !errors.Is(err, fs.ErrNotExist) {
-		return h.revision(rev, false)
+		return h.revision(at.id, &at)
 	}
 	if !h.app.quiet {
 		fmt.Fprintf(h.app.err, "strata: note: commit %s has no %s, so that everything is new\n", commitOr(id, ""), printable.Line(h.place()))
@@ -173,8 +176,9 @@ func (h *history) base(rev string) (plan.Revision, error) {
 
 // from is the commit that a revision is compared with.
 type from struct {
-	id    string
-	since *plan.Since
+	id      string
+	since   *plan.Since
+	commits []layer.Commit // of the repositories, if they are not to be taken as they are now
 }
 
 // from finds the commit that head is compared with: where its history left that of
@@ -202,18 +206,26 @@ func (h *history) from(base, head string) (from, error) {
 	return at, nil
 }
 
+// side finds what a plan compares with: a commit, or what an image was made of.
+func (h *history) side(base, head string, now plan.Revision) (from, error) {
+	if name, ok := strings.CutPrefix(base, imagePrefix); ok {
+		return h.ofImage(name, now)
+	}
+	return h.from(base, head)
+}
+
 // compare plans what changed between two revisions.
 func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.Revision, error) {
 	defer collectLate()()
-	now, err := h.revision(head, true)
+	now, err := h.revision(head, nil)
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	at, err := h.from(base, head)
+	at, err := h.side(base, head, now)
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	was, err := h.base(at.id)
+	was, err := h.base(at)
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
@@ -254,7 +266,7 @@ func (h *history) brief() bool { return h.app.output == "text" || h.app.json() }
 // known returns what compare came to when it was asked before, nil if that is not
 // known. Commits that are not there, compare speaks of.
 func (h *history) known(base, head string, names []string) *plan.Plan {
-	if base == "" || head == "" || !h.brief() {
+	if base == "" || head == "" || !h.brief() || strings.HasPrefix(base, imagePrefix) {
 		return nil
 	}
 	at, err := h.from(base, head)

@@ -30,6 +30,7 @@ type Options struct {
 	Layers     []layer.Digest // diff IDs of its layers, the lowest first
 	Origin     []Origin       // what the node was built on, itself first
 	Unverified []string       // repositories whose signatures were not checked
+	Commits    []layer.Commit // of the files that it was made of; they decide nothing
 	Processors int            // how many a compressor may use; 0 means all
 
 	// OCI writes the image as an OCI layout to dir, which does not exist.
@@ -137,6 +138,7 @@ func (x *exporter) manifest() (*Manifest, error) {
 	m := &Manifest{
 		Image: x.image.Name, Node: x.image.Node, Key: x.opts.Key, Digest: x.opts.Digest,
 		Layers: x.opts.Layers, Origin: x.opts.Origin, Cmdline: x.image.Cmdline, Unverified: x.opts.Unverified,
+		Commits: x.opts.Commits,
 	}
 	var err error
 	if m.Init, err = findInit(x.tree); err != nil {

@@ -38,6 +38,9 @@ type Manifest struct {
 	Fetch      string   `json:"fetch,omitempty"`
 	Files      []File   `json:"files"`
 	Unverified []string `json:"unverified"` // repositories whose signatures were not checked
+	// Commits are those of the build that made the artifacts. A later one that comes to
+	// the same does not make them again.
+	Commits []layer.Commit `json:"commits,omitempty"`
 }
 
 // Origin is one node of an origin chain.

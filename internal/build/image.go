@@ -36,7 +36,7 @@ const artifactSalt = "strata artifacts 2"
 func (b *Builder) image(ctx context.Context, im layer.Image, of *store.Image, origin []artifact.Origin) (ImageResult, error) {
 	node, _ := b.Project.Node(im.Node)
 	opts := artifact.Options{
-		Key: origin[0].Key, Digest: of.Digest, Layers: of.Layers, Origin: origin, Unverified: b.Unverified(node),
+		Key: origin[0].Key, Digest: of.Digest, Layers: of.Layers, Origin: origin, Unverified: b.Unverified(node), Commits: b.Commits,
 		OCI: func(ctx context.Context, dir string) error {
 			return registry.WriteLayout(ctx, b.Store.Containers(), of.ID, dir)
 		},

@@ -69,6 +69,7 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 		Record: store.Record{
 			Node: n.ID, Layer: n.Layer, Key: nb.key, Parent: n.Parent, Size: added.Size, DiffID: added.DiffID,
 			Started: nb.began.UTC(), Seconds: time.Since(nb.began).Seconds(), Steps: nb.steps, Tool: b.Version, Inputs: nb.inputs,
+			Commits: b.Commits,
 		},
 	})
 }

@@ -86,6 +86,7 @@ func (b *Builder) Run(ctx context.Context, p *plan.Plan, images []layer.Image, o
 	}
 	r.nodes(moving)
 	r.fetchAll(ctx, images)
+	r.confirm(images)
 	result := &Result{Nodes: []NodeResult{}, Images: r.makeImages(ctx, images)}
 	r.pushes.Wait()
 	for _, d := range p.Nodes {
@@ -147,6 +148,28 @@ func (r *run) fetchAll(ctx context.Context, images []layer.Image) {
 				delete(r.made, id)
 				r.fail(err)
 			}
+		}
+	}
+}
+
+// confirm notes with what was wanted, and was there already, that these commits come
+// to it as well. Files that are in no commit say nothing that anybody could go back to.
+func (r *run) confirm(images []layer.Image) {
+	if len(r.Commits) == 0 || slices.ContainsFunc(r.Commits, func(c layer.Commit) bool { return !c.Clean() }) {
+		return
+	}
+	wanted := slices.Clone(r.opts.Fetch)
+	for _, im := range images {
+		wanted = append(wanted, im.Node)
+	}
+	for _, id := range wanted {
+		m := r.made[id]
+		if m == nil || m.image == nil || r.results[id].Status == Built {
+			continue
+		}
+		err := r.Store.Confirm(m.image, m.key, store.Confirmation{Time: time.Now().UTC(), Commits: r.Commits})
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			r.fail(err)
 		}
 	}
 }

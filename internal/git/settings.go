@@ -77,6 +77,9 @@ func (s settings) remote() string {
 	return names[0]
 }
 
+// Remote is the address of the remote that a person would fetch from, "" for none.
+func (r *Repository) Remote() string { return r.config.get("remote", r.config.remote(), "url") }
+
 // partial says whether the repository was cloned with a filter.
 func (s settings) partial() bool {
 	if s.get("extensions", "", "partialclone") != "" {

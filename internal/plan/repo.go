@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 // Repo is a git repository of a project, at the commit that is planned.
@@ -83,7 +85,7 @@ func (p *Plan) ReposText() string {
 	}
 	var out strings.Builder
 	for _, line := range lines {
-		fmt.Fprintf(&out, "%s: %s\n", strings.Join(users[line], ", "), line)
+		fmt.Fprintln(&out, printable.Line(strings.Join(users[line], ", ")+": "+line))
 	}
 	return out.String()
 }

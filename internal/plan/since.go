@@ -1,6 +1,10 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/strata-hpc/strata/internal/printable"
+)
 
 // Since says how the commit that was to be compared with stands to what is planned,
 // if it has commits that are not in that.
@@ -17,9 +21,10 @@ func (p *Plan) SinceText() string {
 	if s == nil {
 		return ""
 	}
-	has := fmt.Sprintf("%s has %d commits that are not in what is planned", s.Ref, s.Newer)
+	ref := printable.Line(s.Ref)
+	has := fmt.Sprintf("%s has %d commits that are not in what is planned", ref, s.Newer)
 	if s.Newer == 1 {
-		has = fmt.Sprintf("%s has 1 commit that is not in what is planned", s.Ref)
+		has = fmt.Sprintf("%s has 1 commit that is not in what is planned", ref)
 	}
 	if s.Undone {
 		return has + ": what was changed there counts as undone\n"

@@ -39,6 +39,11 @@ type Record struct {
 	Steps   []StepRecord    `json:"steps"`
 	Tool    string          `json:"tool"`             // version of Strata
 	Inputs  json.RawMessage `json:"inputs,omitempty"` // what the key was made of
+
+	// Commits are those of all repositories of the project when it was built.
+	Commits []layer.Commit `json:"commits,omitempty"`
+	// Confirmed is the newest build since that came to the same; it is kept by itself.
+	Confirmed *Confirmation `json:"confirmed,omitempty"`
 }
 
 // StepRecord is one step of a build.
@@ -232,6 +237,13 @@ func (s *Store) Record(im *Image, key layer.Key) (Record, error) {
 	}
 	if err := json.Unmarshal(content, &r); err != nil {
 		return r, fmt.Errorf("read the record of image %s: %w", im.ID, err)
+	}
+	if content, err := s.st.ImageBigData(im.ID, confirmPrefix+string(key)); err == nil {
+		c := &Confirmation{}
+		if err := json.Unmarshal(content, c); err != nil {
+			return r, fmt.Errorf("read the confirmation of image %s: %w", im.ID, err)
+		}
+		r.Confirmed = c
 	}
 	return r, nil
 }

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/plan"
+)
+
+// imagePrefix begins a base that is not a commit, but the commits that an image was
+// made of.
+const imagePrefix = "image:"
+
+// ofImage finds the commits of the newest build of an image, or of a node.
+func (h *history) ofImage(name string, now plan.Revision) (from, error) {
+	st, err := h.app.open()
+	if err != nil {
+		return from{}, err
+	}
+	defer st.Close()
+	n, im, err := findNode(st, &project{Project: now.Project}, name)
+	if err != nil {
+		return from{}, err
+	}
+	record, err := st.LastRecord(im, now.Project.Cluster.Name, n.ID)
+	if err != nil {
+		return from{}, err
+	}
+	return ofCommits(name, record.Newest())
+}
+
+// ofCommits is the side that a plan compares with, if it is known just what it was.
+func ofCommits(what string, commits []layer.Commit) (from, error) {
+	at := slices.IndexFunc(commits, func(c layer.Commit) bool { return c.Name == layer.ProjectCommit })
+	if at < 0 || commits[at].ID == "" {
+		return from{}, fault.New(fault.Input, "%s was built of files that are in no commit, as far as its record says", what).
+			WithHint("build it from a git repository; an older Strata did not record commits")
+	}
+	for _, c := range commits {
+		if !c.Clean() {
+			return from{}, fault.New(fault.Input, "%s was built of files that are in no commit: %s", what, c).
+				WithHint("build it of what is committed; to compare with that commit all the same, name it with --base")
+		}
+	}
+	return from{id: commits[at].ID, commits: commits}, nil
+}
+
+// recorded is the commit of a repository in a record.
+func recorded(commits []layer.Commit, name string) (string, error) {
+	for _, c := range commits {
+		if c.Name == name {
+			return c.ID, nil
+		}
+	}
+	var names []string
+	for _, c := range commits {
+		names = append(names, c.String())
+	}
+	return "", fault.New(fault.Input, "the record has no commit of the repository of %s", name).
+		WithHint("it has %s", strings.Join(names, ", "))
+}
