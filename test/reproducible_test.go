@@ -2,8 +2,10 @@ package test
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -93,4 +95,138 @@ func sameBuild(t *testing.T, first, second built) {
 		}
 	}
 	t.Errorf("%d of %d digests differ:\n%s", len(differ), len(a), strings.Join(differ, "\n"))
+}
+
+// everyStep has a node for each kind of step, in which it does what comes out
+// otherwise where something of the build's time or place shows. The secret gives
+// every build a key of its own, so that it is built on the parent that is there.
+const everyStep = `
+  every-packages: {parent: tools, secrets: &nonce {nonce: {env: STRATA_TEST_NONCE}}, packages: {install: [hello, dbus], no_recommends: true}}
+  every-remove: {parent: tools, secrets: *nonce, remove: [acl]}
+  every-files:
+    parent: tools
+    secrets: *nonce
+    files:
+      - {src: files, dest: /etc/whole}
+      - {content: "{{ .Node }}\n", dest: /etc/node, template: true, mode: "0640", owner: daemon, group: games}
+  every-ansible: {parent: tools, secrets: *nonce, ansible: {playbooks: [every.yml]}}
+  every-run: {parent: tools, secrets: *nonce, run: [{script: every.sh}]}
+  every-services: {parent: tools, secrets: *nonce, services: {mask: [systemd-timesyncd.service], enable: [systemd-networkd.service]}}
+`
+
+const everyPlaybook = `
+- hosts: strata_image
+  vars: {words: [a, b, c, d, e, f, g, h]}
+  tasks:
+    - ansible.builtin.copy: {content: "a\n", dest: /etc/copied}
+    - ansible.builtin.copy: {content: "b\n", dest: /etc/copied, backup: true}
+    - ansible.builtin.copy: {src: files/, dest: /etc/tree/}
+    - ansible.builtin.copy: {content: "{{ words | difference(['c']) | join(' ') }} {{ words | intersect(['h', 'b', 'a']) | join(' ') }}\n", dest: /etc/sets}
+    - ansible.builtin.copy: {content: "{{ lookup('pipe', 'umask; date -d @0; locale; ls -d /nowhere 2>&1; true') }} {{ '%c' | strftime(0) }}\n", dest: /etc/from-the-machine}
+    - ansible.builtin.template: {src: t.j2, dest: /etc/template}
+    - ansible.builtin.user: {name: someone, system: true, home: /srv/someone}
+    - {ansible.builtin.command: echo token-abc, async: 30, poll: 1}
+    - {ansible.builtin.command: id, become: true, become_user: someone, async: 30, poll: 1}
+    - ansible.builtin.systemd: {name: systemd-networkd.service, enabled: true}
+`
+
+const everyScript = `#!/bin/sh
+set -e
+touch -d @$(date +%s) /opt/seconds
+useradd --system a1; useradd --system a2; cp -p /etc/passwd /opt/passwd
+umask > /opt/umask; mkdir /opt/dir; date -d @0 > /opt/zero; printf 'z\n\303\244\nA\na\n' | sort > /opt/sorted
+hostname > /opt/hostname; date > /var/log/when; mktemp -d /var/tmp/XXXXXXXX; mktemp -d /tmp/XXXXXXXX
+ln /opt/zero /var/log/zero
+echo 'x = {1}' > /opt/module.py; cd /opt; python3 -c 'import module; print({"a", "b", "c", "d", "e"})' > /opt/set
+perl -e '%h = map { $_ => 1 } "a".."k"; print keys %h' > /opt/hash
+python3 - <<'EOS'
+import time, zipfile
+with zipfile.ZipFile("/opt/z.zip", "w") as z: z.writestr(zipfile.ZipInfo("unzipped", time.localtime()[:6]), "1")
+import os, datetime
+with zipfile.ZipFile("/opt/z.zip") as z:
+    for i in z.infolist():
+        z.extract(i, "/opt"); t = time.mktime(i.date_time + (0, 0, -1)); os.utime("/opt/" + i.filename, (t, t))
+os.remove("/opt/z.zip")
+EOS
+`
+
+// world is a place where a project is built: command lines, each of which runs what
+// comes after it, and an environment.
+type world struct {
+	name string
+	via  []string
+	env  []string
+}
+
+func worlds(t *testing.T) []world {
+	resolver := filepath.Join(t.TempDir(), "resolv.conf")
+	content, err := os.ReadFile("/etc/resolv.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, resolver, "# of another machine\n"+string(content)+"\nsearch elsewhere.example\noptions attempts:4\n")
+	shell := func(script string, before ...string) []string {
+		return append(before, "sh", "-ec", script+`; exec "$@"`, "sh")
+	}
+	return []world{
+		{name: "host name", via: shell("hostname elsewhere.example", "unshare", "--uts")},
+		{name: "resolver", via: shell("mount --bind "+resolver+" /etc/resolv.conf", "unshare", "--mount")},
+		{name: "umask 077", via: shell("umask 077")},
+		{name: "umask 002", via: shell("umask 002")},
+		{name: "locale", env: []string{"LANG=de_DE.UTF-8", "LC_ALL=tr_TR.UTF-8", "LANGUAGE=de:fr", "LC_TIME=ja_JP.UTF-8"}},
+		{name: "time zone", env: []string{"TZ=Asia/Kathmandu"}},
+		{name: "one processor", via: []string{"taskset", "--cpu-list", "0"}},
+		{name: "environment", env: []string{"SOURCE_DATE_EPOCH=7", "PYTHONHASHSEED=5", "PERL_HASH_SEED=7", "COLUMNS=40", "ANSIBLE_NOCOWS=1",
+			"USER=someone", "EDITOR=vi", "DEBIAN_PRIORITY=low", "HOSTNAME=elsewhere", "LD_BIND_NOW=1", "http_proxy="}},
+		{name: "kernel release and addresses", via: []string{"setarch", "--uname-2.6", "--addr-no-randomize"}},
+	}
+}
+
+// all is the worlds as one.
+func all(worlds []world) world {
+	var w world
+	for _, one := range worlds {
+		w.name, w.env = w.name+" "+one.name, append(w.env, one.env...)
+		w.via = append(w.via, one.via...)
+	}
+	return w
+}
+
+// Each kind of step gives the same bytes wherever it is done, and whenever in a
+// second. By default all that can differ differs at once; with STRATA_TEST_LONG each by
+// itself, and at twenty moments in a second.
+func TestReproducibleAnywhere(t *testing.T) {
+	need(t, "ansible-playbook", "unshare", "taskset", "setarch")
+	content := wholeFiles()
+	content["every.yml"], content["every.sh"] = everyPlaybook, everyScript
+	nonce := 0
+	build := func(w world) built {
+		p := newProject(t, everyStep, "", content)
+		nonce++
+		p.via = w.via
+		p.env = append(append(p.env, fmt.Sprintf("STRATA_TEST_NONCE=nonce-%d-%d", os.Getpid(), nonce)), w.env...)
+		if nonce%2 == 0 {
+			for name, mode := range map[string]os.FileMode{"files/one": 0o600, "files/sub/two": 0o664, "t.j2": 0o640, "every.sh": 0o700} {
+				if err := os.Chmod(filepath.Join(p.dir, name), mode); err != nil {
+					t.Fatal(err)
+				}
+			}
+		} else if err := os.Chmod(filepath.Join(p.dir, "every.sh"), 0o775); err != nil {
+			t.Fatal(err)
+		}
+		return p.build("--jobs", "2", "every-packages", "every-remove", "every-files", "every-ansible", "every-run", "every-services")
+	}
+	first := build(world{})
+	again := worlds(t)
+	if os.Getenv("STRATA_TEST_LONG") == "" {
+		again = []world{all(again)}
+	} else {
+		for i := range 20 {
+			again = append(again, world{name: fmt.Sprintf("moment %d of 20", i), via: []string{"sh", "-ec",
+				fmt.Sprintf(`while [ $(( $(date +%%-N) / 50000000 )) != %d ]; do sleep 0.01; done; exec "$@"`, i), "sh"}})
+		}
+	}
+	for _, w := range again {
+		t.Run(w.name, func(t *testing.T) { sameBuild(t, first, build(w)) })
+	}
 }

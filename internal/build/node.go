@@ -232,10 +232,20 @@ func (nb *nodeBuild) refresh(ctx context.Context, repositories []apt.Repository)
 	return source.Refresh(ctx, nb.Cache, repositories, nb.node.Arch, nb.log)
 }
 
-// environment is what every command of a node sees besides the standard one.
+// environment is what every command of a node sees besides the standard one: what
+// makes programs do the same each time. The node's own variables win.
 func environment(env map[string]string) []string {
-	epoch := strconv.FormatInt(store.Epoch.Unix(), 10)
-	return append([]string{"SOURCE_DATE_EPOCH=" + epoch}, sandbox.Variables(env)...)
+	all := map[string]string{
+		"SOURCE_DATE_EPOCH": strconv.FormatInt(store.Epoch.Unix(), 10),
+		// Sets and hashes have the same order in each run.
+		"PYTHONHASHSEED": "0",
+		"PERL_HASH_SEED": "0",
+		// Bytecode that a program leaves beside what it imports holds the time of
+		// the source; packages and pip make theirs in another way.
+		"PYTHONDONTWRITEBYTECODE": "1",
+	}
+	maps.Copy(all, env)
+	return sandbox.Variables(all)
 }
 
 // explain makes a step's error one that an administrator can act on.

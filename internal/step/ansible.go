@@ -58,7 +58,9 @@ func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
 	for _, playbook := range s.Playbooks {
 		fmt.Fprintf(w.Log, "ansible-playbook %s\n", playbook)
 		err := sandbox.Host(ctx, sandbox.Cmd{
-			Args: append(args[:len(args):len(args)], playbook), Env: env, Dir: w.Dir, Stdout: w.Log, Stderr: w.Log,
+			// What plugins run on this machine does not depend on the caller's umask.
+			Args: append([]string{"/bin/sh", "-c", `umask 022; exec "$@"`, "sh"}, append(args, playbook)...),
+			Env:  env, Dir: w.Dir, Stdout: w.Log, Stderr: w.Log,
 		})
 		var exit *sandbox.ExitError
 		if errors.As(err, &exit) {
@@ -113,6 +115,10 @@ func (w *Work) ansibleFiles(s layer.Playbooks) (inventory string, env []string, 
 		"ANSIBLE_FORCE_COLOR":                      "0",
 		"ANSIBLE_PYTHON_INTERPRETER":               "auto_silent",
 		"LC_ALL":                                   "C.UTF-8", // the caller's may not be installed, and sorts otherwise
+		"LANG":                                     "C.UTF-8",
+		"TZ":                                       "UTC",
+		"PYTHONHASHSEED":                           "0", // filters that make sets say them in one order
+		"PERL_HASH_SEED":                           "0",
 		"PYTHONUNBUFFERED":                         "1",
 		"PYTHONDONTWRITEBYTECODE":                  "1",
 		"STRATA_ENVIRONMENT":                       mustJSON(sandbox.Environ(w.Environment)),
@@ -131,9 +137,13 @@ func (w *Work) ansibleFiles(s layer.Playbooks) (inventory string, env []string, 
 }
 
 // ansibleEnviron leaves out what would configure Ansible behind the project's
-// back: it is in no key, so it may not decide what a playbook does.
+// back, or say things in the caller's language: it is in no key, so it may not
+// decide what a playbook does.
 func ansibleEnviron(env []string) []string {
-	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "ANSIBLE_") })
+	return slices.DeleteFunc(env, func(v string) bool {
+		return strings.HasPrefix(v, "ANSIBLE_") || strings.HasPrefix(v, "LANG") || strings.HasPrefix(v, "LC_") ||
+			strings.HasPrefix(v, "SOURCE_DATE_EPOCH=")
+	})
 }
 
 // config is the path of the ansible.cfg to use: the layer's, the project's, or

@@ -96,6 +96,11 @@ func (s *sealer) entry(name string, below []string) error {
 			return err
 		}
 	}
+	if stale, err := s.staleBytecode(name, path, st); err != nil {
+		return err
+	} else if stale {
+		return os.Remove(path)
+	}
 	if under != nil {
 		same, err := s.same(path, st, filepath.Join(below[at], filepath.Base(name)), under)
 		if err != nil {

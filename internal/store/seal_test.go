@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -269,5 +270,27 @@ func TestHolesAreNotCompared(t *testing.T) {
 	}
 	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// Bytecode that holds a time of the build is not in the layer; other bytecode is.
+func TestBytecodeOfTheBuild(t *testing.T) {
+	s := open(t)
+	pyc := func(flags uint32, at int64) string {
+		b := []byte("\xa7\x0d\x0d\x0a")
+		b = binary.LittleEndian.AppendUint32(b, flags)
+		b = binary.LittleEndian.AppendUint32(b, uint32(at))
+		return string(binary.LittleEndian.AppendUint32(b, 7)) + "code"
+	}
+	l := add(t, s, "", func(st Staging) error {
+		now := time.Now().Unix()
+		return files(st, map[string]string{
+			"opt/__pycache__/fresh.cpython-311.pyc": pyc(0, now), "opt/__pycache__/old.cpython-311.pyc": pyc(0, 1e9),
+			"opt/__pycache__/hashed.cpython-311.pyc": pyc(1, now), "opt/only.pyc": pyc(0, now), "opt/__pycache__/short.pyc": "x",
+		})
+	})
+	got := tree(t, s, l)
+	if _, there := got["opt/__pycache__/fresh.cpython-311.pyc"]; there || len(got) != 7 {
+		t.Errorf("the layer holds %q", got)
 	}
 }
