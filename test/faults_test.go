@@ -273,8 +273,8 @@ func TestInterrupt(t *testing.T) {
 		_ = cmd.Process.Signal(s)
 		_ = cmd.Wait()
 		w.Close()
-		if code := cmd.ProcessState.ExitCode(); code != 130 {
-			t.Errorf("%v: exit status %d, want 130\n%s", s, code, out.String())
+		if code := cmd.ProcessState.ExitCode(); code != 128+int(s) {
+			t.Errorf("%v: exit status %d, want %d\n%s", s, code, 128+int(s), out.String())
 		}
 		if took := time.Since(sent); took > 5*time.Second {
 			t.Errorf("%v: it took %v to stop", s, took)

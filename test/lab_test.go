@@ -135,6 +135,7 @@ type project struct {
 	top   string // holds store and tmp; what a build leaves behind, it leaves here
 	store string
 	tmp   string
+	cache string   // XDG_CACHE_HOME
 	env   []string // in addition to the test's own
 	via   []string // a command line that runs the one after it
 }
@@ -164,7 +165,7 @@ func emptyProject(t *testing.T, store, config string, content files) *project {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(top) })
-	p := &project{t: t, dir: filepath.Join(top, "project"), top: top, store: store, tmp: filepath.Join(top, "tmp")}
+	p := &project{t: t, dir: filepath.Join(top, "project"), top: top, store: store, tmp: filepath.Join(top, "tmp"), cache: theLab().cache}
 	for _, dir := range []string{top, p.dir, p.tmp} {
 		if err := errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755)); err != nil {
 			t.Fatal(err)
@@ -210,7 +211,7 @@ func (p *project) command(args ...string) *exec.Cmd {
 	line := append(append([]string{}, p.via...), theLab().binary, "-C", p.dir, "--store", p.store)
 	line = append(line, args...)
 	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+theLab().cache, "TMPDIR="+p.tmp)
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+p.cache, "TMPDIR="+p.tmp)
 	cmd.Env = append(cmd.Env, p.env...)
 	return cmd
 }

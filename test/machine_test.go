@@ -39,7 +39,7 @@ func (p *project) swept() {
 	p.clean()
 	for _, pattern := range []string{
 		p.store + "/overlay/staging/*", p.store + "/strata/scratch/*", p.store + "/strata/artifacts/.staging-*", p.store + "/strata/artifacts/*/.staging-*",
-		p.tmp + "/*", p.tmp + "/.[!.]*", theLab().cache + "/strata/apt/scratch/*",
+		p.tmp + "/*", p.tmp + "/.[!.]*", p.cache + "/strata/apt/scratch/*",
 	} {
 		left, err := filepath.Glob(pattern)
 		if err != nil {

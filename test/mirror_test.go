@@ -120,11 +120,16 @@ func probeProject(t *testing.T, m *mirror, settings string) *project {
 images:
   probe: {node: probe, artifacts: [tar]}
 `)
-	// Not the shared cache: nobody else can use this mirror.
-	p.env = append(p.env, "XDG_CACHE_HOME="+p.top+"/cache")
-	must(t, exec.Command("mkdir", "-p", p.top+"/cache/strata/apt"))
-	must(t, exec.Command("cp", "-al", theLab().cache+"/strata/apt/lists", theLab().cache+"/strata/apt/archives", p.top+"/cache/strata/apt/"))
+	p.ownCache() // nobody else can use this mirror
 	return p
+}
+
+// ownCache gives the project a cache of its own, with what the shared one has.
+func (p *project) ownCache() {
+	p.t.Helper()
+	p.cache = filepath.Join(p.top, "cache")
+	must(p.t, exec.Command("mkdir", "-p", p.cache+"/strata/apt"))
+	must(p.t, exec.Command("cp", "-al", theLab().cache+"/strata/apt/lists", theLab().cache+"/strata/apt/archives", p.cache+"/strata/apt/"))
 }
 
 // A mirror that breaks off is tried again, then told of; later it works.

@@ -91,14 +91,17 @@ XDG_CACHE_HOME=$top/cache %[2]s --store "$top/store" "$@"
 }
 
 // registry serves a registry until the test ends, and returns where.
-func (r *runner) registry() string {
+func (r *runner) registry() string { return r.serve(theLab().binary) }
+
+// serve serves a registry by a program, which is strata, until the test ends.
+func (r *project) serve(program string) string {
 	r.t.Helper()
 	log := filepath.Join(r.top, "registry.log")
 	f, err := os.Create(log)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	cmd := exec.Command(theLab().binary, "registry", "serve", "--listen", "127.0.0.1:0", "--dir", filepath.Join(r.top, "registry"))
+	cmd := exec.Command(program, "registry", "serve", "--listen", "127.0.0.1:0", "--dir", filepath.Join(r.top, "registry"))
 	cmd.Stdout, cmd.Stderr = f, f
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)

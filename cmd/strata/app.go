@@ -43,6 +43,7 @@ type app struct {
 	overrides []string // --override
 	pins      []string // --pin
 	ctx       context.Context
+	ending    *ending
 }
 
 func newCommand(a *app) *cobra.Command {
@@ -158,6 +159,9 @@ func (a *app) again() []string {
 // enter gets the rights that a store needs. Where this process lacks them it
 // runs again in a user namespace, and this run ends with that one's status.
 func (a *app) enter() error {
+	if !sandbox.HasAdmin() {
+		a.ending.stop() // the one who gets the signals is the run in the namespace
+	}
 	status, done, err := sandbox.Rootless()
 	if err != nil {
 		return err
@@ -185,7 +189,8 @@ func (a *app) use() (st *store.Store, done func(), err error) {
 	if st, err = a.open(); err != nil {
 		return nil, nil, err
 	}
-	release, err := st.Use()
+	a.ending.cleans()
+	release, err := st.Use(a.ctx)
 	if err != nil {
 		st.Close()
 		return nil, nil, err
@@ -225,7 +230,8 @@ func (a *app) prepare(p *project) (b *build.Builder, done func(), err error) {
 	if b, err = a.builder(p); err != nil {
 		return nil, nil, err
 	}
-	release, err := b.Prepare()
+	a.ending.cleans()
+	release, err := b.Prepare(a.ctx)
 	if err != nil {
 		b.Store.Close()
 		return nil, nil, err

@@ -78,7 +78,8 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 		b.Exchange.Missed = nil // it must be reached
 	}
 	if !opts.dryRun {
-		done, err := b.Prepare()
+		a.ending.cleans()
+		done, err := b.Prepare(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -145,8 +146,10 @@ func makePlan(ctx context.Context, b *build.Builder, want []layer.NodeID, noCach
 		return nil, err
 	}
 	records := records{b.Store, b.Project.Cluster.Name, map[layer.NodeID]*store.Record{}}
-	return plan.Make(b.Project, want, b.Inputs(), have,
-		plan.Options{NoCache: noCache, Last: records.inputs, Seconds: records.seconds})
+	return build.Think(ctx, func() (*plan.Plan, error) {
+		return plan.Make(b.Project, want, b.Inputs(), have,
+			plan.Options{NoCache: noCache, Last: records.inputs, Seconds: records.seconds})
+	})
 }
 
 // records looks up how nodes were built last, each once.

@@ -27,7 +27,8 @@ func runGC(a *app, dryRun bool) error {
 		return err
 	}
 	defer st.Close()
-	freed, err := st.Collect(dryRun)
+	a.ending.cleans()
+	freed, err := st.Collect(a.ctx, dryRun)
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/sirupsen/logrus"
 	"go.podman.io/storage/pkg/reexec"
@@ -30,49 +28,34 @@ func main() {
 
 // run carries out a command line and returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := interruptible()
-	defer stop()
-	a := &app{in: stdin, out: stdout, err: stderr}
+	ctx, ending := interruptible()
+	defer ending.stop()
+	a := &app{in: stdin, out: stdout, err: stderr, ending: ending}
 	cmd := newCommand(a)
 	cmd.SetArgs(args)
 	cmd.SetIn(stdin)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	err := cmd.ExecuteContext(ctx)
-	var ended exited
-	if errors.As(err, &ended) {
-		return int(ended)
-	}
-	if err == nil {
-		return 0
-	}
-	if ctx.Err() != nil {
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.ExecuteContext(ctx) }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-ending.now:
 		err = context.Cause(ctx)
 	}
-	a.report(err)
-	return fault.KindOf(err).ExitCode()
-}
-
-// interruptible returns a context that ends on the signals with which people
-// and systems stop a program. A second one ends it at once.
-func interruptible() (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		s, ok := <-signals
-		if !ok {
-			return
-		}
-		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-		cancel(fault.New(fault.Interrupted, "stopped by %s", s).
-			WithHint("what was finished is kept; the same command goes on from there"))
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(signals)
-		cancel(nil)
+	var status exited
+	switch {
+	case errors.As(err, &status):
+		return int(status)
+	case err == nil:
+		return 0
+	case ctx.Err() == nil:
+		a.report(err)
+		return fault.KindOf(err).ExitCode()
 	}
+	a.report(context.Cause(ctx))
+	return int(ending.status.Load())
 }
 
 // exited ends the program with a status that another process gave, which has

@@ -42,5 +42,6 @@ func runServe(ctx context.Context, a *app, listen, dir string) error {
 			fmt.Fprintf(a.err, "%s %s %s %d %d %s\n", r.From, printable.Line(r.Method), printable.Line(r.Path), r.Status, r.Size, seconds(r.Took.Seconds()))
 		}
 	}
+	a.ending.cleans()
 	return registry.Serve(ctx, opts)
 }

@@ -77,7 +77,12 @@ func (c *Cache) Refresh(ctx context.Context, repositories []Repository, apt Apt)
 
 // Locked calls f while no other process downloads to the cache.
 func (c *Cache) Locked(ctx context.Context, f func() error) error {
-	lock, err := os.OpenFile(filepath.Join(c.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	return locked(ctx, filepath.Join(c.dir, "lock"), f)
+}
+
+// locked calls f with the lock of a file, for which it waits until ctx is done.
+func locked(ctx context.Context, path string, f func() error) error {
+	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("lock package cache: %w", err)
 	}

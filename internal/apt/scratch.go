@@ -1,6 +1,7 @@
 package apt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,28 +20,31 @@ type Scratch struct {
 }
 
 // Scratch makes one, and removes those that ended builds left.
-func (c *Cache) Scratch() (*Scratch, error) {
-	guard, err := os.OpenFile(filepath.Join(c.dir, "scratch.lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err == nil {
-		defer guard.Close()
-		err = unix.Flock(int(guard.Fd()), unix.LOCK_EX)
-	}
+func (c *Cache) Scratch(ctx context.Context) (s *Scratch, err error) {
+	err = locked(ctx, filepath.Join(c.dir, "scratch.lock"), func() error {
+		if err := c.prune(); err != nil {
+			return fmt.Errorf("clean up: %w", err)
+		}
+		s, err = c.newScratch()
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("use package cache: %w", err)
 	}
-	if err := c.prune(); err != nil {
-		return nil, fmt.Errorf("clean up package cache: %w", err)
-	}
+	return s, nil
+}
+
+func (c *Cache) newScratch() (*Scratch, error) {
 	dir, err := os.MkdirTemp(c.scratch(), "")
 	if err != nil {
-		return nil, fmt.Errorf("use package cache: %w", err)
+		return nil, err
 	}
 	lock, err := os.OpenFile(dir+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err == nil {
 		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("use package cache: %w", err)
+		return nil, errors.Join(err, os.Remove(dir))
 	}
 	return &Scratch{Dir: dir, cache: c, lock: lock}, nil
 }

@@ -7,6 +7,7 @@
 package build
 
 import (
+	"context"
 	"io/fs"
 	"sync"
 
@@ -62,11 +63,11 @@ func (b *Builder) event(e Event) {
 
 // Prepare cleans up after builds that were killed, and keeps gc away until
 // done is called.
-func (b *Builder) Prepare() (done func(), err error) {
-	if done, err = b.Store.Use(); err != nil {
+func (b *Builder) Prepare(ctx context.Context) (done func(), err error) {
+	if done, err = b.Store.Use(ctx); err != nil {
 		return nil, err
 	}
-	if err := b.Store.Prune(); err != nil {
+	if err := b.Store.Prune(ctx); err != nil {
 		done()
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func (x *Exchange) Push(ctx context.Context, node layer.NodeID, key layer.Key, i
 // PushTo sends an image with the record of a key to any place. Of the options,
 // Fixed and Before count.
 func (x *Exchange) PushTo(ctx context.Context, ref string, key layer.Key, im *store.Image, o registry.Options) (res *registry.Result, err error) {
-	scratch, err := x.Store.Scratch("push")
+	scratch, err := x.Store.Scratch(ctx, "push")
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (x *Exchange) FetchFrom(ctx context.Context, ref string) (*registry.Result,
 func (x *Exchange) fetch(ctx context.Context, ref string, opts registry.Options) (res *registry.Result, err error) {
 	x.pulling.Lock()
 	defer x.pulling.Unlock()
-	scratch, err := x.Store.Scratch("pull")
+	scratch, err := x.Store.Scratch(ctx, "pull")
 	if err != nil {
 		return nil, err
 	}

@@ -182,7 +182,7 @@ func (nb *nodeBuild) bootstrap(ctx context.Context, st store.Staging, repositori
 func (nb *nodeBuild) openTree(ctx context.Context, st store.Staging, repositories []apt.Repository) (w *step.Work, finish func(context.Context) error, err error) {
 	var downloads *apt.Scratch
 	if len(repositories) > 0 {
-		if downloads, err = nb.Cache.Scratch(); err != nil {
+		if downloads, err = nb.Cache.Scratch(ctx); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -361,13 +361,16 @@ func (r *run) build(ctx context.Context, d plan.Decision, key layer.Key, parent 
 	}
 	r.event(Event{Kind: NodeStarted, Node: d.Node.ID, Reason: d.Reason})
 	nb := &nodeBuild{Builder: r.Builder, node: d.Node, key: key, inputs: about}
-	return nb.run(ctx, parent, func() error { return r.unchanged(d) })
+	return nb.run(ctx, parent, func() error { return r.unchanged(ctx, d) })
 }
 
 // unchanged is a fault if what a node was built from has changed since its key
 // was made: the key would then lie about the content.
-func (r *run) unchanged(d plan.Decision) error {
-	now, err := plan.Inputs(r.Project, d.Node, r.Inputs())
+func (r *run) unchanged(ctx context.Context, d plan.Decision) error {
+	now, err := Think(ctx, func() ([]plan.Input, error) { return plan.Inputs(r.Project, d.Node, r.Inputs()) })
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err == nil && plan.SameInputs(now, d.Inputs) {
 		return nil
 	}

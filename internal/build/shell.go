@@ -23,7 +23,7 @@ type Tree struct {
 // Shell runs a command in a tree, on a terminal if its input is one, and
 // returns its exit status. The tree is equipped as it is for a layer's steps.
 func (b *Builder) Shell(ctx context.Context, t Tree, c sandbox.Cmd) (status int, err error) {
-	scratch, err := b.Store.Scratch("shell")
+	scratch, err := b.Store.Scratch(ctx, "shell")
 	if err != nil {
 		return 0, err
 	}
@@ -42,7 +42,7 @@ func (b *Builder) Shell(ctx context.Context, t Tree, c sandbox.Cmd) (status int,
 	}
 	var downloads *apt.Scratch
 	if len(repositories) > 0 {
-		if downloads, err = b.Cache.Scratch(); err != nil {
+		if downloads, err = b.Cache.Scratch(ctx); err != nil {
 			return 0, err
 		}
 		defer downloads.Close()

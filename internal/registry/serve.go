@@ -33,7 +33,8 @@ type Request struct {
 	Took   time.Duration
 }
 
-// Serve serves a registry, without TLS and without passwords, until ctx is done.
+// Serve serves a registry, without TLS and without passwords, until ctx is done;
+// then the error is ctx's cause.
 func Serve(ctx context.Context, opts ServeOptions) error {
 	host, _, err := net.SplitHostPort(opts.Listen)
 	if err != nil || net.ParseIP(host) == nil && host != "localhost" {
@@ -62,7 +63,7 @@ func Serve(ctx context.Context, opts ServeOptions) error {
 	case err = <-ended:
 	case <-ctx.Done():
 		// Requests that run may end; those that hang do not keep it.
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if err = server.Shutdown(grace); err != nil {
 			err = server.Close()
@@ -71,7 +72,7 @@ func Serve(ctx context.Context, opts ServeOptions) error {
 	if err = errors.Join(err, stop()); err != nil {
 		return fmt.Errorf("serve a registry: %w", err)
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // watched tells of every request.

@@ -42,7 +42,7 @@ func (s *Store) AddLayer(ctx context.Context, parent string, fill func(Staging) 
 	if err != nil {
 		return Layer{}, err
 	}
-	unlock, err := s.lock("staging")
+	unlock, err := s.lock(ctx, "staging")
 	if err != nil {
 		return Layer{}, err
 	}

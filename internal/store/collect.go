@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"go.podman.io/storage"
+	"golang.org/x/sys/unix"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -45,19 +47,17 @@ func (s *Store) Size(im *Image) (int64, error) {
 	return total, err
 }
 
-// Use keeps Collect away until done is called.
-func (s *Store) Use() (done func(), err error) {
-	f, err := s.sharedLock("collect")
-	if err != nil {
-		return nil, err
-	}
-	return func() { f.Close() }, nil
+// Use waits for a Collect that is at work, and keeps others away until done is
+// called.
+func (s *Store) Use(ctx context.Context) (done func(), err error) {
+	return s.lockWithin(ctx, "collect", unix.LOCK_SH, nil)
 }
 
 // Collect removes the images that Strata made and that are no node's latest,
 // layers of its that nothing uses, artifacts of images that are gone, and
-// failed trees. With dryRun it only tells.
-func (s *Store) Collect(dryRun bool) (*Freed, error) {
+// failed trees. With dryRun it only tells. When ctx is done, it ends after what it
+// is removing.
+func (s *Store) Collect(ctx context.Context, dryRun bool) (*Freed, error) {
 	if !dryRun {
 		unlock, free, err := s.tryLock("collect")
 		if err != nil {
@@ -82,17 +82,20 @@ func (s *Store) Collect(dryRun bool) (*Freed, error) {
 			gone = append(gone, im)
 		}
 	}
-	if err := s.collectImages(gone, freed, dryRun); err != nil {
+	if err := s.collectImages(ctx, gone, freed, dryRun); err != nil {
 		return nil, err
 	}
-	if err := s.collectArtifacts(needed, freed, dryRun); err != nil {
+	if err := s.collectArtifacts(ctx, needed, freed, dryRun); err != nil {
 		return nil, err
 	}
-	return freed, s.collectFailed(freed, dryRun)
+	return freed, s.collectFailed(ctx, freed, dryRun)
 }
 
-func (s *Store) collectImages(gone []*Image, freed *Freed, dryRun bool) error {
+func (s *Store) collectImages(ctx context.Context, gone []*Image, freed *Freed, dryRun bool) error {
 	for _, im := range gone {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if !dryRun {
 			if _, err := s.st.DeleteImage(im.ID, true); err != nil {
 				if errors.Is(err, storage.ErrImageUsedByContainer) {
@@ -108,6 +111,9 @@ func (s *Store) collectImages(gone []*Image, freed *Freed, dryRun bool) error {
 		return err
 	}
 	for _, l := range removed {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if !dryRun && s.st.Exists(l.ID) {
 			if err := s.st.DeleteLayer(l.ID); err != nil {
 				return fmt.Errorf("remove layer %s: %w", l.ID, err)
@@ -170,7 +176,7 @@ func (s *Store) unusedLayers(gone []*Image) ([]storage.Layer, error) {
 
 // collectArtifacts keeps, for each image, the newest artifacts of a build that
 // stays.
-func (s *Store) collectArtifacts(needed map[layer.Digest]bool, freed *Freed, dryRun bool) error {
+func (s *Store) collectArtifacts(ctx context.Context, needed map[layer.Digest]bool, freed *Freed, dryRun bool) error {
 	manifests, err := filepath.Glob(filepath.Join(s.artifacts(), "*", "*", "*", "manifest.json"))
 	if err != nil {
 		return err
@@ -198,20 +204,20 @@ func (s *Store) collectArtifacts(needed map[layer.Digest]bool, freed *Freed, dry
 		if t, ok := when[path]; ok && t.Equal(newest[image]) {
 			continue
 		}
-		if err := s.removeDir("artifacts", s.relative(s.artifacts(), dir), dir, freed, dryRun); err != nil {
+		if err := s.removeDir(ctx, "artifacts", s.relative(s.artifacts(), dir), dir, freed, dryRun); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) collectFailed(freed *Freed, dryRun bool) error {
+func (s *Store) collectFailed(ctx context.Context, freed *Freed, dryRun bool) error {
 	dirs, err := filepath.Glob(filepath.Join(s.failedDir(), "*", "*"))
 	if err != nil {
 		return err
 	}
 	for _, dir := range dirs {
-		if err := s.removeDir("failed tree", s.relative(s.failedDir(), dir), dir, freed, dryRun); err != nil {
+		if err := s.removeDir(ctx, "failed tree", s.relative(s.failedDir(), dir), dir, freed, dryRun); err != nil {
 			return err
 		}
 	}
@@ -226,9 +232,12 @@ func (s *Store) relative(base, dir string) string {
 	return name
 }
 
-func (s *Store) removeDir(kind, name, dir string, freed *Freed, dryRun bool) error {
+func (s *Store) removeDir(ctx context.Context, kind, name, dir string, freed *Freed, dryRun bool) error {
 	var total int64
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return fs.SkipAll
+		}
 		if err == nil {
 			if st, err := d.Info(); err == nil && st.Mode().IsRegular() {
 				total += st.Size()
@@ -236,6 +245,9 @@ func (s *Store) removeDir(kind, name, dir string, freed *Freed, dryRun bool) err
 		}
 		return nil
 	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if !dryRun {
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("remove %s: %w", name, err)

@@ -14,17 +14,17 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 )
 
-// lock takes an exclusive lock that other processes, and this one, respect. It
-// ends with the process at the latest.
-func (s *Store) lock(name string) (unlock func(), err error) {
-	return s.lockWithin(context.Background(), name, nil)
+// lock waits until ctx is done for an exclusive lock that other processes, and
+// this one, respect. It ends with the process at the latest.
+func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error) {
+	return s.lockWithin(ctx, name, unix.LOCK_EX, nil)
 }
 
-// lockWithin waits for a lock until ctx is done; waiting is called once if it
-// is not free at once.
-func (s *Store) lockWithin(ctx context.Context, name string, waiting func()) (unlock func(), err error) {
+// lockWithin waits for a lock, LOCK_EX or LOCK_SH of flock(2), until ctx is done;
+// waiting is called once if it is not free at once.
+func (s *Store) lockWithin(ctx context.Context, name string, how int, waiting func()) (unlock func(), err error) {
 	for {
-		unlock, free, err := s.tryLock(name)
+		unlock, free, err := s.tryFlock(name, how)
 		if free || err != nil {
 			return unlock, err
 		}
@@ -40,13 +40,17 @@ func (s *Store) lockWithin(ctx context.Context, name string, waiting func()) (un
 	}
 }
 
-// tryLock takes a lock if it is free.
+// tryLock takes an exclusive lock if it is free.
 func (s *Store) tryLock(name string) (unlock func(), free bool, err error) {
+	return s.tryFlock(name, unix.LOCK_EX)
+}
+
+func (s *Store) tryFlock(name string, how int) (unlock func(), free bool, err error) {
 	f, err := os.OpenFile(filepath.Join(s.locks(), name), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, false, fmt.Errorf("lock %s: %w", name, err)
 	}
-	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+	switch err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); {
 	case err == nil:
 		return func() { f.Close() }, true, nil
 	case errors.Is(err, unix.EWOULDBLOCK), errors.Is(err, unix.EINTR):
@@ -58,22 +62,10 @@ func (s *Store) tryLock(name string) (unlock func(), free bool, err error) {
 	}
 }
 
-// sharedLock waits for a lock that others may share.
-func (s *Store) sharedLock(name string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(s.locks(), name), os.O_RDWR|os.O_CREATE, 0o600)
-	if err == nil {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_SH)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", name, err)
-	}
-	return f, nil
-}
-
 // LockNode keeps other builds of a node away until unlock is called; waiting is
 // called once if there is one.
 func (s *Store) LockNode(ctx context.Context, cluster string, node layer.NodeID, waiting func()) (unlock func(), err error) {
-	return s.lockWithin(ctx, "node-"+lockName(cluster, string(node)), waiting)
+	return s.lockWithin(ctx, "node-"+lockName(cluster, string(node)), unix.LOCK_EX, waiting)
 }
 
 // lockName is a file name for something of a cluster; names hold no "@".
@@ -81,7 +73,7 @@ func lockName(cluster, name string) string { return strings.ToLower(cluster) + "
 
 // LockArtifacts keeps others from making an image's artifacts.
 func (s *Store) LockArtifacts(ctx context.Context, cluster, image string) (unlock func(), err error) {
-	return s.lockWithin(ctx, artifactLock+lockName(cluster, image), nil)
+	return s.lock(ctx, artifactLock+lockName(cluster, image))
 }
 
 // ArtifactStaging is where an image's artifacts are made, by whoever holds

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -18,8 +19,8 @@ type Scratch struct {
 func (s *Store) scratches() string { return filepath.Join(s.dir, "scratch") }
 
 // Scratch makes a directory for a purpose.
-func (s *Store) Scratch(purpose string) (*Scratch, error) {
-	guard, err := s.lock("staging") // Prune must not come between the two
+func (s *Store) Scratch(ctx context.Context, purpose string) (*Scratch, error) {
+	guard, err := s.lock(ctx, "staging") // Prune must not come between the two
 	if err != nil {
 		return nil, err
 	}

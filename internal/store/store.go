@@ -8,6 +8,7 @@
 package store
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -127,8 +128,8 @@ func (s *Store) Close() { s.st.Free() }
 
 // Prune removes what builds left that ended in the middle. Call it before this
 // process builds.
-func (s *Store) Prune() error {
-	unlock, err := s.lock("staging")
+func (s *Store) Prune(ctx context.Context) error {
+	unlock, err := s.lock(ctx, "staging")
 	if err != nil {
 		return err
 	}
@@ -138,6 +139,9 @@ func (s *Store) Prune() error {
 		return err
 	}
 	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := s.pruneOne(filepath.Join(s.staging(), e.Name())); err != nil {
 			return fmt.Errorf("clean up after an earlier build: %w", err)
 		}

@@ -135,7 +135,7 @@ func TestPruneRemovesWhatAKilledBuildLeft(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(left, "dir/etc"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Prune(); err != nil {
+	if err := s.Prune(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(left); err == nil {
