@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/strata-hpc/strata/internal/tarball"
 )
 
 // PAX records with which an entry names its owner as the tree knows it, in
@@ -37,7 +39,7 @@ type unpacker struct {
 
 func unpack(r io.Reader, root string) error {
 	u := &unpacker{root: root, buf: make([]byte, 256<<10), users: map[string]map[string]int{}}
-	stream := tar.NewReader(bufio.NewReaderSize(r, 256<<10))
+	stream := tarball.NewReader(bufio.NewReaderSize(r, 256<<10))
 	for {
 		hdr, err := stream.Next()
 		if err == io.EOF {
@@ -68,7 +70,7 @@ func (u *unpacker) path(name string) string {
 	return filepath.Join(u.root, filepath.Join("/", name))
 }
 
-func (u *unpacker) entry(hdr *tar.Header, content io.Reader) error {
+func (u *unpacker) entry(hdr *tar.Header, content *tarball.Reader) error {
 	path := u.path(hdr.Name)
 	if hdr.Typeflag == tar.TypeDir {
 		return u.dir(hdr, path)
@@ -80,8 +82,8 @@ func (u *unpacker) entry(hdr *tar.Header, content io.Reader) error {
 		return err
 	}
 	switch hdr.Typeflag {
-	case tar.TypeReg:
-		if err := u.file(path, content); err != nil {
+	case tar.TypeReg, tar.TypeGNUSparse:
+		if err := u.file(hdr, path, content); err != nil {
 			return err
 		}
 	case tar.TypeLink:
@@ -117,16 +119,42 @@ func (u *unpacker) dir(hdr *tar.Header, path string) error {
 	return u.attributes(hdr, path)
 }
 
-func (u *unpacker) file(path string, content io.Reader) error {
+// file writes a file: what is sparse in the archive is so in the tree, and what
+// is not is not.
+func (u *unpacker) file(hdr *tar.Header, path string, content *tarball.Reader) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := copySparse(f, content, u.buf); err != nil {
+	parts, sparse := content.Sparse()
+	switch {
+	case sparse:
+		err = u.parts(f, content, parts, hdr.Size)
+	case hdr.Typeflag == tar.TypeGNUSparse, hdr.PAXRecords["GNU.sparse.numblocks"] != "", hdr.PAXRecords["GNU.sparse.map"] != "":
+		err = copySparse(f, content, u.buf) // older formats, of which the map is not known here
+	default:
+		_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{content}, u.buf)
+	}
+	if err != nil {
 		f.Close()
 		return err
 	}
 	return f.Close()
+}
+
+// parts writes the parts of a sparse file that have data.
+func (u *unpacker) parts(f *os.File, content io.Reader, parts []tarball.Extent, size int64) error {
+	for _, part := range parts {
+		to := io.NewOffsetWriter(f, part.Offset)
+		n, err := io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{io.LimitReader(content, part.Length)}, u.buf)
+		if err == nil && n < part.Length {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return f.Truncate(size)
 }
 
 // copySparse copies src to an empty file and leaves holes for blocks of zeros.

@@ -223,7 +223,8 @@ func (s *sealer) same(path string, st *unix.Stat_t, lowerPath string, lower *uni
 	return true, nil
 }
 
-// sameContent compares two files of one size. Holes are not read.
+// sameContent compares two files of one size, of which both or none must be
+// stored as sparse ones. Holes are not read.
 func (s *sealer) sameContent(path, lowerPath string, size int64) bool {
 	a, err := os.Open(path)
 	if err != nil {
@@ -235,6 +236,9 @@ func (s *sealer) sameContent(path, lowerPath string, size int64) bool {
 		return false
 	}
 	defer b.Close()
+	if sparse(a) != sparse(b) {
+		return false
+	}
 	for at := int64(0); s.ctx.Err() == nil; {
 		at = min(nextData(a, at, size), nextData(b, at, size))
 		if at >= size {
@@ -249,6 +253,15 @@ func (s *sealer) sameContent(path, lowerPath string, size int64) bool {
 		at += n
 	}
 	return false
+}
+
+func sparse(f *os.File) bool {
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil {
+		return false
+	}
+	is, err := tarball.IsSparse(f, &st)
+	return err == nil && is
 }
 
 // nextData returns where, from a place on, a file has something else than a

@@ -13,6 +13,10 @@ import (
 // it in tar-split's form: headers and padding as they are, a file's content as
 // its size and checksum. It is told where content begins, so unlike tar-split's
 // own reader it need not parse the stream, nor hand it on through pipes.
+//
+// What a sparse file has in the stream, its map and its data, is not what a
+// reader of the file gets, so that it is recorded as it is: it is twice in the
+// store.
 type splitter struct {
 	record  tsstorage.Packer
 	digest  *digester // sha256 of the stream
@@ -53,8 +57,14 @@ func (s *splitter) Write(p []byte) (int, error) {
 	if len(content) > 0 && s.left == 0 {
 		return len(p), s.endFile(binary.BigEndian.AppendUint64(nil, s.crc))
 	}
+	if len(s.segment) >= longSegment { // a sparse file's data
+		return len(p), s.endSegment()
+	}
 	return len(p), nil
 }
+
+// longSegment is from which length on a segment is recorded in parts.
+const longSegment = 1 << 20
 
 func (s *splitter) endSegment() error {
 	if len(s.segment) == 0 {

@@ -43,17 +43,19 @@ type Options struct {
 	// Entry may change a header before it is written; st is what it was made of.
 	Entry func(hdr *tar.Header, st *unix.Stat_t) error
 	// Stored is told of every header that has just been written: what follows
-	// are hdr.Size bytes of content.
+	// are hdr.Size bytes of content. For a sparse file that is 0: what follows
+	// are its map and its data.
 	Stored func(hdr *tar.Header) error
 }
 
 // Write writes the tree at root to w, with the end-of-archive mark. The tree
 // must not change meanwhile. Files with several names are stored under the
-// first one in order, the others as hard links to it. A sparse file's holes
-// are written as zeros. A socket is an error, for tar has no type for it. When
+// first one in order, the others as hard links to it. Of a sparse file (see
+// IsSparse) the data are written, and where they are; it takes the time that
+// these take. A socket is an error, for tar has no type for it. When
 // ctx is done, Write ends with its error, in the middle of a file too.
 func Write(ctx context.Context, w io.Writer, root string, opts Options) error {
-	t := &writer{ctx: ctx, tw: tar.NewWriter(w), opts: opts, first: map[inode]string{}, buf: make([]byte, 256<<10)}
+	t := &writer{ctx: ctx, w: w, tw: tar.NewWriter(w), opts: opts, first: map[inode]string{}, buf: make([]byte, 256<<10)}
 	err := t.tree(root)
 	if err == nil {
 		err = t.tw.Close()
@@ -103,7 +105,8 @@ type inode struct{ dev, ino uint64 }
 
 type writer struct {
 	ctx   context.Context
-	tw    *tar.Writer
+	w     io.Writer
+	tw    *tar.Writer // to w
 	opts  Options
 	first map[inode]string // the name under which a file with several names was stored
 	buf   []byte
@@ -111,11 +114,12 @@ type writer struct {
 
 // item is an entry that was looked at.
 type item struct {
-	hdr  *tar.Header // nil where there is only a mark
-	st   unix.Stat_t
-	mark string   // name of a mark that follows; "" for none
-	data []byte   // content, or
-	file *os.File // where a large one comes from
+	hdr    *tar.Header // nil where there is only a mark
+	st     unix.Stat_t
+	mark   string   // name of a mark that follows; "" for none
+	data   []byte   // content, or
+	file   *os.File // where a large one comes from
+	sparse *sparse  // what is to be stored of it if it is a sparse one
 }
 
 // small is up to which size a file is read ahead.
@@ -164,12 +168,16 @@ func (t *writer) look(e *Entry) (item, error) {
 	if it.hdr.Typeflag != tar.TypeReg || it.hdr.Size == 0 {
 		return it, nil
 	}
-	if it.hdr.Size > small {
-		it.file = e.Take()
-	} else {
+	if it.hdr.Size <= small {
 		it.data, err = e.Read(it.hdr.Size)
+		return it, err
 	}
-	return it, err
+	it.file = e.Take()
+	if it.sparse, err = t.sparse(it.file, &st); err != nil {
+		it.close()
+		return item{}, fmt.Errorf("read %s: %w", e.Path, err)
+	}
+	return it, nil
 }
 
 func (t *writer) store(it item) error {
@@ -182,10 +190,7 @@ func (t *writer) store(it item) error {
 				return err
 			}
 		}
-		if err := t.write(it.hdr); err != nil {
-			return err
-		}
-		if err := t.content(it); err != nil {
+		if err := t.entry(it); err != nil {
 			return err
 		}
 	}
@@ -193,6 +198,19 @@ func (t *writer) store(it item) error {
 		return nil
 	}
 	return t.writeMark(it.mark)
+}
+
+func (t *writer) entry(it item) error {
+	if it.sparse != nil {
+		if err := t.writeSparse(it.hdr, it.sparse); err != nil {
+			return fmt.Errorf("store %s: %w", it.hdr.Name, err)
+		}
+		return nil
+	}
+	if err := t.write(it.hdr); err != nil {
+		return err
+	}
+	return t.content(it)
 }
 
 // writeMark writes an empty file that says what a layer takes away.
@@ -303,15 +321,20 @@ func (t *writer) content(it item) error {
 		}
 		return nil
 	}
-	// Hide tar.Writer's and os.File's own copy loops, which would not use buf.
-	n, err := io.CopyBuffer(struct{ io.Writer }{t.tw}, &stoppable{t.ctx, io.LimitReader(it.file, it.hdr.Size)}, t.buf)
-	if err == nil && n < it.hdr.Size {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
+	if err := t.copy(t.tw, it.file, it.hdr.Size); err != nil {
 		return fmt.Errorf("store %s: %w", it.hdr.Name, err)
 	}
 	return nil
+}
+
+// copy copies size bytes.
+func (t *writer) copy(to io.Writer, from io.Reader, size int64) error {
+	// Hide tar.Writer's and os.File's own copy loops, which would not use buf.
+	n, err := io.CopyBuffer(struct{ io.Writer }{to}, &stoppable{t.ctx, io.LimitReader(from, size)}, t.buf)
+	if err == nil && n < size {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // stoppable is a reader that ends with a context.
