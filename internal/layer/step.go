@@ -56,7 +56,7 @@ type Playbooks struct {
 	Tags              []string       `yaml:"tags" doc:"Run only tasks with these tags." format:"word"`
 	SkipTags          []string       `yaml:"skip_tags" doc:"Leave out tasks with these tags." format:"word"`
 	VaultPasswordFile string         `yaml:"vault_password_file" doc:"File with the vault's password, which may be anywhere on the machine that builds."`
-	RolesPath         []string       `yaml:"roles_path" doc:"Directories that hold roles, in place of those of ansible.cfg." format:"dir"`
+	RolesPath         []string       `yaml:"-"` // directories that hold roles, in place of those of ansible.cfg
 	Collections       []string       `yaml:"collections" doc:"Directories that hold ansible_collections, in place of those of ansible.cfg." format:"dir"`
 	Config            string         `yaml:"config" doc:"The ansible.cfg to use. Without it, the one in the project's directory, if any." format:"file"`
 }

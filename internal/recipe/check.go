@@ -58,8 +58,10 @@ func (w *walker) check(doc any, k keys) {
 		checkRepository(v, k)
 	case layer.File:
 		checkFile(v, k)
-	case layer.Playbooks:
-		checkPlaybooks(v, k)
+	case playbooksDoc:
+		checkPlaybooks(v.Playbooks, k)
+	case rolesDoc:
+		checkRoles(k)
 	case layer.Services:
 		checkServices(v, k)
 	case layer.Artifact:
@@ -116,6 +118,15 @@ func checkPlaybooks(p layer.Playbooks, k keys) {
 	}
 	if !k.has("playbooks") && !k.has("groups") {
 		k.add("", "write \"playbooks\", \"groups\" or both", "neither playbooks nor groups are named")
+	}
+}
+
+func checkRoles(k keys) {
+	if !k.has("path") && !k.has("repo") {
+		k.add("", "write \"path\", \"repo\" or both", "neither path nor repo is named")
+	}
+	if k.has("ref") && !k.has("repo") {
+		k.add("ref", "name the repository with \"repo\", or take it out", "ref has no effect without repo")
 	}
 }
 

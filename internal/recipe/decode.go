@@ -25,6 +25,7 @@ type walker struct {
 	repositories []reference // names of repositories that were used
 	repo         func(layer.Repo, string) (string, error)
 	base         string // where paths start: "" for the project's directory
+	roles        *rolesRepos
 
 	left        int                 // of the budget
 	open        map[*yaml.Node]bool // mappings and lists that are being decoded, against aliases that hold themselves
@@ -42,7 +43,7 @@ type reference struct {
 func newWalker(fsys fs.FS, f *file, faults *faults) *walker {
 	table := formats()
 	return &walker{
-		fsys: fsys, file: f, faults: faults, left: budget, open: map[*yaml.Node]bool{}, formats: table,
+		fsys: fsys, file: f, faults: faults, roles: &rolesRepos{map[layer.Repo]string{}, map[string]bool{}}, left: budget, open: map[*yaml.Node]bool{}, formats: table,
 		packageName: regexp.MustCompile(table["package-name"].pattern),
 		word:        regexp.MustCompile(table["word"].pattern),
 	}

@@ -23,7 +23,8 @@ type loader struct {
 	files        []string // that were read
 	repositories []reference
 	repo         func(layer.Repo, string) (string, error)
-	broken       bool // a file could not be read, so names that are not there may be in it
+	roles        *rolesRepos // of all files
+	broken       bool        // a file could not be read, so names that are not there may be in it
 }
 
 // load reads the main file and those it includes. It is false where there is no
@@ -54,6 +55,10 @@ func (l *loader) load(name string) (*projectDoc, []*includedDoc, bool) {
 func (l *loader) decode(f *file, root *yaml.Node, doc any) {
 	w := newWalker(l.fsys, f, l.faults)
 	w.repo = l.repo
+	if l.roles == nil {
+		l.roles = w.roles
+	}
+	w.roles = l.roles
 	decodeInto(w, root, doc)
 	l.repositories = append(l.repositories, w.repositories...)
 }

@@ -68,8 +68,8 @@ func (r *resolver) steps(doc *layerDoc, groups []string, extra map[string]any) [
 	if len(doc.Files) > 0 {
 		steps = append(steps, layer.Files{Files: doc.Files})
 	}
-	if a := doc.Ansible; a != nil && len(a.Playbooks) > 0 {
-		s := *a
+	if a := doc.Ansible; a != nil && len(a.Playbooks.Playbooks) > 0 {
+		s := a.step()
 		s.Groups = slices.Clone(groups)
 		s.ExtraVars = overlay(a.ExtraVars, extra)
 		steps = append(steps, s)

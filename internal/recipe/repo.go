@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"path"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -42,8 +43,62 @@ func (w *walker) startIn(out reflect.Value, pairs []pair, at site) func() {
 				w.base = before
 			}
 		}
+	case *rolesDoc:
+		if r := writtenRoles(pairs); r.URL != "" {
+			w.base = w.sharedRoles(r, at)
+			return func() {
+				if doc.Path == "" && w.base != unreachable {
+					doc.Path = w.base
+				}
+				w.base = before
+			}
+		}
 	}
 	return func() { w.base = before }
+}
+
+// writtenRoles reads the repository of roles as far as it is written well.
+func writtenRoles(pairs []pair) layer.Repo {
+	var r layer.Repo
+	for _, p := range pairs {
+		switch p.key.Value {
+		case "repo":
+			r.URL = p.value.Value
+		case "ref":
+			r.Ref = p.value.Value
+		}
+	}
+	return r
+}
+
+// rolesRepos are the repositories of roles that were joined: one that several layers
+// name is there once, under a name of its own.
+type rolesRepos struct {
+	bases map[layer.Repo]string
+	names map[string]bool
+}
+
+// sharedRoles makes a repository of roles part of the project, once, and returns where
+// its paths start: in roles-NAME, after the last part of its URL.
+func (w *walker) sharedRoles(r layer.Repo, at site) string {
+	if base, ok := w.roles.bases[r]; ok {
+		return base
+	}
+	url := strings.TrimSuffix(strings.TrimRight(r.URL, "/"), ".git")
+	last := url[strings.LastIndexAny(url, "/:")+1:]
+	plain := "roles-" + strings.Map(func(c rune) rune {
+		if strings.ContainsRune("._-", c) || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			return c
+		}
+		return '-'
+	}, last)
+	name := plain
+	for i := 2; w.roles.names[name]; i++ {
+		name = plain + "-" + strconv.Itoa(i)
+	}
+	w.roles.names[name] = true
+	w.roles.bases[r] = w.join(r, name, at)
+	return w.roles.bases[r]
 }
 
 func contents(pairs []pair) []*yaml.Node {
@@ -79,7 +134,7 @@ func written(n *yaml.Node) layer.Repo {
 
 // configure makes playbooks use the ansible.cfg of their repository, as they
 // would there.
-func (w *walker) configure(p *layer.Playbooks) {
+func (w *walker) configure(p *playbooksDoc) {
 	if p == nil || p.Config != "" || w.base == "" || w.base == unreachable {
 		return
 	}

@@ -125,7 +125,7 @@ func (r *resolver) draft(l *entry[layerDoc]) {
 		} else if doc.From != nil {
 			r.faults.add(d.wants.At, "take one of them out", "layers.%s.variants.%s: the layer has a source, so its variants cannot have parents", l.Name, v.Name)
 		}
-		if len(v.Value.ExtraVars) > 0 && (doc.Ansible == nil || len(doc.Ansible.Playbooks) == 0) {
+		if len(v.Value.ExtraVars) > 0 && (doc.Ansible == nil || len(doc.Ansible.Playbooks.Playbooks) == 0) {
 			r.faults.add(v.At, "name the playbooks below \"ansible\" of the layer", "layers.%s.variants.%s: extra_vars has no effect without playbooks", l.Name, v.Name)
 		}
 		r.addDraft(d)

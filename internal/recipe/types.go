@@ -53,7 +53,7 @@ type layerDoc struct {
 	Groups       later                 `yaml:"groups" doc:"Package groups of an rpm distribution."`
 	Modules      later                 `yaml:"modules" doc:"Module streams of an rpm distribution."`
 	Files        []layer.File          `yaml:"files" doc:"Files, directory trees and templates to put into the layer."`
-	Ansible      *layer.Playbooks      `yaml:"ansible" doc:"Ansible playbooks to run against the layer."`
+	Ansible      *playbooksDoc         `yaml:"ansible" doc:"Ansible playbooks to run against the layer."`
 	Run          []layer.Command       `yaml:"run" doc:"Commands and scripts to run in the layer." short:"command"`
 	Services     *layer.Services       `yaml:"services" doc:"The systemd units that start at boot."`
 	Env          map[string]string     `yaml:"env" doc:"Environment of every step of the layer, of its children and of the image." keys:"variable"`
@@ -62,6 +62,28 @@ type layerDoc struct {
 	Arch         word                  `yaml:"arch" doc:"Architecture by Debian's name. Without it, this machine's; the only one that can be built now." enum:"amd64,arm64,armhf,i386,ppc64el,riscv64,s390x"`
 	Repo         *layer.Repo           `yaml:"repo" doc:"Git repository that the layer's own files come from: those of files, ansible, run and packages. Their paths start in it." short:"url"`
 	Variants     []entry[variantDoc]   `yaml:"variants" doc:"The layer once per variant, each a node called LAYER-VARIANT." keys:"name"`
+}
+
+// playbooksDoc is the Ansible section of a layer as it is written.
+type playbooksDoc struct {
+	layer.Playbooks
+	RolesPath []rolesDoc `yaml:"roles_path" doc:"Directories that hold roles, in place of those of ansible.cfg; also in git repositories of their own, which layers can share." short:"path"`
+}
+
+// step is the section with its paths as they are in the project.
+func (p *playbooksDoc) step() layer.Playbooks {
+	s := p.Playbooks
+	for _, r := range p.RolesPath {
+		s.RolesPath = append(s.RolesPath, r.Path)
+	}
+	return s
+}
+
+// rolesDoc is a directory that holds roles.
+type rolesDoc struct {
+	Path string `yaml:"path" doc:"Directory: where the paths of the layer start, or in the repository. Of a repository, it may be left out for its top." format:"dir"`
+	Repo string `yaml:"repo" doc:"Git repository that it is in, as git names it: a URL, HOST:PATH, or a directory of this machine." format:"git-url"`
+	Ref  string `yaml:"ref" doc:"Branch, tag or full commit of the repository. Without it, its default branch." format:"word"`
 }
 
 // inventoryDoc is an Ansible inventory. The first three fields are those of
