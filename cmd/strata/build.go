@@ -141,14 +141,19 @@ func (a *app) viewOptions(p *plan.Plan) viewOptions {
 
 // makePlan compares what is wanted with what the store and the registry have.
 func makePlan(ctx context.Context, b *build.Builder, want []layer.NodeID, noCache bool) (*plan.Plan, error) {
+	return planWith(ctx, b, b.Inputs(), want, plan.Options{NoCache: noCache})
+}
+
+// planWith does that with inputs that are read from a source.
+func planWith(ctx context.Context, b *build.Builder, src *plan.Source, want []layer.NodeID, o plan.Options) (*plan.Plan, error) {
 	have, err := b.Have(ctx)
 	if err != nil {
 		return nil, err
 	}
 	records := records{b.Store, b.Project.Cluster.Name, map[layer.NodeID]*store.Record{}}
+	o.Last, o.Seconds = records.inputs, records.seconds
 	return build.Think(ctx, func() (*plan.Plan, error) {
-		return plan.Make(b.Project, want, b.Inputs(), have,
-			plan.Options{NoCache: noCache, Last: records.inputs, Seconds: records.seconds})
+		return plan.Make(b.Project, want, src, have, o)
 	})
 }
 

@@ -254,6 +254,9 @@ func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan
 	if err != nil {
 		return nil, err
 	}
+	if now.Name == "" {
+		made.Unused = h.unignored(made.Unused)
+	}
 	if h.brief() {
 		h.answerTo(was.Name, now.Name, names).keep(made, was, now)
 	}

@@ -47,6 +47,9 @@ type Plan struct {
 	Head  string // the commit that is planned; "" for the files on disk
 	Nodes []Decision
 	Repos []Repo // the project's git repositories, as they are planned
+	// Unset are the secrets that could not be read, and count as they were at the last
+	// build of each node, sorted.
+	Unset []string
 
 	// Only of a plan that compares with a commit.
 	Since   *Since   // what Base has to do with what was asked for; nil if it is just that
@@ -105,7 +108,7 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 	var levels [][]int // nodes by how many they stand on
 	depth := make([]int, len(nodes))
 	for i, n := range nodes {
-		d := Decision{Node: n, Inputs: inputs[i], Seconds: 1}
+		d := Decision{Node: n, Inputs: m.assume(n.ID, inputs[i]), Seconds: 1}
 		if o.Seconds != nil {
 			if s := o.Seconds(n.ID); s > 0 {
 				d.Seconds = s
@@ -125,6 +128,8 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 		m.at[n.ID] = i
 		m.plan.Nodes = append(m.plan.Nodes, d)
 	}
+	slices.Sort(m.plan.Unset)
+	m.plan.Unset = slices.Compact(m.plan.Unset)
 	for _, level := range levels {
 		if err := m.decideAll(level); err != nil {
 			return nil, err
@@ -211,7 +216,7 @@ func (m *maker) decideAll(level []int) error {
 // look sets a node's key, if it can be told, and looks for it.
 func (m *maker) look(d *Decision) (There, error) {
 	chain, known := m.below(d)
-	if !known {
+	if !known || unset(d.Inputs) {
 		return There{}, nil
 	}
 	d.Key = KeyOf(chain, d.Inputs)
@@ -247,6 +252,9 @@ func (m *maker) decide(d *Decision, there There) {
 	switch {
 	case m.o.NoCache:
 		d.Action, d.Reason = Build, "--no-cache"
+	case unset(d.Inputs):
+		d.Action = Build // it was never built, or never with that secret
+		m.absent(d, "")
 	case d.Key == "":
 		d.Action = m.uncertain(d, m.parent(d))
 	case there.Where != Nowhere:
