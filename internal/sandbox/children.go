@@ -80,16 +80,23 @@ func limit() error {
 
 // start starts a program in a session of its own.
 func (c *children) start(req request, files []*os.File) (pid int, exited <-chan syscall.WaitStatus, err error) {
+	user, err := req.become()
+	if err != nil {
+		return 0, nil, err
+	}
 	attr := &syscall.ProcAttr{
 		Dir:   req.Dir,
 		Env:   req.Env,
 		Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: req.TTY, Ctty: 0},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: req.TTY, Ctty: 0, Credential: user},
 	}
 	if attr.Dir == "" {
 		attr.Dir = "/"
 	}
 	if req.Network != "" {
+		if user != nil {
+			return 0, nil, errors.New("become user: not without network")
+		}
 		launch, err := json.Marshal(req)
 		if err != nil {
 			return 0, nil, err

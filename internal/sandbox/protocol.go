@@ -29,6 +29,8 @@ type request struct {
 	Dir     string   `json:"dir,omitempty"`
 	TTY     bool     `json:"tty,omitempty"`     // the first descriptor is a terminal to control
 	Network string   `json:"network,omitempty"` // "none": a network namespace with a loopback device only
+	User    string   `json:"user,omitempty"`    // of the tree: the program runs as that; not with Network
+	Login   bool     `json:"login,omitempty"`   // of a shell in Args: as User's login shell
 }
 
 // reply is the agent's answer.

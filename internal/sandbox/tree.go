@@ -39,7 +39,7 @@ func openIn(root, path string, flags uint64) (*os.File, error) {
 
 // ReadFileIn reads a regular file of the tree at root; see OpenIn.
 func ReadFileIn(root, path string) ([]byte, error) {
-	f, err := OpenIn(root, path)
+	f, err := openIn(root, path, unix.O_RDONLY|unix.O_NONBLOCK) // a pipe would wait
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,11 @@ import (
 //go:embed strata_connection.py
 var connectionPlugin []byte
 
+// becomePlugin lets tasks run as other users of the tree, with its help.
+//
+//go:embed strata_become.py
+var becomePlugin []byte
+
 // playbooks runs the real ansible-playbook on this machine, with the site's
 // configuration and inventory, and the sandbox as its only host.
 func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
@@ -88,8 +93,9 @@ func (w *Work) explainPlaybook(playbook string, status int) error {
 // ansibleFiles writes the plugin and the generated inventory, and returns the
 // inventory's path and Ansible's environment.
 func (w *Work) ansibleFiles(s layer.Playbooks) (inventory string, env []string, err error) {
-	plugins, local := filepath.Join(w.Temporary, "ansible-connection"), filepath.Join(w.Temporary, "ansible-local")
-	for _, dir := range []string{plugins, local} {
+	connection, become := filepath.Join(w.Temporary, "ansible-connection"), filepath.Join(w.Temporary, "ansible-become")
+	local := filepath.Join(w.Temporary, "ansible-local")
+	for _, dir := range []string{connection, become, local} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return "", nil, err
 		}
@@ -100,13 +106,20 @@ func (w *Work) ansibleFiles(s layer.Playbooks) (inventory string, env []string, 
 		err = os.WriteFile(inventory, hosts, 0o600)
 	}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(plugins, "strata.py"), connectionPlugin, 0o600)
+		err = os.WriteFile(filepath.Join(connection, "strata.py"), connectionPlugin, 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(become, "strata.py"), becomePlugin, 0o600)
 	}
 	if err != nil {
 		return "", nil, err
 	}
 	set := map[string]string{
-		"ANSIBLE_CONNECTION_PLUGINS":  plugins,
+		"ANSIBLE_CONNECTION_PLUGINS": connection,
+		"ANSIBLE_BECOME_PLUGINS":     become,
+		// Nobody is there to be asked, and the agent wants no password.
+		"ANSIBLE_BECOME_ASK_PASS":     "0",
+		"ANSIBLE_ASK_PASS":            "0",
 		"ANSIBLE_LOCAL_TEMP":          local,
 		"ANSIBLE_RETRY_FILES_ENABLED": "0",
 		"ANSIBLE_NOCOLOR":             "1",
@@ -194,8 +207,7 @@ func (w *Work) inventory() map[string]any {
 			"ansible_strata_socket": w.Box.Socket(),
 			"ansible_pipelining":    true,
 			"ansible_remote_tmp":    "/tmp/.ansible",
-			"ansible_become_method": "su", // the tree need not have sudo
-			"ansible_become_exe":    "su",
+			"ansible_become_method": "strata", // in place of the site's: the tree need have neither sudo nor su
 		}},
 		"children": children,
 	}}

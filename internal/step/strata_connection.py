@@ -43,7 +43,7 @@ import zipfile
 
 import ansible.module_utils
 from ansible import constants
-from ansible.errors import AnsibleConnectionFailure, AnsibleFileNotFound
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.module_utils.common.text.converters import to_bytes, to_native, to_text
 from ansible.plugins.connection import ConnectionBase
 
@@ -51,8 +51,9 @@ from ansible.plugins.connection import ConnectionBase
 class Connection(ConnectionBase):
     transport = "strata"
     has_pipelining = True
-    become_methods = frozenset(("su", "sudo", "runas"))
+    become_methods = frozenset(("strata", "su", "sudo", "runas"))
     has_tty = False
+    default_user = "root"  # who commands run as, whatever user the site logs in as
 
     def _connect(self):
         self._connected = True
@@ -64,9 +65,10 @@ class Connection(ConnectionBase):
     def reset(self):
         pass
 
-    def _request(self, args, stdin, stdout, stderr):
+    def _request(self, args, stdin, stdout, stderr, become=None):
         """Runs a program with the given descriptors and returns its exit status."""
         request = {"op": "run", "args": args, "env": json.loads(os.environ["STRATA_ENVIRONMENT"])}
+        request.update(become or {})
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as conn:
             try:
                 self._dial(conn)
@@ -80,7 +82,7 @@ class Connection(ConnectionBase):
             raise AnsibleConnectionFailure("the sandbox ended")
         reply = json.loads(answer)
         if reply.get("error"):
-            raise AnsibleConnectionFailure("run in the sandbox: %s" % reply["error"])
+            raise AnsibleError(reply["error"])  # of this command: others may do
         return reply["status"]
 
     def _dial(self, conn):
@@ -94,9 +96,17 @@ class Connection(ConnectionBase):
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
         super(Connection, self).exec_command(cmd, in_data=in_data, sudoable=sudoable)
-        return self._communicate(["/bin/sh", "-c", to_text(cmd)], self._with_bytecode(to_text(cmd), to_bytes(in_data or b"")))
+        cmd, become = self._unmark(to_text(cmd))
+        return self._communicate(["/bin/sh", "-c", cmd], self._with_bytecode(cmd, to_bytes(in_data or b"")), become)
 
-    def _communicate(self, args, in_data):
+    def _unmark(self, cmd):
+        """The command itself, and whom the agent is to run it as, if the become plugin has marked it."""
+        mark = self.become.mark() if getattr(self.become, "name", None) == "strata" else None
+        if mark is None or mark not in cmd:
+            return cmd, None
+        return cmd.replace(mark, "", 1), {"user": self.become.user(), "login": self.become.login()}
+
+    def _communicate(self, args, in_data, become=None):
         """Runs a program and returns its exit status and what it wrote on both descriptors."""
         ends = [os.pipe() for _ in range(3)]  # stdin, stdout, stderr: (read, write)
         output = [b"", b""]
@@ -117,7 +127,7 @@ class Connection(ConnectionBase):
         for t in threads:
             t.start()
         try:
-            status = self._request(args, ends[0][0], ends[1][1], ends[2][1])
+            status = self._request(args, ends[0][0], ends[1][1], ends[2][1], become)
         finally:
             for fd in (ends[0][0], ends[1][1], ends[2][1]):
                 os.close(fd)
