@@ -153,10 +153,10 @@ images:
 // their own resolv.conf afterwards.
 func (p *project) checkLinks(host string) {
 	p.t.Helper()
-	here := readFile(p.t, "/etc/resolv.conf")
+	here := nameservers(readFile(p.t, "/etc/resolv.conf"))
 	for _, node := range []string{"resolv-child", "dangling-child"} {
-		if got := p.shell(node, "cat /seen"); got != here {
-			p.t.Errorf("%s: resolv.conf in a step is %q, this machine's %q", node, got, here)
+		if got := nameservers(p.shell(node, "cat /seen")); got != here {
+			p.t.Errorf("%s: the name servers of a step are %q, this machine's %q", node, got, here)
 		}
 	}
 	b := p.build("links")
@@ -170,6 +170,61 @@ func (p *project) checkLinks(host string) {
 	for _, stray := range []string{"usr/sbin/policy-rc.d", "99strata-build", ".strata-original", "run/strata"} {
 		if strings.Contains(tar, stray) {
 			p.t.Errorf("%s is left in the image", stray)
+		}
+	}
+}
+
+// nameservers are the addresses that a resolv.conf names.
+func nameservers(resolvConf string) string {
+	var list []string
+	for line := range strings.Lines(resolvConf) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "nameserver" {
+			list = append(list, f[1])
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// What modules and packages do to resolv.conf and hosts is in the image, and
+// nothing of this machine's resolver, not in a backup either.
+func TestEditedResolver(t *testing.T) {
+	need(t, "ansible-playbook")
+	p := newProject(t, `
+  edited: {parent: tools, ansible: {playbooks: [site.yml]}, run: ["sed -i 's/rotate/rotate timeout:2/' /etc/resolv.conf"]}
+  resolved: {parent: edited, packages: {install: [systemd-resolved], no_recommends: true}, run: ["grep nameserver /etc/resolv.conf"]}
+`, `
+images:
+  edited: {node: edited, artifacts: [dir]}
+  resolved: {node: resolved, artifacts: [dir]}
+`, files{"site.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - lineinfile: {path: /etc/resolv.conf, line: options rotate, create: true, backup: true}
+    - lineinfile: {path: /etc/hosts, line: 192.0.2.7 head, create: true}
+`})
+	b := p.build("edited", "resolved")
+	for _, im := range b.Images {
+		dir := im.Artifacts["dir"]
+		if got := readFile(t, dir+"/etc/hosts"); got != "192.0.2.7 head\n" {
+			t.Errorf("%s: hosts is %q", im.Name, got)
+		}
+		for _, server := range strings.Fields(nameservers(readFile(t, "/etc/resolv.conf"))) {
+			if found := run(t, exec.Command("grep", "-rlF", server, dir+"/etc")); found.code != 1 {
+				t.Errorf("%s: this machine's name server is in %s", im.Name, found.out)
+			}
+		}
+		if im.Name == "edited" {
+			if got := readFile(t, dir+"/etc/resolv.conf"); got != "options rotate timeout:2\n" {
+				t.Errorf("edited: resolv.conf is %q", got)
+			}
+			continue
+		}
+		if link, err := os.Readlink(dir + "/etc/resolv.conf"); err != nil || link != "../run/systemd/resolve/stub-resolv.conf" {
+			t.Errorf("resolved: resolv.conf is %q, %v", link, err)
+		}
+		if got := readFile(t, dir+"/etc/.resolv.conf.systemd-resolved.bak"); got != "options rotate timeout:2\n" {
+			t.Errorf("resolved: the package's backup is %q", got)
 		}
 	}
 }

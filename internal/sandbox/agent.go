@@ -18,7 +18,7 @@ type agent struct {
 	spec     Spec
 	children children
 	identity identity
-	saved    []original
+	saved    *substitutes
 }
 
 // agentMain mounts the tree and serves requests until the lifeline closes. As
@@ -102,7 +102,7 @@ func (a *agent) serve(conn *net.UnixConn) {
 	case "restore":
 		// What a step left running could still write.
 		_ = unix.Kill(-1, unix.SIGKILL)
-		err = restore(a.saved)
+		err = a.saved.restore()
 	default:
 		err = fmt.Errorf("the agent does not know %q", req.Op)
 	}

@@ -52,7 +52,7 @@ func busyboxTree(t *testing.T) string {
 	if err := os.WriteFile(filepath.Join(tree, "bin/busybox"), content, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"sh", "ls", "cat", "uname", "sleep", "mount", "id", "readlink", "stat", "rm", "ip", "setsid", "mknod", "head", "wc", "grep", "su", "usleep", "tr", "hostname", "mkdir", "mv", "ln", "date", "touch", "chmod"} {
+	for _, name := range []string{"sh", "ls", "cat", "uname", "sleep", "mount", "id", "readlink", "stat", "rm", "ip", "setsid", "mknod", "head", "wc", "grep", "su", "usleep", "tr", "hostname", "mkdir", "mv", "ln", "date", "touch", "chmod", "sed", "cp"} {
 		if err := os.Symlink("busybox", filepath.Join(tree, "bin", name)); err != nil {
 			t.Fatal(err)
 		}

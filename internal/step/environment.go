@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/apt"
@@ -24,9 +25,14 @@ const (
 // resolution, apt's lists, downloads and configuration, and the order not to
 // start services.
 func Equip(spec *sandbox.Spec, cache *apt.Cache, downloads *apt.Scratch, repositories []apt.Repository) error {
+	resolver := sandbox.Marked("the resolver of the machine that builds; not part of the image", resolverLines())
+	hosts := sandbox.Marked("while the image is built; not part of it", []string{"127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"})
 	spec.Substitutes = append(spec.Substitutes,
-		sandbox.Placeholder{Path: "/etc/resolv.conf", Content: resolvConf(), Mode: 0o644},
-		sandbox.Placeholder{Path: "/etc/hosts", Content: "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n", Mode: 0o644, IfMissing: true},
+		// Where the links lead that systemd-resolved and its package make.
+		sandbox.Placeholder{Path: "/run/systemd/resolve/stub-resolv.conf", Content: resolver, Mode: 0o644},
+		sandbox.Placeholder{Path: "/run/systemd/resolve/resolv.conf", Content: resolver, Mode: 0o644},
+		sandbox.Placeholder{Path: "/etc/resolv.conf", Content: resolver, Mode: 0o644, Lines: true},
+		sandbox.Placeholder{Path: "/etc/hosts", Content: hosts, Mode: 0o644, IfMissing: true, Lines: true},
 		sandbox.Placeholder{Path: "/usr/sbin/policy-rc.d", Content: "#!/bin/sh\n# No service starts while an image is built.\nexit 101\n", Mode: 0o755},
 	)
 	if downloads == nil {
@@ -66,13 +72,18 @@ func Equip(spec *sandbox.Spec, cache *apt.Cache, downloads *apt.Scratch, reposit
 	return nil
 }
 
-// resolvConf is a resolv.conf that works in a sandbox, which shares this
-// machine's network: the machine's own, whatever it is a link to.
-func resolvConf() string {
+// resolverLines are lines of resolv.conf(5) that work in a sandbox, which shares
+// this machine's network: the machine's own, whatever the file is a link to.
+func resolverLines() []string {
 	for _, path := range []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"} {
-		if content, err := os.ReadFile(path); err == nil && strings.Contains(string(content), "nameserver") {
-			return string(content)
+		content, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(content), "nameserver") {
+			continue
 		}
+		return slices.DeleteFunc(strings.Split(string(content), "\n"), func(line string) bool {
+			line = strings.TrimSpace(line)
+			return line == "" || line[0] == '#' || line[0] == ';'
+		})
 	}
-	return "# this machine has no name server\n"
+	return nil
 }
