@@ -1,20 +1,27 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/registry"
+	"github.com/strata-hpc/strata/internal/store"
 )
 
 // imagePrefix begins a base that is not a commit, but the commits that an image was
 // made of.
 const imagePrefix = "image:"
 
-// ofImage finds the commits of the newest build of an image, or of a node.
+// ofImage finds the commits of the newest build of an image, or of a node; of one in
+// a registry or another place, those of the build that was sent there.
 func (h *history) ofImage(name string, now plan.Revision) (from, error) {
+	if isRef(name) {
+		return h.ofRef(name)
+	}
 	st, err := h.app.open()
 	if err != nil {
 		return from{}, err
@@ -29,6 +36,25 @@ func (h *history) ofImage(name string, now plan.Revision) (from, error) {
 		return from{}, err
 	}
 	return ofCommits(name, record.Newest())
+}
+
+// ofRef is the same of an image elsewhere, of which only the record is read.
+func (h *history) ofRef(ref string) (from, error) {
+	records, err := registry.Records(h.app.ctx, ref, h.app.exchange(nil, "", "").Options)
+	if err != nil {
+		return from{}, err
+	}
+	var newest store.Record
+	for _, content := range records {
+		r, err := store.ParseRecord(content)
+		if err != nil {
+			return from{}, fmt.Errorf("read the record of %s: %w", ref, err)
+		}
+		if newest.Key == "" || r.Started.After(newest.Started) {
+			newest = r
+		}
+	}
+	return ofCommits(ref, newest.Commits)
 }
 
 // ofCommits is the side that a plan compares with, if it is known just what it was.
