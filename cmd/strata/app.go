@@ -19,6 +19,7 @@ import (
 	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/recipe"
 	"github.com/strata-hpc/strata/internal/sandbox"
@@ -119,7 +120,11 @@ func (a *app) load() (*project, error) {
 		return nil, fault.New(fault.Input, "there is no %s", path).
 			WithHint("go to the project's directory, or name it with -C, or the file with -f; examples/hello is one to start from")
 	}
-	r, err := a.repos(os.DirFS(dir), filepath.Base(path), newRefs(), false)
+	files, err := git.OnDisk(dir)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.repos(files, filepath.Base(path), newRefs(), false)
 	if err != nil {
 		return nil, err
 	}

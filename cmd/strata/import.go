@@ -3,13 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/limit"
 	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/recipe/dag"
 )
@@ -107,10 +107,15 @@ func (a *app) reportImport(name, out string, result *dag.Result) error {
 // readInput reads a file that is not the output, or standard input.
 func (a *app) readInput(name, out string) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(a.in)
+		return limit.ReadAll(a.in, "standard input", limit.Import)
 	}
 	in := a.path(name)
-	text, err := os.ReadFile(in)
+	f, err := os.Open(in)
+	if err != nil {
+		return nil, fault.New(fault.Input, "%w", err)
+	}
+	defer f.Close()
+	text, err := limit.ReadAll(f, in, limit.Import)
 	if err != nil {
 		return nil, fault.New(fault.Input, "%w", err)
 	}

@@ -254,7 +254,7 @@ func (r *repos) directory(p *plan.Repo, usual, dir string) (fs.FS, error) {
 			return files, nil
 		}
 	}
-	return os.DirFS(dir), nil
+	return git.OnDisk(dir)
 }
 
 // leaving finds where a work tree on this machine left what is used usually.

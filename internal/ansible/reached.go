@@ -70,8 +70,8 @@ func (p *Project) Reach(q Query, o Options) (*Reached, error) {
 		return nil, err
 	}
 	w.settle()
-	if len(w.faults) > 0 {
-		return nil, errors.Join(w.faults...)
+	if err := errors.Join(append(w.files.Faults(), w.faults...)...); err != nil {
+		return nil, err
 	}
 	for h := range w.hostReads.keys() { // they look at files, too
 		w.foreignValue(h)

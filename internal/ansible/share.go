@@ -370,7 +370,7 @@ func (b *walk) copy(of *walk) *walk {
 	w := *b
 	w.q, w.node, w.extra = of.q, of.node, of.extra
 	w.Project, w.inv, w.cfg = of.Project, of.inv, of.cfg
-	w.files = &tree.Seen{Files: of.files.Files, Differences: of.files.Differences, Touched: b.files.Touched}
+	w.files = &tree.Seen{Files: of.files.Files, Differences: of.files.Differences, Touched: b.files.Touched, Bad: slices.Concat(of.files.Bad, b.files.Bad)}
 	w.matched, w.asked, w.from, w.given = nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
 	w.namePatterns, w.dirs, w.joins = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins)

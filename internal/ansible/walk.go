@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"errors"
 	"path"
 	"slices"
 
@@ -105,8 +106,11 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	if q.Config == "" && w.files.Kind("ansible.cfg") == tree.File {
 		w.q.Config = "ansible.cfg"
 	}
-	if q.Config != "" && w.files.Kind(q.Config) != tree.File {
+	if q.Config != "" && w.files.Kind(q.Config) != tree.File && w.files.Bad == nil {
 		return nil, fault.New(fault.Input, "the ansible configuration %s does not exist", q.Config)
+	}
+	if err := errors.Join(w.files.Faults()...); err != nil {
+		return nil, err
 	}
 	w.files.Look([]string{w.q.Config})
 	w.cfg = p.configs.Get(w.q.Config, func() config { return p.config(w.q.Config) })
@@ -125,11 +129,15 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 // readInventory reads the inventory and the variables that it gives the node.
 func (w *walk) readInventory() error {
 	name := w.q.Inventory
-	if name != "" && w.files.Kind(name) == tree.Absent {
+	if name != "" && w.files.Kind(name) == tree.Absent && w.files.Bad == nil {
 		return fault.New(fault.Input, "the inventory %s does not exist", name)
 	}
 	result := w.inventories.Get(name+"\x00"+w.cfg.digest, func() inventoryResult {
-		inv, err := w.cfg.inventory.Read(w.Project.files, name)
+		seen := &tree.Seen{Files: w.Project.files}
+		inv, err := w.cfg.inventory.Read(seen, name)
+		if bad := errors.Join(seen.Faults()...); bad != nil {
+			return inventoryResult{err: bad}
+		}
 		return inventoryResult{inv, err}
 	})
 	if result.err != nil {

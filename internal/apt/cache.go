@@ -1,6 +1,7 @@
 package apt
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -43,6 +44,32 @@ func NewCache(dir string) (*Cache, error) {
 func (c *Cache) Archives() string { return filepath.Join(c.dir, "archives") }
 
 func (c *Cache) scratch() string { return filepath.Join(c.dir, "scratch") }
+
+// Keyring is a file with the content of a keyring, for apt: ext, such as ".asc", tells
+// it what that is.
+func (c *Cache) Keyring(content []byte, ext string) (string, error) {
+	sum := sha256.Sum256(content)
+	file := filepath.Join(c.dir, "keyrings", hex.EncodeToString(sum[:])+ext)
+	if have, err := os.ReadFile(file); err == nil && bytes.Equal(have, content) {
+		return file, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return "", fmt.Errorf("keep keyring: %w", err)
+	}
+	made, err := os.CreateTemp(filepath.Dir(file), ".new-")
+	if err != nil {
+		return "", fmt.Errorf("keep keyring: %w", err)
+	}
+	defer os.Remove(made.Name())
+	_, err = made.Write(content)
+	if err = errors.Join(err, made.Chmod(0o644), made.Close()); err == nil {
+		err = os.Rename(made.Name(), file)
+	}
+	if err != nil {
+		return "", fmt.Errorf("keep keyring: %w", err)
+	}
+	return file, nil
+}
 
 // Lists is the directory of the package lists of some repositories.
 func (c *Cache) Lists(repositories []Repository) string {

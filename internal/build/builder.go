@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/strata-hpc/strata/internal/apt"
+	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/store"
@@ -40,7 +41,11 @@ type Builder struct {
 const engine = "strata engine 2"
 
 // Inputs reads what decides keys, afresh.
-func (b *Builder) Inputs() *plan.Source { return Source(b.Project, b.Files, b.Dir) }
+func (b *Builder) Inputs() *plan.Source {
+	src := Source(b.Project, b.Files, b.Dir)
+	src.Secret = func(s layer.Secret) ([]byte, error) { return secret(s, b.Files) }
+	return src
+}
 
 // Source is what the inputs of a project are read from, at any revision of its
 // files. Secrets are read from this machine; dir is where relative names of
@@ -48,7 +53,13 @@ func (b *Builder) Inputs() *plan.Source { return Source(b.Project, b.Files, b.Di
 func Source(p *layer.Project, files fs.FS, dir string) *plan.Source {
 	return &plan.Source{
 		Files: files, Tool: engine, Exclude: p.Files,
-		Secret: func(s layer.Secret) ([]byte, error) { return secret(s, dir) },
+		Secret: func(s layer.Secret) ([]byte, error) {
+			here, err := git.OnDisk(dir)
+			if err != nil {
+				return nil, err
+			}
+			return secret(s, here)
+		},
 	}
 }
 

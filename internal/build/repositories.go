@@ -2,13 +2,17 @@ package build
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"sort"
+	"syscall"
 
 	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/limit"
 )
 
 // debianKeyring signs Debian; Debian, Ubuntu, EL and SUSE package it as
@@ -18,6 +22,7 @@ const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 // repositories makes a node's repositories ready for apt on this machine.
 func (b *Builder) repositories(n layer.Node) ([]apt.Repository, error) {
 	var list []apt.Repository
+	var err error
 	for _, name := range n.Repositories {
 		def, ok := b.Project.Repositories[name]
 		if !ok {
@@ -31,15 +36,15 @@ func (b *Builder) repositories(n layer.Node) ([]apt.Repository, error) {
 			r.Components = []string{"main"}
 		}
 		if r.URI == "" {
-			uri, err := apt.Mirror(os.DirFS("/"), def.Suite)
-			if err != nil {
+			if r.URI, err = apt.Mirror(os.DirFS("/"), def.Suite); err != nil {
 				return nil, fmt.Errorf("repository %s: %w", name, err)
 			}
-			r.URI = uri
 		}
 		switch {
 		case def.Key != "":
-			r.Keyring = filepath.Join(b.Dir, def.Key)
+			if r.Keyring, err = b.keyring(def.Key); err != nil {
+				return nil, fmt.Errorf("repository %s: %w", name, err)
+			}
 		case !r.Trusted:
 			r.Keyring = debianKeyring
 			if _, err := os.Stat(debianKeyring); err != nil {
@@ -50,6 +55,16 @@ func (b *Builder) repositories(n layer.Node) ([]apt.Repository, error) {
 		list = append(list, r)
 	}
 	return list, nil
+}
+
+// keyring is where apt finds a keyring of the project: not in the project's
+// directory, where it may be a link to something else when apt opens it.
+func (b *Builder) keyring(name string) (string, error) {
+	content, err := limit.Read(b.Files, name, limit.Script)
+	if err != nil {
+		return "", fmt.Errorf("read key: %w", err)
+	}
+	return b.Cache.Keyring(content, path.Ext(name))
 }
 
 // Unverified names the repositories of a node whose signatures are not checked.
@@ -68,7 +83,7 @@ func (b *Builder) Unverified(n layer.Node) []string {
 func (b *Builder) secretValues(n layer.Node) (map[string][]byte, error) {
 	values := map[string][]byte{}
 	for name, s := range n.Secrets {
-		value, err := secret(s, b.Dir)
+		value, err := secret(s, b.Files)
 		if err != nil {
 			return nil, fmt.Errorf("secret %s: %w", name, err)
 		}
@@ -77,8 +92,8 @@ func (b *Builder) secretValues(n layer.Node) (map[string][]byte, error) {
 	return values, nil
 }
 
-// secret reads one secret; relative names of files start at dir.
-func secret(s layer.Secret, dir string) ([]byte, error) {
+// secret reads one secret; relative names of files are those of the project's files.
+func secret(s layer.Secret, files fs.FS) ([]byte, error) {
 	if s.Env != "" {
 		value, ok := os.LookupEnv(s.Env)
 		if !ok {
@@ -86,11 +101,23 @@ func secret(s layer.Secret, dir string) ([]byte, error) {
 		}
 		return []byte(value), nil
 	}
-	path := s.File
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
+	if !filepath.IsAbs(s.File) {
+		value, err := limit.Read(files, path.Clean(s.File), limit.Secret)
+		if err != nil {
+			return nil, fault.New(fault.Input, "%w", err)
+		}
+		return value, nil
 	}
-	value, err := os.ReadFile(path)
+	// Where secrets are handed to programs, they are links and other things.
+	f, err := os.OpenFile(s.File, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fault.New(fault.Input, "%w", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, fault.New(fault.Input, "%s is no file", s.File)
+	}
+	value, err := limit.ReadAll(f, s.File, limit.Secret)
 	if err != nil {
 		return nil, fault.New(fault.Input, "%w", err)
 	}

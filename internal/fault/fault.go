@@ -47,10 +47,15 @@ type Error struct {
 	cause   error
 }
 
-// New returns an error of a kind; format and args are fmt.Errorf's, %w too.
+// New returns an error of a kind; format and args are fmt.Errorf's, %w too. What is
+// to be done about a cause is to be done about it.
 func New(kind Kind, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Kind: kind, Message: err.Error(), cause: err}
+	e := &Error{Kind: kind, Message: err.Error(), cause: err}
+	if cause, ok := errors.AsType[*Error](err); ok {
+		e.Hint = cause.Hint
+	}
+	return e
 }
 
 // WithHint sets what to do, and returns the error.

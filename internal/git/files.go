@@ -3,16 +3,16 @@ package git
 import (
 	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"path"
-	"slices"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
+	"github.com/strata-hpc/strata/internal/disk"
 	"github.com/strata-hpc/strata/internal/fault"
 )
 
@@ -22,12 +22,15 @@ type files struct {
 	repo   *Repository
 	commit Commit
 	at     *place
+
+	mu   sync.RWMutex
+	dirs map[string]located // that were gone through, by name
 }
 
 // Files returns a commit's files in the directory below ("" for all). It has what
 // io/fs knows: ReadDir, ReadFile, Stat, Lstat, ReadLink, Sub; and ObjectID. Links
 // are followed as on disk, also to beside and above the directory, but not out of
-// the repository: then, they lead to nothing. A submodule is an empty directory.
+// the repository: those are errors that name the link. A submodule is an empty directory.
 // Files have the time of the commit.
 //
 // An error for an object that is missing or damaged has a fault in it.
@@ -56,10 +59,10 @@ func (r *Repository) Files(c Commit, below string) (fs.FS, error) {
 
 // find locates a name that the caller of an io/fs method gave.
 func (f *files) find(op, name string, follow bool) (*place, error) {
-	if !validName(name) {
+	if !disk.ValidName(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	p, err := f.locate(f.at, name, follow)
+	p, err := f.locate(name, follow)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: err}
 	}
@@ -81,7 +84,7 @@ func (f *files) Open(name string) (fs.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &openDir{info: info, name: name, rest: list}, nil
+		return disk.OpenDir(name, info, list), nil
 	}
 	content, err := f.content(p)
 	if err != nil {
@@ -123,7 +126,7 @@ func (f *files) ReadDir(name string) ([]fs.DirEntry, error) {
 	list := make([]fs.DirEntry, len(t.entries))
 	held := make([]dirEntry, len(t.entries))
 	for i, e := range t.entries {
-		held[i] = dirEntry{files: f, place: place{entry: e, up: p}}
+		held[i] = dirEntry{files: f, up: p, entry: e}
 		list[i] = &held[i]
 	}
 	return list, nil
@@ -219,14 +222,19 @@ func (i fileInfo) Sys() any           { return nil }
 // dirEntry implements fs.DirEntry. The size is looked up only when asked for.
 type dirEntry struct {
 	files *files
-	place place
+	up    *place
+	entry entry
 }
 
-func (d *dirEntry) Name() string               { return d.place.name }
-func (d *dirEntry) IsDir() bool                { return d.place.isDir() }
-func (d *dirEntry) Type() fs.FileMode          { return d.place.fileMode().Type() }
-func (d *dirEntry) Info() (fs.FileInfo, error) { return d.files.info(&d.place, d.place.name) }
-func (d *dirEntry) String() string             { return fs.FormatDirEntry(d) }
+func (d *dirEntry) Name() string      { return d.entry.name }
+func (d *dirEntry) IsDir() bool       { return d.entry.isDir() }
+func (d *dirEntry) Type() fs.FileMode { return d.entry.fileMode().Type() }
+func (d *dirEntry) String() string    { return fs.FormatDirEntry(d) }
+
+// Info implements fs.DirEntry.
+func (d *dirEntry) Info() (fs.FileInfo, error) {
+	return d.files.info(&place{entry: d.entry, up: d.up}, d.entry.name)
+}
 
 // openFile implements fs.File, and what bytes.Reader has besides.
 type openFile struct {
@@ -236,29 +244,3 @@ type openFile struct {
 
 func (o *openFile) Stat() (fs.FileInfo, error) { return o.info, nil }
 func (o *openFile) Close() error               { return nil }
-
-// openDir implements fs.ReadDirFile.
-type openDir struct {
-	info fs.FileInfo
-	name string
-	rest []fs.DirEntry
-}
-
-func (o *openDir) Stat() (fs.FileInfo, error) { return o.info, nil }
-func (o *openDir) Close() error               { return nil }
-
-func (o *openDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: o.name, Err: syscall.EISDIR}
-}
-
-func (o *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
-	if n <= 0 {
-		n = len(o.rest)
-	} else if len(o.rest) == 0 {
-		return nil, io.EOF
-	}
-	n = min(n, len(o.rest))
-	list := slices.Clone(o.rest[:n])
-	o.rest = o.rest[n:]
-	return list, nil
-}

@@ -60,6 +60,9 @@ func TestFilesAreAsOnDisk(t *testing.T) {
 	}
 	for _, name := range names {
 		want, got := read(disk, name), read(f, name)
+		if circle := "<" + syscall.ELOOP.Error() + ">"; want == circle && strings.Contains(got, "leads in a circle, or over more than") {
+			got = circle // with the link that is to blame
+		}
 		if want != got {
 			t.Errorf("read %s: %q, on disk %q", name, got, want)
 		}
@@ -94,10 +97,11 @@ func TestLinksDoNotLeaveTheRepository(t *testing.T) {
 	f := at(t, open(t, dir), "HEAD", "sub").(*files)
 	for _, name := range []string{"absolute", "above", "exactly"} {
 		_, err := f.Stat(name)
-		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "out of the repository") {
-			t.Errorf("%s: %v", name, err)
+		target, linkErr := f.ReadLink(name)
+		if linkErr != nil || target == "" {
+			t.Errorf("%s: %v", name, linkErr)
 		}
-		if target, err := f.ReadLink(name); err != nil || target == "" {
+		if want := "the link " + name + " leads to " + target; errors.Is(err, fs.ErrNotExist) || !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

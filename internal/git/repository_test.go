@@ -49,7 +49,7 @@ func TestOpenFindsTheRepository(t *testing.T) {
 	_, err := open(t, bare).Worktree(bare)
 	wantFault(t, err, fault.Input, "bare")
 	_, err = open(t, dir).Worktree(super)
-	wantFault(t, err, fault.Input, "not in the work tree")
+	wantFault(t, err, fault.Input, "is not in "+dir)
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -1,10 +1,8 @@
 package git
 
 import (
-	"crypto/sha1"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 
@@ -69,7 +67,7 @@ func (s diskSide) list(dir string, _ item) ([]item, error) {
 		return nil, err
 	}
 	known, trust := s.stats(), !isFalse(s.repo.config.get("core", "", "filemode"))
-	above := path.Join(slashed(s.repo.top, s.dir), dir)
+	above := path.Join(s.Below(), dir)
 	var list []item
 	for _, e := range found {
 		if !counts(e.Type()) {
@@ -80,7 +78,7 @@ func (s diskSide) list(dir string, _ item) ([]item, error) {
 			continue // taken away meanwhile
 		}
 		if err != nil {
-			return nil, named(err, path.Join(dir, e.Name()))
+			return nil, fmt.Errorf("look at %s: %w", path.Join(dir, e.Name()), err)
 		}
 		list = append(list, item{name: e.Name(), mode: known.mode(path.Join(above, e.Name()), info, trust), info: info})
 	}
@@ -88,16 +86,11 @@ func (s diskSide) list(dir string, _ item) ([]item, error) {
 }
 
 func (s diskSide) id(file string, it item) (plumbing.Hash, error) {
-	full, err := s.onDisk("open", file)
-	if err != nil {
-		return plumbing.ZeroHash, err
-	}
 	if it.mode == filemode.Symlink {
 		target, err := s.ReadLink(file)
 		return blobID([]byte(target)), err
 	}
-	id, err := s.worktree.id(full, it.info)
-	return id, named(err, file)
+	return s.worktree.id(file, path.Join(s.Below(), file), it.info)
 }
 
 // counts says whether git would keep such a thing.
@@ -143,19 +136,5 @@ func (s otherSide) id(file string, it item) (plumbing.Hash, error) {
 		target, err := fs.ReadLink(s.FS, file)
 		return blobID([]byte(target)), err
 	}
-	f, err := s.Open(file)
-	if err != nil {
-		return plumbing.ZeroHash, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return plumbing.ZeroHash, err
-	}
-	h := sha1.New()
-	fmt.Fprintf(h, "blob %d\x00", info.Size())
-	if n, err := io.Copy(h, f); err != nil || n != info.Size() {
-		return plumbing.ZeroHash, errors.Join(err, fmt.Errorf("read %s: %d of %d bytes", file, n, info.Size()))
-	}
-	return plumbing.Hash(h.Sum(nil)), nil
+	return hashFile(s.FS, file)
 }

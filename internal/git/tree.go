@@ -100,19 +100,24 @@ func canonical(mode uint32) filemode.FileMode {
 	return filemode.Regular
 }
 
+// known is a tree that was read before, or nil.
+func (r *Repository) known(id plumbing.Hash) *tree {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.trees[id]
+}
+
 // tree returns a tree; what tells where it is, for errors.
 func (r *Repository) tree(id plumbing.Hash, what string) (*tree, error) {
-	r.mu.RLock()
-	t := r.trees[id]
-	r.mu.RUnlock()
-	if t != nil {
+	if t := r.known(id); t != nil {
 		return t, nil
 	}
 	content, err := r.object(plumbing.TreeObject, id, what)
 	if err != nil {
 		return nil, err
 	}
-	if t, err = parseTree(content); err != nil {
+	t, err := parseTree(content)
+	if err != nil {
 		return nil, r.corrupt(id, what, err)
 	}
 	r.mu.Lock()

@@ -6,29 +6,27 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"github.com/strata-hpc/strata/internal/disk"
 	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // worktree is the files on disk, below a directory of a work tree. Any number of
 // goroutines may use it.
 type worktree struct {
+	*disk.FS
 	repo  *Repository
-	dir   string       // absolute, without links
 	stats func() stats // of the repository; read when first needed, and then no more
 }
 
 // Worktree returns the files on disk in a directory of the work tree, as they are:
-// changed, untracked and ignored ones too, links followed wherever they lead, but
-// without anything that is called .git. It has the methods of what Files returns.
+// changed, untracked and ignored ones too. Links are followed as far as those of
+// Files are: to anything in the work tree. It has the methods of what Files returns.
 // ObjectID reads no file that git's index shows to be unchanged; the index is read
 // once.
 func (r *Repository) Worktree(dir string) (fs.FS, error) {
@@ -36,163 +34,81 @@ func (r *Repository) Worktree(dir string) (fs.FS, error) {
 		return nil, fault.New(fault.Input, "repository %s is bare: it has no work tree", r.place()).
 			WithHint("name a commit")
 	}
-	abs, err := filepath.Abs(dir)
+	files, err := disk.Open(r.top, dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open work tree: %w", err)
 	}
-	if abs, err = filepath.EvalSymlinks(abs); err != nil {
-		return nil, fault.New(fault.Input, "open work tree: %w", err)
-	}
-	if !inside(r.top, abs) {
-		return nil, fault.New(fault.Input, "%s is not in the work tree %s", dir, r.top)
-	}
-	return &worktree{repo: r, dir: abs, stats: sync.OnceValue(r.readStats)}, nil
+	return &worktree{FS: files, repo: r, stats: sync.OnceValue(r.readStats)}, nil
 }
 
-func inside(top, dir string) bool {
-	return dir == top || strings.HasPrefix(dir, strings.TrimSuffix(top, "/")+"/")
+// OnDisk returns the files of a directory as they are on disk, whether it lies in a
+// work tree or not: links lead as far as the work tree goes, or else as far as the
+// directory. It does not have the ids of Worktree, and does not need to read git's
+// index.
+func OnDisk(dir string) (*disk.FS, error) {
+	top, ok := topOf(dir)
+	if !ok {
+		top = dir
+	}
+	return disk.Open(top, dir)
 }
 
-// onDisk is the path of a name, unless it is not to be seen.
-func (w *worktree) onDisk(op, name string) (string, error) {
-	if !validName(name) || strings.ContainsRune(name, 0) {
-		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+// topOf is the work tree that a directory lies in, false if it lies in none.
+func topOf(dir string) (string, bool) {
+	at, err := filepath.Abs(dir)
+	if err == nil {
+		at, err = filepath.EvalSymlinks(at)
 	}
-	if name == ".git" || strings.HasPrefix(name, ".git/") || strings.HasSuffix(name, "/.git") || strings.Contains(name, "/.git/") {
-		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
+	for err == nil {
+		found, bare, err := gitDir(at)
+		switch {
+		case err != nil || bare:
+			return "", false
+		case found != "":
+			return at, true
+		case at == filepath.Dir(at):
+			return "", false
+		}
+		at = filepath.Dir(at)
 	}
-	return filepath.Join(w.dir, filepath.FromSlash(name)), nil
-}
-
-// named puts the name into an error that has the path on disk.
-func named(err error, name string) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return &fs.PathError{Op: pe.Op, Path: name, Err: pe.Err}
-	}
-	return err
-}
-
-// Open implements fs.FS.
-func (w *worktree) Open(name string) (fs.File, error) {
-	file, err := w.onDisk("open", name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, named(err, name)
-	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		f.Close()
-		list, err := w.ReadDir(name)
-		return &openDir{info: info, name: name, rest: list}, err
-	}
-	return f, err
-}
-
-// ReadFile implements fs.ReadFileFS.
-func (w *worktree) ReadFile(name string) ([]byte, error) {
-	file, err := w.onDisk("open", name)
-	if err != nil {
-		return nil, err
-	}
-	content, err := os.ReadFile(file)
-	return content, named(err, name)
-}
-
-// ReadDir implements fs.ReadDirFS.
-func (w *worktree) ReadDir(name string) ([]fs.DirEntry, error) {
-	file, err := w.onDisk("open", name)
-	if err != nil {
-		return nil, err
-	}
-	list, err := os.ReadDir(file)
-	return slices.DeleteFunc(list, func(d fs.DirEntry) bool { return d.Name() == ".git" }), named(err, name)
-}
-
-// Stat implements fs.StatFS.
-func (w *worktree) Stat(name string) (fs.FileInfo, error) {
-	file, err := w.onDisk("stat", name)
-	if err != nil {
-		return nil, err
-	}
-	info, err := os.Stat(file)
-	return info, named(err, name)
-}
-
-// Lstat implements fs.ReadLinkFS.
-func (w *worktree) Lstat(name string) (fs.FileInfo, error) {
-	file, err := w.onDisk("lstat", name)
-	if err != nil {
-		return nil, err
-	}
-	info, err := os.Lstat(file)
-	return info, named(err, name)
-}
-
-// ReadLink implements fs.ReadLinkFS.
-func (w *worktree) ReadLink(name string) (string, error) {
-	file, err := w.onDisk("readlink", name)
-	if err != nil {
-		return "", err
-	}
-	target, err := os.Readlink(file)
-	return target, named(err, name)
+	return "", false
 }
 
 // Sub implements fs.SubFS.
 func (w *worktree) Sub(dir string) (fs.FS, error) {
-	file, err := w.onDisk("sub", dir)
+	files, err := w.Directory(dir)
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, named(err, dir)
-	}
-	if !info.IsDir() {
-		return nil, &fs.PathError{Op: "sub", Path: dir, Err: syscall.ENOTDIR}
-	}
-	if file, err = filepath.EvalSymlinks(file); err != nil {
-		return nil, named(err, dir)
-	}
-	return &worktree{repo: w.repo, dir: file, stats: w.stats}, nil
+	return &worktree{FS: files, repo: w.repo, stats: w.stats}, nil
 }
 
 // ObjectID is the id of the blob that the content of a file would be: the same as
 // that of Files for the same content.
 func (w *worktree) ObjectID(name string) (string, error) {
-	file, err := w.onDisk("open", name)
+	info, err := w.Stat(name)
 	if err != nil {
 		return "", err
-	}
-	info, err := os.Lstat(file)
-	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		if file, err = filepath.EvalSymlinks(file); err == nil {
-			info, err = os.Lstat(file)
-		}
-	}
-	if err != nil {
-		return "", named(err, name)
 	}
 	if info.IsDir() {
 		return "", &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
 	}
-	id, err := w.id(file, info)
-	return id.String(), named(err, name)
+	place, err := w.Real(name)
+	if err != nil {
+		return "", err
+	}
+	id, err := w.id(name, place, info)
+	return id.String(), err
 }
 
-// id is the id of a regular file, from the index if that will do.
-func (w *worktree) id(file string, info fs.FileInfo) (plumbing.Hash, error) {
+// id is the id of a regular file, which is at a place in the work tree: from the
+// index if that will do.
+func (w *worktree) id(name, place string, info fs.FileInfo) (plumbing.Hash, error) {
 	s := w.stats()
-	if inside(w.repo.top, file) {
-		if id, ok := s.known(slashed(w.repo.top, file), info); ok && w.unfiltered(s, id, info.Size()) {
-			return id, nil
-		}
+	if id, ok := s.known(place, info); ok && w.unfiltered(s, id, info.Size()) {
+		return id, nil
 	}
-	return hashFile(file)
+	return hashFile(w, name)
 }
 
 // unfiltered says whether a file is, byte for byte, the blob that the index has for
@@ -207,8 +123,8 @@ func (w *worktree) unfiltered(s stats, id plumbing.Hash, size int64) bool {
 }
 
 // hashFile hashes a file as git does.
-func hashFile(file string) (plumbing.Hash, error) {
-	f, err := os.Open(file)
+func hashFile(fsys fs.FS, name string) (plumbing.Hash, error) {
+	f, err := fsys.Open(name)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
@@ -218,13 +134,13 @@ func hashFile(file string) (plumbing.Hash, error) {
 		return plumbing.ZeroHash, err
 	}
 	if !info.Mode().IsRegular() {
-		return plumbing.ZeroHash, &fs.PathError{Op: "read", Path: file, Err: errors.New("it is no regular file")}
+		return plumbing.ZeroHash, &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}
 	}
 	h := sha1.New()
 	fmt.Fprintf(h, "blob %d\x00", info.Size())
 	n, err := io.Copy(h, f)
 	if err == nil && n != info.Size() {
-		err = &fs.PathError{Op: "read", Path: file, Err: errors.New("it changed meanwhile")}
+		err = &fs.PathError{Op: "read", Path: name, Err: errors.New("it changed meanwhile")}
 	}
 	return plumbing.Hash(h.Sum(nil)), err
 }

@@ -31,7 +31,7 @@ func workOn(t *testing.T, dir string) *worktree {
 // vouched says whether the id of a file comes from the index.
 func vouched(t *testing.T, w *worktree, name string) bool {
 	t.Helper()
-	info, err := os.Lstat(filepath.Join(w.dir, name))
+	info, err := os.Lstat(filepath.Join(w.Top(), w.Below(), name))
 	must(t, err)
 	id, ok := w.stats().known(name, info)
 	return ok && w.unfiltered(w.stats(), id, info.Size())
@@ -155,7 +155,7 @@ func TestWorktreeIsWhatIsOnDisk(t *testing.T) {
 	dir := create(t, map[string]string{"a/f": "1", "link": "-> a", "out": "-> " + filepath.Join(outside, "f"), ".gitignore": "ignored\n"})
 	write(t, dir, map[string]string{"ignored": "2", "nested/.git/config": "x", "nested/f": "3", "dangling": "-> nothing"})
 	w := workOn(t, dir)
-	for name, want := range map[string]string{"a/f": "1", "link/f": "1", "out": "outside", "ignored": "2", "nested/f": "3"} {
+	for name, want := range map[string]string{"a/f": "1", "link/f": "1", "ignored": "2", "nested/f": "3"} {
 		if got := read(w, name); got != want {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -169,6 +169,14 @@ func TestWorktreeIsWhatIsOnDisk(t *testing.T) {
 		}
 		if _, err := w.ObjectID(name); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, read := range []func(string) error{
+		func(name string) error { _, err := w.ReadFile(name); return err },
+		func(name string) error { _, err := w.ObjectID(name); return err },
+	} {
+		if err := read("out"); err == nil || !strings.Contains(err.Error(), "the link out leads to "+outside) {
+			t.Errorf("out: %v", err)
 		}
 	}
 	sub, err := fs.Sub(w, "link")

@@ -39,7 +39,7 @@ type Files struct {
 
 // File is one file or tree. Exactly one of Src and Content is set.
 type File struct {
-	Src      string  `yaml:"src" doc:"File or directory below the project's directory." oneof:"source" format:"path"`
+	Src      string  `yaml:"src" doc:"File or directory below the project's directory. A link is put as a link, unless it is a template." oneof:"source" format:"source"`
 	Content  *string `yaml:"content" doc:"The file's content, written in place." oneof:"source" format:"content"`
 	Dest     string  `yaml:"dest" doc:"Absolute path in the image. With a trailing slash, the directory that receives src." required:"true" format:"absolute"`
 	Mode     string  `yaml:"mode" doc:"Permissions in octal, as a string: \"0644\". Without it, those of src, or 0644." format:"mode"`

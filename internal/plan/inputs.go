@@ -270,13 +270,13 @@ func (c *collector) repository(name string) {
 
 func (c *collector) key(r layer.Repository) {
 	if r.Key != "" {
-		c.file(KindFile, r.Key)
+		c.file(KindFile, r.Key, true)
 	}
 }
 
-// file adds a file or a whole directory.
-func (c *collector) file(kind, name string) {
-	list, err := c.src.tree(kind, name)
+// file adds a file or a whole directory; a link too, with what it leads to or without.
+func (c *collector) file(kind, name string, follow bool) {
+	list, err := c.src.tree(kind, name, follow)
 	if err != nil {
 		c.fail(err)
 		return
@@ -294,13 +294,13 @@ func (c *collector) step(s layer.Step) {
 	case layer.Packages:
 		for _, name := range s.Install {
 			if strings.HasSuffix(name, ".deb") || strings.HasSuffix(name, ".rpm") {
-				c.file(KindPackage, name)
+				c.file(KindPackage, name, true)
 			}
 		}
 	case layer.Files:
 		for _, f := range s.Files {
 			if f.Src != "" {
-				c.file(KindFile, f.Src)
+				c.file(KindFile, f.Src, f.Template)
 			}
 		}
 	case layer.Playbooks:
@@ -308,7 +308,7 @@ func (c *collector) step(s layer.Step) {
 	case layer.Run:
 		for _, command := range s.Commands {
 			if command.Script != "" {
-				c.file(KindFile, command.Script)
+				c.file(KindFile, command.Script, true)
 			}
 		}
 	case layer.Remove, layer.Services:

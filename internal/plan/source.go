@@ -63,27 +63,31 @@ func (s *Source) open() {
 
 // tree returns the inputs for a file or directory that a layer names: each file
 // below it by itself, and directories, which may be empty. A link counts by
-// where it points; only name itself is followed.
-func (s *Source) tree(kind, name string) ([]Input, error) {
+// where it points; only name itself is followed, if follow is set.
+func (s *Source) tree(kind, name string, follow bool) ([]Input, error) {
 	s.open()
 	clean := path.Clean(name)
 	if !fs.ValidPath(clean) {
 		return nil, fault.New(fault.Input, "%s is not below the project's directory", name).
 			WithHint("give a path relative to the directory of strata.yaml")
 	}
-	key := kind + "\x00" + clean
+	key := fmt.Sprintf("%s %t %s", kind, follow, clean)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if list, ok := s.trees[key]; ok {
 		return list, nil
 	}
-	info, err := fs.Stat(s.Files, clean)
+	look := fs.Lstat
+	if follow {
+		look = fs.Stat
+	}
+	info, err := look(s.Files, clean)
 	if err != nil {
 		return nil, fault.New(fault.Input, "cannot read %s: %w", name, err)
 	}
 	var list []Input
 	if !info.IsDir() {
-		digest, err := s.digest(item{clean, true})
+		digest, err := s.digest(item{clean, follow})
 		list = []Input{{Kind: kind, Name: clean, Digest: digest}}
 		if err != nil {
 			return nil, err

@@ -11,11 +11,8 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/limit"
 )
-
-// budget is how many values a file may hold. Nobody writes that many, but a few
-// lines of aliases of aliases can.
-const budget = 200_000
 
 // walker decodes a YAML tree into a Go value by a shape.
 type walker struct {
@@ -43,7 +40,7 @@ type reference struct {
 func newWalker(fsys fs.FS, f *file, faults *faults) *walker {
 	table := formats()
 	return &walker{
-		fsys: fsys, file: f, faults: faults, roles: &rolesRepos{map[layer.Repo]string{}, map[string]bool{}}, left: budget, open: map[*yaml.Node]bool{}, formats: table,
+		fsys: fsys, file: f, faults: faults, roles: &rolesRepos{map[layer.Repo]string{}, map[string]bool{}}, left: limit.RecipeValues, open: map[*yaml.Node]bool{}, formats: table,
 		packageName: regexp.MustCompile(table["package-name"].pattern),
 		word:        regexp.MustCompile(table["word"].pattern),
 	}
@@ -123,9 +120,12 @@ func (w *walker) enter(n *yaml.Node, at site) bool {
 	w.left--
 	switch {
 	case w.left == 0:
-		w.faults.add(w.place(at.node), "write out what the aliases stand for", "the file holds more than %d values", budget)
+		w.faults.add(w.place(at.node), "write out what the aliases stand for", "the file holds more than %d values", limit.RecipeValues)
 		return false
 	case w.left < 0:
+		return false
+	case len(w.open) > limit.Depth:
+		w.faults.add(w.place(n), "", "%s: it is nested more than %d deep", at.of(), limit.Depth)
 		return false
 	case w.open[n]:
 		w.faults.add(w.place(at.node), "an alias cannot stand for something that it is a part of", "%s: the alias holds itself", at.path)

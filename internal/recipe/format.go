@@ -43,6 +43,7 @@ func formats() map[string]format {
 		"repository":   {means: "the name of a repository", check: noteRepository},
 		"glob":         {means: "a path with wildcards"},
 		"path":         {means: "the path of a file or directory", check: checkPath(anything)},
+		"source":       {means: "the path of a file, directory or link", check: checkSource},
 		"file":         {means: "the path of a file", check: checkPath(regular)},
 		"dir":          {means: "the path of a directory", check: checkPath(directory)},
 	}
@@ -132,7 +133,7 @@ func checkPath(want string) func(*walker, word, string) string {
 		info, err := fs.Stat(w.fsys, clean)
 		switch {
 		case err != nil:
-			w.faults.add(v.At, w.likePath(clean), "%s: %s %s", where, v.Text, plain(err))
+			w.faults.add(v.At, hintOf(err, w.likePath(clean)), "%s: %s %s", where, v.Text, plain(err))
 		case want == regular && info.IsDir():
 			w.faults.add(v.At, "name a file in it", "%s: %s is a directory, not a file", where, v.Text)
 		case want == directory && !info.IsDir():
@@ -140,6 +141,16 @@ func checkPath(want string) func(*walker, word, string) string {
 		}
 		return clean
 	}
+}
+
+// checkSource is checkPath for what is copied: a link by itself, wherever it leads.
+func checkSource(w *walker, v word, where string) string {
+	if clean := path.Join(w.base, path.Clean(v.Text)); w.fsys != nil && w.base != unreachable && fs.ValidPath(clean) && clean != "." {
+		if info, err := fs.Lstat(w.fsys, clean); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return clean
+		}
+	}
+	return checkPath(anything)(w, v, where)
 }
 
 // inside returns the clean form of a path and whether it is one that fs.FS can

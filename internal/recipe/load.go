@@ -12,7 +12,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/limit"
 )
 
 // loader reads a recipe's files.
@@ -24,6 +26,7 @@ type loader struct {
 	repositories []reference
 	repo         func(layer.Repo, string) (string, error)
 	roles        *rolesRepos // of all files
+	bytes        int         // that were read
 	broken       bool        // a file could not be read, so names that are not there may be in it
 }
 
@@ -103,7 +106,11 @@ func (l *loader) match(w *walker, p word, where string) []string {
 		return nil
 	}
 	names, err := fs.Glob(l.fsys, pattern)
+	bad := l.outside(pattern)
 	switch {
+	case bad != nil:
+		names = nil
+		l.faults.add(p.At, hintOf(bad, ""), "%s: %s %s", where, p.Text, plain(bad))
 	case err != nil:
 		l.faults.add(p.At, "", "%s: %s is not a pattern", where, quote(p.Text))
 	case len(names) == 0 && !strings.ContainsAny(pattern, "*?[\\"):
@@ -113,6 +120,31 @@ func (l *loader) match(w *walker, p word, where string) []string {
 	}
 	l.broken = l.broken || len(names) == 0
 	return names
+}
+
+// outside is the error for a link on the way of a pattern that leads out of the
+// project: for fs.Glob, what is behind it is not there.
+func (l *loader) outside(pattern string) error {
+	parts := strings.Split(pattern, "/")
+	for i := range parts {
+		names, _ := fs.Glob(l.fsys, path.Join(parts[:i+1]...))
+		for _, name := range names {
+			if err := stat(l.fsys, name); len(fault.All(err)) > 0 {
+				return err
+			}
+		}
+		if len(names) == 0 {
+			if err := stat(l.fsys, path.Join(parts[:i+1]...)); len(fault.All(err)) > 0 {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func stat(fsys fs.FS, name string) error {
+	_, err := fs.Stat(fsys, name)
+	return err
 }
 
 // fragment reads an included file; nil when there is nothing in it to use.
@@ -141,7 +173,13 @@ func (l *loader) fragment(name string, from place, order int) *includedDoc {
 // read returns a file's text, or what is wrong with the file and a hint.
 func (l *loader) read(name string) (text, problem, hint string) {
 	l.files = append(l.files, name)
-	data, err := fs.ReadFile(l.fsys, name)
+	data, err := limit.Read(l.fsys, name, limit.Recipe)
+	if l.bytes += len(data); err == nil && l.bytes > limit.Recipes {
+		return "", fmt.Sprintf("is one too many: with it, strata.yaml and what it includes have more than %d MiB", limit.Recipes>>20), "include fewer files"
+	}
+	if err == nil {
+		err = limit.YAML(data, limit.RecipeValues)
+	}
 	if err != nil {
 		if info, statErr := fs.Stat(l.fsys, name); statErr == nil && info.IsDir() {
 			return "", "is a directory, not a file", "name the file in it"
@@ -150,7 +188,7 @@ func (l *loader) read(name string) (text, problem, hint string) {
 			w := newWalker(l.fsys, l.main, l.faults)
 			return "", "does not exist", missingHint(w.likePath(name))
 		}
-		return "", plain(err), ""
+		return "", plain(err), hintOf(err, "")
 	}
 	// A byte order mark says nothing in UTF-8, and editors on Windows write it.
 	return strings.TrimPrefix(string(data), "\ufeff"), "", ""
@@ -176,7 +214,10 @@ func badOffset(text string) int {
 // plain tells an error of a file system in words.
 func plain(err error) string {
 	var pathErr *fs.PathError
+	var said *fault.Error
 	switch {
+	case errors.As(err, &said):
+		return "cannot be read: " + said.Message
 	case errors.Is(err, fs.ErrNotExist):
 		return "does not exist"
 	case errors.Is(err, fs.ErrPermission):
@@ -185,6 +226,14 @@ func plain(err error) string {
 		err = pathErr.Err
 	}
 	return "cannot be read: " + err.Error()
+}
+
+// hintOf is what an error of a file system says is to be done, or else other.
+func hintOf(err error, other string) string {
+	if said, ok := errors.AsType[*fault.Error](err); ok && said.Hint != "" {
+		return said.Hint
+	}
+	return other
 }
 
 // parse returns the root of a file's one document, or nil.

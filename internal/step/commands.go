@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/limit"
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
@@ -30,7 +30,7 @@ func (w *Work) commands(ctx context.Context, s layer.Run) error {
 func (w *Work) command(ctx context.Context, c layer.Command) error {
 	args := []string{"/bin/sh", "-ec", c.Command}
 	if c.Script != "" {
-		content, err := fs.ReadFile(w.Project, path.Clean(c.Script))
+		content, err := limit.Read(w.Project, path.Clean(c.Script), limit.Script)
 		if err != nil {
 			return fmt.Errorf("read script: %w", err)
 		}

@@ -96,7 +96,11 @@ func (w *Work) collect(t *tree, f layer.File) error {
 		return w.collectFile(t, f, f.Dest, *f.Content, e.withMode(0o644))
 	}
 	src := path.Clean(f.Src)
-	st, err := fs.Stat(w.Project, src)
+	look := fs.Lstat
+	if f.Template {
+		look = fs.Stat // a link has nothing to render
+	}
+	st, err := look(w.Project, src)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.Src, err)
 	}
@@ -104,6 +108,9 @@ func (w *Work) collect(t *tree, f layer.File) error {
 	if !st.IsDir() {
 		if strings.HasSuffix(dest, "/") {
 			dest = path.Join(dest, path.Base(src))
+		}
+		if st.Mode()&fs.ModeSymlink != 0 {
+			return w.collectLink(t, f, src, dest)
 		}
 		return w.collectSource(t, f, src, dest, e)
 	}
@@ -121,15 +128,20 @@ func (w *Work) collect(t *tree, f layer.File) error {
 			}
 			return nil
 		case d.Type()&fs.ModeSymlink != 0:
-			target, err := fs.ReadLink(w.Project, name)
-			if err != nil {
-				return err
-			}
-			t.add(&tar.Header{Typeflag: tar.TypeSymlink, Name: to, Linkname: target}, entry{mode: 0o777, owner: f.Owner, group: f.Group})
-			return nil
+			return w.collectLink(t, f, name, to)
 		}
 		return w.collectSource(t, f, name, to, e)
 	})
+}
+
+// collectLink adds a link as it is, wherever it leads.
+func (w *Work) collectLink(t *tree, f layer.File, src, dest string) error {
+	target, err := fs.ReadLink(w.Project, src)
+	if err != nil {
+		return err
+	}
+	t.add(&tar.Header{Typeflag: tar.TypeSymlink, Name: dest, Linkname: target}, entry{mode: 0o777, owner: f.Owner, group: f.Group})
+	return t.err
 }
 
 func (e entry) withMode(mode int64) entry {

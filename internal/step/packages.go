@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/limit"
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
@@ -25,7 +25,7 @@ func (w *Work) repositories(ctx context.Context, s layer.Repositories) error {
 				continue
 			}
 			if !r.Trusted {
-				key, err := fs.ReadFile(w.Project, r.Key)
+				key, err := limit.Read(w.Project, r.Key, limit.Script)
 				if err != nil {
 					return fmt.Errorf("read key of repository %s: %w", name, err)
 				}
@@ -50,7 +50,7 @@ func (w *Work) packages(ctx context.Context, s layer.Packages) error {
 			args = append(args, name)
 			continue
 		}
-		content, err := fs.ReadFile(w.Project, path.Clean(name))
+		content, err := limit.Read(w.Project, path.Clean(name), limit.Packages)
 		if err != nil {
 			return fmt.Errorf("read local package: %w", err)
 		}

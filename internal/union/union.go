@@ -188,6 +188,21 @@ func (u *FS) ObjectID(name string) (string, error) {
 	return "", &fs.PathError{Op: "id", Path: path.Clean(name), Err: fs.ErrNotExist}
 }
 
+// Real is where a name really is, where the file system that it is in knows it.
+func (u *FS) Real(name string) (string, error) {
+	fsys, rest := u.split(name)
+	by, ok := fsys.(interface{ Real(string) (string, error) })
+	if !ok {
+		return "", &fs.PathError{Op: "find", Path: path.Clean(name), Err: fs.ErrNotExist}
+	}
+	place, err := by.Real(rest)
+	if err != nil || fsys == u.root {
+		return place, err
+	}
+	top, _, _ := strings.Cut(name, "/")
+	return path.Join(top, place), nil
+}
+
 // Empty is a file system with nothing in it.
 func Empty() fs.FS { return empty{} }
 

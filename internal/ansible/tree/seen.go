@@ -1,10 +1,13 @@
 package tree
 
 import (
+	"errors"
 	"path"
 	"reflect"
 	"slices"
 	"sync"
+
+	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // Differences says in which answers two trees differ.
@@ -50,11 +53,41 @@ type Seen struct {
 	Files
 	Differences Differences // from the other tree; nil for none
 	Touched     bool        // set once something that differs was asked for
+	Bad         []error     // links that lead out of the project, and were asked for
 }
+
+// bad notes an answer that is not Ansible's.
+func (s *Seen) bad(name string, below bool) {
+	by, ok := s.Files.(interface{ Bad(string, bool) error })
+	if !ok {
+		return
+	}
+	if err := by.Bad(name, below); err != nil && len(s.Bad) < mostBad &&
+		!slices.ContainsFunc(s.Bad, func(known error) bool { return errors.Is(err, known) }) {
+		s.Bad = append(s.Bad, err)
+	}
+}
+
+// Faults are what Bad says, for people.
+func (s *Seen) Faults() []error {
+	var faults []error
+	said := map[string]bool{}
+	for _, err := range s.Bad {
+		f := fault.New(fault.Input, "%w", fault.All(err)[0])
+		if !said[f.Message] {
+			faults = append(faults, f)
+		}
+		said[f.Message] = true
+	}
+	return faults
+}
+
+const mostBad = 20 // nobody reads more at once
 
 // linked notes that a link has a part in the answer: files of other names may
 // make it another.
 func (s *Seen) linked(name string, below bool) {
+	s.bad(name, below)
 	if len(s.Differences) == 0 || s.Touched {
 		return
 	}

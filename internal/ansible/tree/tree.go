@@ -8,7 +8,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -16,12 +18,14 @@ import (
 
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
 	"github.com/strata-hpc/strata/internal/ansible/value"
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/limit"
 )
 
 // Kind says what a path is, links followed.
 type Kind uint8
 
-// The kinds of paths. Devices and the like are taken for absent.
+// The kinds of paths. Devices and the like are taken for absent: see Tree.Bad.
 const (
 	Absent Kind = iota
 	File
@@ -39,7 +43,7 @@ type Files interface {
 	// Names lists a directory, sorted; anything else has no names.
 	Names(dir string) []string
 	// Below lists the files below a directory, depth first; version control is
-	// left out, and links are followed some levels deep.
+	// left out, and links are followed, but not into a directory that they are in.
 	Below(dir string) []string
 	// Text reads a file.
 	Text(name string) ([]byte, error)
@@ -81,7 +85,8 @@ type Tree struct {
 // entry is what is known of a name. Each part of it is found out once.
 type entry struct {
 	kind   Kind
-	linked bool // a link leads to it, so that files of other names decide about it
+	linked bool  // a link leads to it, so that files of other names decide about it
+	bad    error // it could not be looked at: a link that leads out of the project
 
 	mode     sync.Once
 	runs     bool // it may be executed
@@ -90,7 +95,9 @@ type entry struct {
 	kinds    []Kind // of names; unknownKind for links
 	deep     sync.Once
 	below    []string
-	beyond   bool // something below is linked
+	beyond   bool     // something below is linked
+	circles  []string // links below that lead to a directory that they are in
+	many     error    // there is more below than can be listed
 	parse    sync.Once
 	document *Document
 	jinja    sync.Once
@@ -99,7 +106,10 @@ type entry struct {
 	digest   digest
 }
 
-const unknownKind Kind = 255
+const (
+	unknownKind Kind = 255
+	specialKind Kind = 254 // Ansible would wait at it, or read from a device
+)
 
 // What is known of all names that are not there.
 var (
@@ -122,7 +132,9 @@ func (t *Tree) at(name string) *entry {
 		return e
 	}
 	var found *entry
-	switch kind, linked := t.find(name); {
+	switch kind, linked, err := t.find(name); {
+	case err != nil:
+		found = &entry{linked: true, bad: err}
 	case kind != Absent:
 		found = &entry{kind: kind, linked: linked}
 	case linked:
@@ -141,34 +153,60 @@ func (t *Tree) at(name string) *entry {
 
 // find says what a name is: most names that are looked for are not there, and
 // what their directory lists says so.
-func (t *Tree) find(name string) (kind Kind, linked bool) {
+func (t *Tree) find(name string) (kind Kind, linked bool, err error) {
 	if !fs.ValidPath(name) {
-		return Absent, false
+		return Absent, false, nil
 	}
 	dir, base := path.Split(name)
 	dir = path.Clean(dir)
 	up := t.at(dir)
 	if up.kind != Directory {
-		return Absent, up.linked
+		return Absent, up.linked, up.bad
 	}
 	names := t.list(up, dir)
 	i, ok := slices.BinarySearch(names, base)
 	if !ok {
-		return Absent, up.linked
+		return Absent, up.linked, nil
 	}
-	if up.kinds[i] != unknownKind {
-		return up.kinds[i], up.linked
+	if up.kinds[i] < specialKind {
+		return up.kinds[i], up.linked, nil
 	}
 	info, err := fs.Stat(t.fsys, name)
 	switch {
 	case err != nil:
-		return Absent, true
+		if errors.Is(err, fs.ErrNotExist) || len(fault.All(err)) == 0 {
+			err = nil // for Ansible, too, it is as good as not there
+		}
+		return Absent, true, err
 	case info.IsDir():
-		return Directory, true
+		return Directory, true, nil
 	case info.Mode().IsRegular():
-		return File, true
+		return File, true, nil
 	}
-	return Absent, true
+	return Absent, true, fault.New(fault.Input, "%s is neither a file nor a directory, but something that would be waited for", name).
+		WithHint("remove it, or keep it outside of the project")
+}
+
+// Bad is the error for a name that Ansible could look at, and Strata may not: a link
+// leads out of the project, or it is a device or the like. Below says so of what was listed by Below, too.
+func (t *Tree) Bad(name string, below bool) error {
+	e := t.at(name)
+	if e.bad == nil && below {
+		return e.many
+	}
+	return e.bad
+}
+
+// Circles are the links that Below found to lead to a directory that they are in.
+func (t *Tree) Circles() []string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var all []string
+	for _, e := range t.entries {
+		all = append(all, e.circles...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Linked reports whether links have a part in what is at a name, or below it
@@ -218,14 +256,13 @@ func (t *Tree) list(e *entry, dir string) []string {
 				e.kinds[i] = File
 			case mode&fs.ModeSymlink != 0:
 				e.kinds[i] = unknownKind
+			default:
+				e.kinds[i] = specialKind
 			}
 		}
 	})
 	return e.names
 }
-
-// deepest is how many directories deep Below goes: links can lead in circles.
-const deepest = 40
 
 // Below implements Files.
 func (t *Tree) Below(dir string) []string {
@@ -234,32 +271,74 @@ func (t *Tree) Below(dir string) []string {
 		return nil
 	}
 	e.deep.Do(func() {
-		var down func(dir string, depth int)
-		down = func(dir string, depth int) {
-			if depth > deepest {
-				return
-			}
-			for _, name := range t.Names(dir) {
-				full := path.Join(dir, name)
-				e.beyond = e.beyond || t.at(full).linked
-				switch t.Kind(full) {
-				case File:
-					e.below = append(e.below, full)
-				case Directory:
-					if name != ".git" {
-						down(full, depth+1)
-					}
-				}
-			}
-		}
-		down(dir, 0)
+		d := descent{tree: t, trail: map[string]bool{}, to: e}
+		d.down(dir, t.real(dir), 0)
 	})
 	return e.below
 }
 
+// real is where a name really is, the same for all names of one directory.
+func (t *Tree) real(name string) string {
+	if by, ok := t.fsys.(interface {
+		Real(name string) (string, error)
+	}); ok {
+		if place, err := by.Real(name); err == nil {
+			return "/" + place
+		}
+	}
+	return name
+}
+
+// descent lists what is below a directory.
+type descent struct {
+	tree   *Tree
+	trail  map[string]bool // the directories that it is in, by where they really are
+	linked int             // names that links lead to
+	to     *entry
+}
+
+// deepest is how many links may lead from one to the next: Linux follows no more.
+const deepest = 40
+
+func (d *descent) down(dir, real string, links int) {
+	if d.trail[real] || links > deepest {
+		d.to.circles = append(d.to.circles, dir)
+		return
+	}
+	d.trail[real] = true
+	defer delete(d.trail, real)
+	up := d.tree.at(dir)
+	for i, name := range d.tree.list(up, dir) {
+		full := path.Join(dir, name)
+		if d.tree.at(full).linked {
+			d.to.beyond = true
+			if d.linked++; d.linked > limit.Linked {
+				d.to.many = fault.New(fault.Input, "links lead to more than %d files and directories, one of them %s", limit.Linked, full).
+					WithHint("take out links to directories, such as those that lead to each other's")
+				return
+			}
+		}
+		switch d.tree.Kind(full) {
+		case File:
+			d.to.below = append(d.to.below, full)
+		case Directory:
+			switch {
+			case name == ".git":
+			case up.kinds[i] == unknownKind:
+				d.down(full, d.tree.real(full), links+1)
+			default:
+				d.down(full, path.Join(real, name), links)
+			}
+		}
+		if d.to.many != nil {
+			return
+		}
+	}
+}
+
 // Text implements Files.
 func (t *Tree) Text(name string) ([]byte, error) {
-	text, err := fs.ReadFile(t.fsys, name)
+	text, err := limit.Read(t.fsys, name, limit.Ansible)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -349,9 +428,8 @@ func (t *Tree) Digest(name string) (string, error) {
 	}
 	e.hash.Do(func() {
 		d := t.once.digests.Get(t.key(name), func() *digest {
-			text, err := t.Text(name)
-			sum := sha256.Sum256(text)
-			return &digest{hex.EncodeToString(sum[:]), err}
+			sum, err := t.hash(name)
+			return &digest{sum, err}
 		})
 		e.digest = *d
 		if t.executable(e, name) {
@@ -359,6 +437,20 @@ func (t *Tree) Digest(name string) (string, error) {
 		}
 	})
 	return e.digest.sum, e.digest.err
+}
+
+// hash is the digest of a file's content, of whatever size.
+func (t *Tree) hash(name string) (string, error) {
+	f, err := t.fsys.Open(name)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 type digest struct {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/strata-hpc/strata/internal/limit"
 )
 
 // SyntaxError is a text that is not YAML.
@@ -30,6 +32,9 @@ func (e *SyntaxError) Error() string {
 // !unsafe. Of keys that are there twice the last one counts. An empty document
 // is null. Errors are of type *SyntaxError.
 func YAML(text []byte) (Value, error) {
+	if err := limit.YAML(text, limit.AnsibleValues); err != nil {
+		return Value{}, &SyntaxError{Message: err.Error()}
+	}
 	var doc, more yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	if err := decoder.Decode(&doc); err == io.EOF {
@@ -42,10 +47,10 @@ func YAML(text []byte) (Value, error) {
 	} else if err != io.EOF {
 		return Value{}, syntaxError(err)
 	}
-	r := reader{left: most}
+	r := reader{left: limit.AnsibleValues}
 	v := r.read(&doc, 0)
 	if r.left < 0 {
-		return Value{}, &SyntaxError{Message: "its aliases make it too large, or lead into themselves"}
+		return Value{}, &SyntaxError{Message: fmt.Sprintf("it comes to more than %d values, or is nested more than %d deep, maybe by its aliases", limit.AnsibleValues, limit.Depth)}
 	}
 	return v, nil
 }
@@ -65,17 +70,12 @@ func syntaxError(err error) error {
 	return &SyntaxError{Line: line, Message: message}
 }
 
-const (
-	most    = 4 << 20 // values in a document, aliases written out
-	deepest = 500
-)
-
 type reader struct {
 	left int
 }
 
 func (r *reader) read(n *yaml.Node, depth int) Value {
-	if r.left--; r.left < 0 || depth > deepest {
+	if r.left--; r.left < 0 || depth > limit.Depth {
 		r.left = -1
 		return Value{}
 	}

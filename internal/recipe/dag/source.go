@@ -14,12 +14,13 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/limit"
 )
 
 // What a file may hold; nobody writes that much.
 const (
-	maxBytes  = 1 << 20
-	maxValues = 100_000
+	maxBytes  = limit.Import
+	maxValues = limit.ImportValues
 	maxWords  = 1000 // in one list
 	maxDepth  = 200
 	maxFaults = 50 // nobody reads more at once
