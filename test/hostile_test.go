@@ -185,13 +185,38 @@ func nameservers(resolvConf string) string {
 	return strings.Join(list, " ")
 }
 
+// running is a playbook of modules that are meant for a running system: each
+// does what makes sense in an image, or says why not.
+const running = `
+- hosts: all
+  tasks:
+    - assert: {that: ansible_service_mgr == 'systemd'}
+    - wait_for_connection: {timeout: 5}
+    - service: {name: systemd-networkd, enabled: true, state: started}
+      register: started
+    - assert: {that: "started is changed and started.warnings is search('offline')"}
+    - systemd: {name: systemd-networkd, state: restarted, daemon_reload: true}
+    - hostname: {name: node1}
+    - command: hostname
+      register: named
+    - assert: {that: named.stdout == 'node1'}
+    - reboot: {reboot_timeout: 60}
+      ignore_errors: true
+      register: rebooted
+    - assert: {that: "rebooted is failed and rebooted.elapsed < 30 and rebooted.msg is search('not been booted with systemd')"}
+`
+
 // What modules and packages do to resolv.conf and hosts is in the image, and
 // nothing of this machine's resolver, not in a backup either.
 func TestEditedResolver(t *testing.T) {
 	need(t, "ansible-playbook")
 	p := newProject(t, `
   edited: {parent: tools, ansible: {playbooks: [site.yml]}, run: ["sed -i 's/rotate/rotate timeout:2/' /etc/resolv.conf"]}
-  resolved: {parent: edited, packages: {install: [systemd-resolved], no_recommends: true}, run: ["grep nameserver /etc/resolv.conf"]}
+  resolved:
+    parent: edited
+    packages: {install: [systemd-sysv, systemd-resolved], no_recommends: true}
+    ansible: {playbooks: [running.yml]}
+    run: ["grep nameserver /etc/resolv.conf"]
 `, `
 images:
   edited: {node: edited, artifacts: [dir]}
@@ -202,8 +227,11 @@ images:
   tasks:
     - lineinfile: {path: /etc/resolv.conf, line: options rotate, create: true, backup: true}
     - lineinfile: {path: /etc/hosts, line: 192.0.2.7 head, create: true}
-`})
+`, "running.yml": running})
 	b := p.build("edited", "resolved")
+	if got := p.shell("resolved", "hostname; systemctl is-enabled systemd-networkd"); got != "node1\nenabled\n" {
+		t.Errorf("modules for a running system left %q", got)
+	}
 	for _, im := range b.Images {
 		dir := im.Artifacts["dir"]
 		if got := readFile(t, dir+"/etc/hosts"); got != "192.0.2.7 head\n" {
