@@ -52,11 +52,11 @@ func withoutMarked(text, before string) (rest string, ours bool) {
 	return strings.Join(kept, ""), true
 }
 
-// cleanCopies takes the placeholder's lines out of the files below dir that a
-// step has written, such as the backup that a package makes.
-func (o original) cleanCopies(dir string, since time.Time) error {
+// cleanCopies takes marked lines out of the files below dir that have changed
+// since then, such as the backup that a package makes.
+func cleanCopies(dir string, since time.Time, before string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || path == o.placeholder.Path {
+		if err != nil || !d.Type().IsRegular() {
 			return nil // a directory that cannot be read has no copies
 		}
 		st, err := d.Info()
@@ -67,7 +67,7 @@ func (o original) cleanCopies(dir string, since time.Time) error {
 		if err != nil || !strings.Contains(content, mark+"\n") {
 			return nil
 		}
-		text, _ := withoutMarked(content, o.text)
+		text, _ := withoutMarked(content, before)
 		if text == "" {
 			return os.Remove(path)
 		}

@@ -157,17 +157,21 @@ func missing(dir string) string {
 // restore undoes substitute.
 func (s *substitutes) restore() error {
 	var errs []error
+	lines, before := false, ""
 	for i := len(s.saved) - 1; i >= 0; i-- {
 		o := s.saved[i]
-		err := o.restore()
-		if o.placeholder.Lines {
-			err = errors.Join(err, o.cleanCopies("/etc", s.began))
-		}
-		if err != nil {
+		if err := o.restore(); err != nil {
 			errs = append(errs, fmt.Errorf("take away the temporary %s: %w", o.placeholder.Path, err))
 		}
+		lines, before = lines || o.placeholder.Lines, before+o.text
 	}
 	s.saved = nil
+	// Not before: what still stands would look like a copy.
+	if lines {
+		if err := cleanCopies("/etc", s.began, before); err != nil {
+			errs = append(errs, fmt.Errorf("take away copies of temporary files: %w", err))
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -20,6 +20,7 @@ func resolver() Placeholder {
 // layer, and those lines do not, however the step goes about it.
 func TestEditsOfPlaceholdersStay(t *testing.T) {
 	const site = "nameserver 10.0.0.1\noptions timeout:1\n"
+	other := Placeholder{Path: "/etc/hosts", Mode: 0o644, IfMissing: true, Lines: true, Content: Marked("not of the image", []string{"127.0.0.1 localhost"})}
 	for _, c := range []struct{ name, before, step, want string }{
 		{"nothing", "", "true", ""},
 		{"nothing, there", site, "cat /etc/resolv.conf", site},
@@ -52,7 +53,7 @@ func TestEditsOfPlaceholdersStay(t *testing.T) {
 			if c.before != "" {
 				put(t, lower, "etc/resolv.conf", c.before)
 			}
-			s := start(t, Spec{Lower: []string{lower}, Upper: upper, Substitutes: []Placeholder{resolver()}})
+			s := start(t, Spec{Lower: []string{lower}, Upper: upper, Substitutes: []Placeholder{resolver(), other}})
 			if out, err := sh(t, s, "grep -q 192.0.2.1 /etc/resolv.conf; "+c.step, RunOptions{}); err != nil {
 				t.Fatal(out, err)
 			}
