@@ -85,7 +85,9 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 		}
 		defer done()
 	}
-	made, err := makePlan(cmd.Context(), b, want, opts.noCache)
+	src := b.Inputs()
+	src.WithoutSecrets = opts.dryRun
+	made, err := planWith(cmd.Context(), b, src, want, plan.Options{NoCache: opts.noCache})
 	if err != nil {
 		return err
 	}

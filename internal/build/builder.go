@@ -43,7 +43,7 @@ const engine = "strata engine 2"
 // Inputs reads what decides keys, afresh.
 func (b *Builder) Inputs() *plan.Source {
 	src := Source(b.Project, b.Files, b.Dir)
-	src.Secret = func(s layer.Secret) ([]byte, error) { return secret(s, b.Files) }
+	src.Secret = func(s layer.Secret) ([]byte, error) { return readSecret(s, b.Files) }
 	return src
 }
 
@@ -58,7 +58,7 @@ func Source(p *layer.Project, files fs.FS, dir string) *plan.Source {
 			if err != nil {
 				return nil, err
 			}
-			return secret(s, here)
+			return readSecret(s, here)
 		},
 	}
 }

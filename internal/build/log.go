@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"io"
 	"os"
-	"sort"
 	"strings"
 	"sync"
+
+	"github.com/strata-hpc/strata/internal/secret"
 )
 
 // nodeLog receives what a node's steps say: all of it goes to a file, each
@@ -14,7 +15,7 @@ import (
 type nodeLog struct {
 	mu      sync.Mutex
 	file    io.WriteCloser
-	secrets *strings.Replacer
+	blotter *secret.Blotter
 	line    func(string)
 	partial []byte
 	last    []string
@@ -23,36 +24,32 @@ type nodeLog struct {
 // lastLines is how much of a log an error shows.
 const lastLines = 20
 
-func newLog(path string, secrets map[string][]byte, line func(string)) (*nodeLog, error) {
+func newLog(path string, secrets secret.Values, line func(string)) (*nodeLog, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return &nodeLog{file: f, secrets: blot(secrets), line: line}, nil
+	l := &nodeLog{file: f, line: line}
+	l.blotter = secret.NewBlotter(writerFunc(l.split), secrets)
+	return l, nil
 }
 
-// blot replaces the secrets, and each line of those with several.
-func blot(secrets map[string][]byte) *strings.Replacer {
-	var texts []string
-	for _, value := range secrets {
-		texts = append(texts, strings.Split(string(value), "\n")...)
-		texts = append(texts, string(value))
-	}
-	// Longer ones first: one may be part of another.
-	sort.Slice(texts, func(i, j int) bool { return len(texts[i]) > len(texts[j]) })
-	var pairs []string
-	for _, text := range texts {
-		if text = strings.TrimSpace(text); len(text) >= 3 {
-			pairs = append(pairs, text, "[secret]")
-		}
-	}
-	return strings.NewReplacer(pairs...)
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
 }
 
 // Write implements io.Writer.
 func (l *nodeLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.blotter.Write(p)
+}
+
+// split makes lines of what has no secrets any more.
+func (l *nodeLog) split(p []byte) {
 	l.partial = append(l.partial, p...)
 	for {
 		end := bytes.IndexAny(l.partial, "\n\r")
@@ -62,7 +59,7 @@ func (l *nodeLog) Write(p []byte) (int, error) {
 				l.emit(string(l.partial))
 				l.partial = nil
 			}
-			return len(p), nil
+			return
 		}
 		l.emit(string(l.partial[:end]))
 		l.partial = l.partial[end+1:]
@@ -70,7 +67,7 @@ func (l *nodeLog) Write(p []byte) (int, error) {
 }
 
 func (l *nodeLog) emit(line string) {
-	line = l.secrets.Replace(strings.ToValidUTF8(line, "\uFFFD"))
+	line = strings.ToValidUTF8(line, "\uFFFD")
 	_, _ = io.WriteString(l.file, line+"\n")
 	if strings.TrimSpace(line) == "" {
 		return
@@ -79,6 +76,13 @@ func (l *nodeLog) emit(line string) {
 		l.last = l.last[1:]
 	}
 	l.line(line)
+}
+
+// flush hands on what may have been the beginning of a secret: a step is over.
+func (l *nodeLog) flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.blotter.Close() // split has no errors
 }
 
 // end returns the last lines.
@@ -90,6 +94,7 @@ func (l *nodeLog) end() string {
 
 // Close writes what is left and closes the file.
 func (l *nodeLog) Close() error {
+	l.flush()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.partial) > 0 {

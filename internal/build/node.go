@@ -18,6 +18,7 @@ import (
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/sandbox"
+	"github.com/strata-hpc/strata/internal/secret"
 	"github.com/strata-hpc/strata/internal/source"
 	"github.com/strata-hpc/strata/internal/step"
 	"github.com/strata-hpc/strata/internal/store"
@@ -29,7 +30,7 @@ type nodeBuild struct {
 	node    layer.Node
 	key     layer.Key
 	inputs  json.RawMessage
-	secrets map[string][]byte
+	secrets secret.Values
 	log     *nodeLog
 	logPath string
 	steps   []store.StepRecord
@@ -56,6 +57,9 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	defer nb.log.Close()
+	for _, name := range nb.secrets.Short() {
+		fmt.Fprintf(nb.log, "secret %s is shorter than %d bytes: files are not searched for it\n", name, secret.Shortest)
+	}
 	added, err := b.Store.AddLayer(ctx, parent.Top(), func(st store.Staging) error { return nb.fill(ctx, st, parent) })
 	if err == nil {
 		err = check()
@@ -63,7 +67,7 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 	if err != nil {
 		return nil, err
 	}
-	return b.Store.AddImage(store.Commit{
+	c := store.Commit{
 		Cluster: b.Project.Cluster.Name, Arch: n.Arch, Parent: parent, Layer: added,
 		Env: sandbox.Variables(n.Env), Labels: b.labels(n),
 		Record: store.Record{
@@ -71,7 +75,11 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 			Started: nb.began.UTC(), Seconds: time.Since(nb.began).Seconds(), Steps: nb.steps, Tool: b.Version, Inputs: nb.inputs,
 			Commits: b.Commits,
 		},
-	})
+	}
+	if err := nb.configLeaks(c); err != nil {
+		return nil, err
+	}
+	return b.Store.AddImage(c)
 }
 
 // labels adds to a node's own labels what must be recorded in the image.
@@ -99,6 +107,9 @@ func (nb *nodeBuild) fill(ctx context.Context, st store.Staging, parent *store.I
 	}
 	title, err := nb.apply(ctx, st, repositories, total)
 	if err == nil {
+		if len(nb.secrets) > 0 {
+			st.Inspect(newLeaks(nb.node, nb.secrets))
+		}
 		nb.Store.ForgetFailed(nb.Project.Cluster.Name, nb.node.ID)
 		return nil
 	}
@@ -129,6 +140,7 @@ func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories [
 		fmt.Fprintf(nb.log, "# %s\n", title)
 		start := time.Now()
 		err := do()
+		nb.log.flush()
 		nb.steps = append(nb.steps, store.StepRecord{Title: title, Seconds: time.Since(start).Seconds()})
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/limit"
+	"github.com/strata-hpc/strata/internal/secret"
 )
 
 // debianKeyring signs Debian; Debian, Ubuntu, EL and SUSE package it as
@@ -80,10 +81,10 @@ func (b *Builder) Unverified(n layer.Node) []string {
 }
 
 // secretValues reads a node's secrets from where the project says.
-func (b *Builder) secretValues(n layer.Node) (map[string][]byte, error) {
-	values := map[string][]byte{}
+func (b *Builder) secretValues(n layer.Node) (secret.Values, error) {
+	values := secret.Values{}
 	for name, s := range n.Secrets {
-		value, err := secret(s, b.Files)
+		value, err := readSecret(s, b.Files)
 		if err != nil {
 			return nil, fmt.Errorf("secret %s: %w", name, err)
 		}
@@ -92,8 +93,8 @@ func (b *Builder) secretValues(n layer.Node) (map[string][]byte, error) {
 	return values, nil
 }
 
-// secret reads one secret; relative names of files are those of the project's files.
-func secret(s layer.Secret, files fs.FS) ([]byte, error) {
+// readSecret reads one secret; relative names of files are those of the project's files.
+func readSecret(s layer.Secret, files fs.FS) ([]byte, error) {
 	if s.Env != "" {
 		value, ok := os.LookupEnv(s.Env)
 		if !ok {

@@ -156,10 +156,11 @@ type Repo struct {
 }
 
 // Secret is a value that steps may read and that never enters a layer, a log
-// or a label. Exactly one field is set.
+// or a label. Exactly one of File and Env is set.
 type Secret struct {
-	File string `yaml:"file" doc:"Read the secret from this file, which may be anywhere on the machine that builds." oneof:"from"`
-	Env  string `yaml:"env" doc:"Read the secret from this environment variable." oneof:"from" format:"variable"`
+	File  string   `yaml:"file" doc:"Read the secret from this file, which may be anywhere on the machine that builds." oneof:"from"`
+	Env   string   `yaml:"env" doc:"Read the secret from this environment variable." oneof:"from" format:"variable"`
+	Allow []string `yaml:"allow" doc:"Files and directories of the image in which the secret may be: it is put there on purpose." format:"absolute"`
 }
 
 // Image is a named leaf that people use: a node, the artifacts made of it and

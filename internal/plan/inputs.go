@@ -240,6 +240,9 @@ func (c *collector) definition() {
 
 func (c *collector) secrets() {
 	for _, name := range slices.Sorted(maps.Keys(c.n.Secrets)) {
+		if allow := c.n.Secrets[name].Allow; len(allow) > 0 {
+			c.value(KindDefinition, "allow of secret "+name, allow)
+		}
 		if c.src.Secret == nil {
 			c.fail(fmt.Errorf("read secret %s: there is nothing to read secrets with", name))
 			continue
@@ -253,7 +256,7 @@ func (c *collector) secrets() {
 			c.fail(fmt.Errorf("read secret %s: %w", name, err))
 			continue
 		}
-		c.add(KindSecret, name, sum("secret", name, string(value)))
+		c.add(KindSecret, name, c.src.secretDigest(c.p.Cluster.Name, name, value))
 	}
 }
 

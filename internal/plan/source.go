@@ -13,6 +13,7 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/secret"
 )
 
 // Source is what inputs are read from: a project's files at one revision. It
@@ -24,8 +25,9 @@ type Source struct {
 	Files fs.FS
 	// Secret returns a secret's value. It may be nil if no node has secrets.
 	Secret func(layer.Secret) ([]byte, error)
-	// WithoutSecrets takes a secret that cannot be read for unchanged, and leaves
-	// out the keys that it would be in: who compares revisions need not have it.
+	// WithoutSecrets leaves out the keys that a secret would be in which cannot be
+	// read: who only says what is to be done need not have it. Between revisions it
+	// counts as unchanged.
 	WithoutSecrets bool
 	// Tool names everything of the tool itself that decides what a build comes
 	// to; a change of it changes every key.
@@ -42,6 +44,7 @@ type Source struct {
 	mu        sync.Mutex         // guards what follows
 	digests   map[item]string    // of files and links
 	trees     map[string][]Input // of files and directories that layers name
+	secrets   map[string]string  // digests of secrets, which take a while
 }
 
 // item is a file as one kind of reader sees it.
@@ -57,6 +60,7 @@ func (s *Source) open() {
 		}
 		s.digests = map[item]string{}
 		s.trees = map[string][]Input{}
+		s.secrets = map[string]string{}
 		s.playbooks = ansible.Open(s.Files, s.Parsed)
 	})
 }
@@ -172,6 +176,17 @@ func (s *Source) content(name string) (string, error) {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// secretDigest is the digest of a secret's value.
+func (s *Source) secretDigest(cluster, name string, value []byte) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := sum(cluster, name, string(value))
+	if s.secrets[of] == "" {
+		s.secrets[of] = secret.Digest(cluster, name, value)
+	}
+	return s.secrets[of]
 }
 
 // sum is the digest of a list of texts, none of which can run into the next.

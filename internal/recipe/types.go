@@ -58,7 +58,7 @@ type layerDoc struct {
 	Services     *layer.Services       `yaml:"services" doc:"The systemd units that start at boot."`
 	Env          map[string]string     `yaml:"env" doc:"Environment of every step of the layer, of its children and of the image." keys:"variable"`
 	Labels       map[string]string     `yaml:"labels" doc:"Labels of the images that are made of the layer and of its children." keys:"label-key"`
-	Secrets      []entry[layer.Secret] `yaml:"secrets" doc:"Values that the layer's steps read below /run/secrets, by file name. They never enter a layer, a log or a label." keys:"secret-name"`
+	Secrets      []entry[layer.Secret] `yaml:"secrets" doc:"Values that the layer's steps read below /run/secrets, by file name. A layer in which one is found is refused; in what steps print they are blotted out." keys:"secret-name"`
 	Arch         word                  `yaml:"arch" doc:"Architecture by Debian's name. Without it, this machine's; the only one that can be built now." enum:"amd64,arm64,armhf,i386,ppc64el,riscv64,s390x"`
 	Repo         *layer.Repo           `yaml:"repo" doc:"Git repository that the layer's own files come from: those of files, ansible, run and packages. Their paths start in it." short:"url"`
 	Variants     []entry[variantDoc]   `yaml:"variants" doc:"The layer once per variant, each a node called LAYER-VARIANT." keys:"name"`

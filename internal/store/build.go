@@ -1,10 +1,12 @@
 package store
 
 import (
+	"archive/tar"
 	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"go.podman.io/storage"
 	drivers "go.podman.io/storage/drivers"
 	"go.podman.io/storage/pkg/archive"
+	"golang.org/x/sys/unix"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -24,6 +27,16 @@ type Staging struct {
 	Upper   string   // receives what the layer adds: an overlay's upper directory
 	Lower   []string // the parent's directories, topmost first
 	Scratch string   // an empty directory on the same file system, removed afterwards
+	// Inspect lets somebody see the layer while its digest is taken.
+	Inspect func(Inspector)
+}
+
+// Inspector sees the tar stream of a sealed layer, name by name. An error of Close,
+// which comes after all of it, refuses the layer.
+type Inspector interface {
+	io.Writer
+	Begin(name string) // what comes now is the header, and then the content, of this file
+	Close() error
 }
 
 // Layer is a committed layer.
@@ -100,11 +113,12 @@ func (s *Store) dirs(id string) ([]string, error) {
 
 // differ is a layer build in the form that containers/storage asks for.
 type differ struct {
-	ctx    context.Context
-	lower  []string
-	fill   func(Staging) error
-	locked func()
-	dest   string
+	ctx       context.Context
+	lower     []string
+	fill      func(Staging) error
+	locked    func()
+	dest      string
+	inspector Inspector // or nil
 }
 
 func (d *differ) unlock() {
@@ -137,7 +151,7 @@ func (d *differ) ApplyDiff(dest string, _ *archive.TarOptions, _ *drivers.Differ
 		return none, err
 	}
 	start := time.Now()
-	if err := d.fill(Staging{Upper: dest, Lower: d.lower, Scratch: scratch}); err != nil {
+	if err := d.fill(Staging{Upper: dest, Lower: d.lower, Scratch: scratch, Inspect: func(i Inspector) { d.inspector = i }}); err != nil {
 		return none, err
 	}
 	if err := os.RemoveAll(scratch); err != nil {
@@ -146,14 +160,15 @@ func (d *differ) ApplyDiff(dest string, _ *archive.TarOptions, _ *drivers.Differ
 	if err := seal(d.ctx, dest, d.lower, start); err != nil {
 		return none, err
 	}
-	return describe(d.ctx, dest, len(d.lower) == 0)
+	return d.describe(len(d.lower) == 0)
 }
 
 // describe streams a sealed layer once: for its digest, and for the record of
 // the tar stream (tar-split) from which a push makes the same bytes again. First
 // says that it is the lowest layer.
-func describe(ctx context.Context, dir string, first bool) (drivers.DriverWithDifferOutput, error) {
+func (d *differ) describe(first bool) (drivers.DriverWithDifferOutput, error) {
 	var out drivers.DriverWithDifferOutput
+	dir := d.dest
 	record, err := os.CreateTemp(filepath.Dir(dir), "tar-split-")
 	if err != nil {
 		return out, err
@@ -162,9 +177,19 @@ func describe(ctx context.Context, dir string, first bool) (drivers.DriverWithDi
 	buffered := bufio.NewWriterSize(record, 1<<20)
 	split := newSplitter(buffered)
 	ids := owners{uids: map[uint32]bool{}, gids: map[uint32]bool{}}
-	err = tarball.Write(ctx, split, dir, tarball.Options{
-		Root: true, Overlay: tarball.OverlayMarks(), First: first, Entry: ids.note, Stored: split.stored,
-	})
+	opts := tarball.Options{Root: true, Overlay: tarball.OverlayMarks(), First: first, Entry: ids.note, Stored: split.stored}
+	to := io.Writer(split)
+	if d.inspector != nil {
+		to = io.MultiWriter(split, d.inspector)
+		opts.Entry = func(hdr *tar.Header, st *unix.Stat_t) error {
+			d.inspector.Begin(hdr.Name)
+			return ids.note(hdr, st)
+		}
+	}
+	err = tarball.Write(d.ctx, to, dir, opts)
+	if d.inspector != nil && err == nil {
+		err = d.inspector.Close()
+	}
 	if err = errors.Join(err, split.Close(), buffered.Flush()); err != nil {
 		record.Close()
 		return out, unkeepable(fmt.Errorf("digest layer: %w", err))

@@ -196,7 +196,7 @@ func TestContextEndsCommit(t *testing.T) {
 	if err := seal(ctx, tree, nil, time.Now()); !errors.Is(err, context.Canceled) {
 		t.Errorf("seal: %v", err)
 	}
-	if _, err := describe(ctx, tree, true); !errors.Is(err, context.Canceled) {
+	if _, err := (&differ{ctx: ctx, dest: tree}).describe(true); !errors.Is(err, context.Canceled) {
 		t.Errorf("digest: %v", err)
 	}
 }
