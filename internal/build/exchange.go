@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"io"
 	"path"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/registry"
+	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/store"
 )
 
@@ -130,8 +132,21 @@ func (x *Exchange) fetch(ctx context.Context, ref string, opts registry.Options)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, scratch.Close()) }()
-	opts.Scratch = scratch.Dir
+	opts.Scratch, opts.Unpack = scratch.Dir, x.unpack
 	return registry.Pull(ctx, ref, x.Store.Containers(), opts)
+}
+
+// unpack makes a layer of a pulled one's tar stream, in a sandbox.
+func (x *Exchange) unpack(ctx context.Context, l registry.Incoming, stream io.Reader) error {
+	in := store.Incoming{Parent: l.Parent, DiffID: l.DiffID, Blob: l.Blob, Stream: stream}
+	_, err := x.Store.ReceiveLayer(ctx, in, func(st store.Staging, stream io.Reader) error {
+		box, err := sandbox.Start(ctx, sandbox.Spec{Upper: st.Upper, Scratch: st.Scratch, Bare: true})
+		if err != nil {
+			return err
+		}
+		return errors.Join(box.UnpackLayer(ctx, stream, l.Parent == ""), box.Stop())
+	})
+	return err
 }
 
 // asks says whether the registry is asked for nodes.

@@ -185,7 +185,7 @@ func (p *pull) unpackFile(ctx context.Context, path string, i int) error {
 func (p *pull) unpack(ctx context.Context, r io.Reader, i int) error {
 	d, diffID := p.manifest.Layers[i], p.about.RootFS.DiffIDs[i]
 	packed := newChecking(&stoppable{ctx, r, nil}, p.layer(i), d.Digest, d.Size)
-	err := p.putLayer(packed, i)
+	err := p.putLayer(ctx, packed, i)
 	// What damage does to the unpacking says less than that there is some.
 	_, end := io.Copy(io.Discard, packed)
 	switch {
@@ -216,7 +216,7 @@ func (p *pull) unusable(i int, err error) error {
 }
 
 // putLayer unpacks a layer into the store.
-func (p *pull) putLayer(packed io.Reader, i int) error {
+func (p *pull) putLayer(ctx context.Context, packed io.Reader, i int) error {
 	d, diffID := p.manifest.Layers[i], p.about.RootFS.DiffIDs[i]
 	plain, err := decompress(packed)
 	if err != nil {
@@ -225,8 +225,12 @@ func (p *pull) putLayer(packed io.Reader, i int) error {
 	defer plain.Close()
 	id, parent := layerID(p.about.RootFS.DiffIDs[:i+1]), layerID(p.about.RootFS.DiffIDs[:i])
 	checked := newChecking(&spacious{r: plain, dir: p.into.GraphRoot(), what: p.layer(i)}, p.layer(i)+", unpacked to "+diffID.String(), diffID, p.sizes[i])
-	options := &storage.LayerOptions{OriginalDigest: d.Digest, OriginalSize: &d.Size, UncompressedDigest: diffID}
-	_, _, err = p.into.PutLayer(id, parent, nil, "", false, options, checked)
+	if p.opts.Unpack == nil {
+		options := &storage.LayerOptions{OriginalDigest: d.Digest, OriginalSize: &d.Size, UncompressedDigest: diffID}
+		_, _, err = p.into.PutLayer(id, parent, nil, "", false, options, checked)
+	} else {
+		err = p.opts.Unpack(ctx, Incoming{Parent: parent, DiffID: layer.Digest(diffID), Blob: layer.Digest(d.Digest)}, checked)
+	}
 	switch {
 	case errors.Is(err, storage.ErrDuplicateID):
 		return nil // another pull was faster

@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"context"
+	"io"
 	"time"
 
 	"github.com/strata-hpc/strata/internal/layer"
@@ -18,6 +20,10 @@ type Options struct {
 	// Before, if not nil, is called before a push sends anything: it may wait for
 	// another one, of what is below.
 	Before func() error
+	// Unpack makes a layer in the store of a tar stream, which ends with an error
+	// if it is another one than the layer's. Nil leaves that to
+	// containers/storage, which fills sparse files with zeros.
+	Unpack func(ctx context.Context, l Incoming, stream io.Reader) error
 	// Names are given to a pulled image; without any, it gets that of its place.
 	Names []string
 	// Scratch is the directory for compressed layers on their way; "" is the
@@ -35,6 +41,13 @@ type Options struct {
 	Wait time.Duration
 	// Patience is how long a registry may say nothing; 0 stands for two minutes.
 	Patience time.Duration
+}
+
+// Incoming is a layer that is pulled.
+type Incoming struct {
+	Parent string       // id in the store of the layer below; "" for the lowest
+	DiffID layer.Digest // of the tar stream
+	Blob   layer.Digest // of what it was compressed to
 }
 
 // Event is something that happened to a blob.

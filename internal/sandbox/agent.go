@@ -99,6 +99,12 @@ func (a *agent) serve(conn *net.UnixConn) {
 			break
 		}
 		err = unpack(files[0], "/")
+	case "unpack-layer":
+		if len(files) == 0 {
+			err = errors.New("unpack: no stream")
+			break
+		}
+		err = unpackLayer(files[0], "/", req.First)
 	case "restore":
 		// What a step left running could still write.
 		_ = unix.Kill(-1, unix.SIGKILL)

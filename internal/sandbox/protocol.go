@@ -23,10 +23,11 @@ import (
 
 // request is what a client asks of the agent.
 type request struct {
-	Op      string   `json:"op"` // run, unpack, restore
+	Op      string   `json:"op"` // run, unpack, unpack-layer, restore
 	Args    []string `json:"args,omitempty"`
 	Env     []string `json:"env,omitempty"`
 	Dir     string   `json:"dir,omitempty"`
+	First   bool     `json:"first,omitempty"`   // of unpack-layer: nothing is below
 	TTY     bool     `json:"tty,omitempty"`     // the first descriptor is a terminal to control
 	Network string   `json:"network,omitempty"` // "none": a network namespace with a loopback device only
 	User    string   `json:"user,omitempty"`    // of the tree: the program runs as that; not with Network

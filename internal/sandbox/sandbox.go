@@ -203,11 +203,23 @@ func (s *Sandbox) Run(ctx context.Context, c Cmd, opts RunOptions) error {
 // looked up in the tree's own passwd and group. Directories that the tree has
 // as links stay links.
 func (s *Sandbox) Unpack(ctx context.Context, r io.Reader) error {
+	return s.unpack(ctx, r, request{Op: "unpack"})
+}
+
+// UnpackLayer unpacks the tar stream of an image's layer into the tree, which
+// is Upper alone and empty. What the layer takes away becomes overlayfs's marks;
+// first says that nothing is below it. It is an error if the tree would be
+// another than that of the stream.
+func (s *Sandbox) UnpackLayer(ctx context.Context, r io.Reader, first bool) error {
+	return s.unpack(ctx, r, request{Op: "unpack-layer", First: first})
+}
+
+func (s *Sandbox) unpack(ctx context.Context, r io.Reader, req request) error {
 	joined, err := newStreams(r, nil, nil)
 	if err != nil {
 		return fmt.Errorf("unpack into sandbox: %w", err)
 	}
-	_, err = s.call(ctx, request{Op: "unpack"}, joined.in, joined.out, joined.errw)
+	_, err = s.call(ctx, req, joined.in, joined.out, joined.errw)
 	joined.given()
 	if failed := joined.wait(ctx); failed != nil && (err == nil || ctx.Err() == nil) {
 		err = failed

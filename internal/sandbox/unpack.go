@@ -38,7 +38,16 @@ type unpacker struct {
 }
 
 func unpack(r io.Reader, root string) error {
-	u := &unpacker{root: root, buf: make([]byte, 256<<10), users: map[string]map[string]int{}}
+	u := newUnpacker(root)
+	return u.all(r, u.entry)
+}
+
+func newUnpacker(root string) *unpacker {
+	return &unpacker{root: root, buf: make([]byte, 256<<10), users: map[string]map[string]int{}}
+}
+
+// all calls entry for each entry of a stream.
+func (u *unpacker) all(r io.Reader, entry func(*tar.Header, *tarball.Reader) error) error {
 	stream := tarball.NewReader(bufio.NewReaderSize(r, 256<<10))
 	for {
 		hdr, err := stream.Next()
@@ -48,7 +57,7 @@ func unpack(r io.Reader, root string) error {
 		if err != nil {
 			return fmt.Errorf("read archive: %w", err)
 		}
-		if err := u.entry(hdr, stream); err != nil {
+		if err := entry(hdr, stream); err != nil {
 			var where *os.PathError // which the message says already
 			if errors.As(err, &where) {
 				err = where.Err
@@ -81,6 +90,11 @@ func (u *unpacker) entry(hdr *tar.Header, content *tarball.Reader) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	return u.make(hdr, path, content)
+}
+
+// make makes what is no directory, where nothing is.
+func (u *unpacker) make(hdr *tar.Header, path string, content *tarball.Reader) error {
 	switch hdr.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse:
 		if err := u.file(hdr, path, content); err != nil {

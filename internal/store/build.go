@@ -59,7 +59,13 @@ func (s *Store) AddLayer(ctx context.Context, parent string, fill func(Staging) 
 	if err != nil {
 		return Layer{}, err
 	}
-	d := &differ{ctx: ctx, lower: lower, fill: fill, locked: unlock}
+	d := &differ{ctx: ctx, lower: lower, locked: unlock}
+	d.make = func(st Staging) (drivers.DriverWithDifferOutput, error) { return d.build(st, fill) }
+	return s.stage(parent, d)
+}
+
+// stage has a differ make a layer on top of parent, and commits it.
+func (s *Store) stage(parent string, d *differ) (Layer, error) {
 	defer d.unlock()
 	out, err := s.st.PrepareStagedLayer(nil, d)
 	if err != nil {
@@ -115,7 +121,7 @@ func (s *Store) dirs(id string) ([]string, error) {
 type differ struct {
 	ctx       context.Context
 	lower     []string
-	fill      func(Staging) error
+	make      func(Staging) (drivers.DriverWithDifferOutput, error)
 	locked    func()
 	dest      string
 	inspector Inspector // or nil
@@ -150,14 +156,29 @@ func (d *differ) ApplyDiff(dest string, _ *archive.TarOptions, _ *drivers.Differ
 	if err := os.Chmod(dest, 0o755); err != nil {
 		return none, err
 	}
+	out, err := d.make(Staging{Upper: dest, Lower: d.lower, Scratch: scratch})
+	if err != nil {
+		return none, err
+	}
+	if err := errors.Join(os.RemoveAll(scratch), d.ctx.Err()); err != nil {
+		out.TarSplit.Close()
+		return none, err
+	}
+	return out, nil
+}
+
+// build makes a layer of what fill writes.
+func (d *differ) build(st Staging, fill func(Staging) error) (drivers.DriverWithDifferOutput, error) {
+	var none drivers.DriverWithDifferOutput
 	start := time.Now()
-	if err := d.fill(Staging{Upper: dest, Lower: d.lower, Scratch: scratch, Inspect: func(i Inspector) { d.inspector = i }}); err != nil {
+	st.Inspect = func(i Inspector) { d.inspector = i }
+	if err := fill(st); err != nil {
 		return none, err
 	}
-	if err := os.RemoveAll(scratch); err != nil {
+	if err := os.RemoveAll(st.Scratch); err != nil {
 		return none, err
 	}
-	if err := seal(d.ctx, dest, d.lower, start); err != nil {
+	if err := seal(d.ctx, st.Upper, d.lower, start); err != nil {
 		return none, err
 	}
 	return d.describe(len(d.lower) == 0)
