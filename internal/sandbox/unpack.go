@@ -28,11 +28,14 @@ const (
 
 const paxXattr = "SCHILY.xattr."
 
+// defaultACL is the attribute from which what is made in a directory gets an ACL.
+const defaultACL = "system.posix_acl_default"
+
 // unpacker writes a tar stream below root. It runs in the tree (root is "/"),
 // so a link in the tree cannot lead out of it.
 type unpacker struct {
 	root  string
-	dirs  []*tar.Header // their times are set when nothing more is put in them
+	dirs  []*tar.Header // their times and default ACLs are set when nothing more is put in them
 	buf   []byte
 	users map[string]map[string]int // passwd and group, read when first needed
 }
@@ -66,6 +69,11 @@ func (u *unpacker) all(r io.Reader, entry func(*tar.Header, *tarball.Reader) err
 		}
 	}
 	for i := len(u.dirs) - 1; i >= 0; i-- {
+		if acl, ok := u.dirs[i].PAXRecords[paxXattr+defaultACL]; ok {
+			if err := unix.Lsetxattr(u.path(u.dirs[i].Name), defaultACL, []byte(acl), 0); err != nil {
+				return fmt.Errorf("write /%s: set its default ACL: %w", filepath.Clean(u.dirs[i].Name), err)
+			}
+		}
 		if err := setTime(u.path(u.dirs[i].Name), u.dirs[i].ModTime); err != nil {
 			return err
 		}
@@ -229,7 +237,7 @@ func (u *unpacker) attributes(hdr *tar.Header, path string) error {
 	}
 	// In order: file systems list attributes as they were set, and so do images.
 	for _, record := range slices.Sorted(maps.Keys(hdr.PAXRecords)) {
-		if name, ok := strings.CutPrefix(record, paxXattr); ok {
+		if name, ok := strings.CutPrefix(record, paxXattr); ok && name != defaultACL {
 			if err := unix.Lsetxattr(path, name, []byte(hdr.PAXRecords[record]), 0); err != nil {
 				return fmt.Errorf("set attribute %s: %w", name, err)
 			}
