@@ -3,6 +3,7 @@ package artifact
 import (
 	"bytes"
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -57,10 +58,21 @@ func (x *exporter) erofs(ctx context.Context, a layer.Artifact) (*File, error) {
 	// later, of which the root directory's own may be one.
 	epoch := "SOURCE_DATE_EPOCH=" + strconv.FormatInt(newest, 10)
 	return x.pack(ctx, name, a, settings, func() error {
-		_, err := x.surveyed(ctx, func(*survey) bool { return true },
+		s, err := x.surveyed(ctx, func(*survey) bool { return true },
 			func(ctx context.Context) error { return run(ctx, sandbox.Cmd{Args: args, Env: toolEnvironment(epoch)}) })
-		return err
+		return x.longName(s, err)
 	})
+}
+
+// longName explains an error of mkfs.erofs that is about a name of the greatest
+// length: versions up to 1.5 say that the file is not there.
+func (x *exporter) longName(s *survey, err error) error {
+	var exit *sandbox.ExitError
+	if s == nil || len(s.Long) == 0 || !errors.As(err, &exit) {
+		return err
+	}
+	return imageFault(x.image, "mkfs.erofs cannot pack /%s, whose name has %d bytes: %w", s.Long[0], longest, err).
+		WithHint("give it a shorter name, use a squashfs, or a newer erofs-utils than 1.5")
 }
 
 // checkErofs refuses settings that erofs or the mkfs.erofs of this machine has not got.

@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -33,6 +34,9 @@ func (x *exporter) squashfs(ctx context.Context, a layer.Artifact) (*File, error
 	return x.pack(ctx, name, a, settings, func() error {
 		s, err := x.surveyed(ctx, func(s *survey) bool { return len(s.ACLs) == 0 },
 			func(ctx context.Context) error { return tool(ctx, sandbox.Cmd{Args: args}) })
+		if s != nil && ctx.Err() == nil {
+			err = errors.Join(x.refuseTimes(s), err)
+		}
 		if err != nil || len(s.ACLs) == 0 {
 			return err
 		}

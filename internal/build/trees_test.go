@@ -51,7 +51,7 @@ func TestTreesAreTheSameEverywhere(t *testing.T) {
 	if !sandbox.HasAdmin() {
 		t.Skip("needs the right to mount")
 	}
-	seeds := 3
+	seeds := 1
 	if os.Getenv("STRATA_TEST_LONG") != "" {
 		seeds = 150
 	}

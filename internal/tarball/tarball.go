@@ -269,6 +269,9 @@ func (t *writer) header(e *Entry, st *unix.Stat_t) (hdr *tar.Header, marked bool
 		if !t.opts.Overlay.OfTheTree(name) {
 			continue
 		}
+		if strings.Contains(name, "=") {
+			return nil, false, fmt.Errorf("store %s: tar cannot hold the extended attribute %q, as its name has a =", e.Path, name)
+		}
 		if hdr.PAXRecords == nil {
 			hdr.PAXRecords = map[string]string{}
 		}
