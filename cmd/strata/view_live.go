@@ -84,6 +84,10 @@ func (v *liveView) Event(e build.Event) {
 		if v.opts.Verbose {
 			v.above = append(v.above, v.output(t.name, fmt.Sprintf("== step %d of %d: %s", t.step, t.steps, clean(t.title))))
 		}
+	case build.Warning:
+		if !v.opts.Verbose { // else its line has said it
+			v.above = append(v.above, v.output(t.name, clean(e.Line)))
+		}
 	case build.Line:
 		if v.opts.Verbose {
 			v.above = append(v.above, v.output(t.name, clean(e.Line)))

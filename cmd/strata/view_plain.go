@@ -39,6 +39,10 @@ func (v *plainView) Event(e build.Event) {
 		if line := clean(e.Line); !v.quiet && line != "" {
 			v.line(t.name, line)
 		}
+	case build.Warning:
+		if t := v.follow(e); v.quiet { // else its line has said it
+			v.line(t.name, clean(e.Line))
+		}
 	case build.NodeEnded, build.ImageEnded, build.MoveEnded:
 		t := v.follow(e)
 		how, text := outcome(e, t, v.now())

@@ -20,6 +20,7 @@ const (
 	ImageEnded
 	MoveStarted // a node that is there is being pushed or pulled
 	MoveEnded
+	Warning // a Line that must not go unnoticed, once more
 )
 
 // Event tells whoever watches a build. Events of one node come in order.

@@ -101,6 +101,7 @@ func (nb *nodeBuild) fill(ctx context.Context, st store.Staging, parent *store.I
 	if err != nil {
 		return err
 	}
+	st.Sealing.Identities, st.Sealing.Found = nb.node.Identities, nb.identity
 	total := len(nb.node.Steps)
 	if nb.node.Source != nil {
 		total++
@@ -165,7 +166,25 @@ func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories [
 			return blame(s), errors.Join(err, finish(context.WithoutCancel(ctx)))
 		}
 	}
-	return "closing the tree", finish(ctx)
+	st.Sealing.Scripts, err = w.PackageScripts()
+	return "closing the tree", errors.Join(err, finish(ctx))
+}
+
+// identity says what became of a file that no two cluster nodes may share. What stays
+// is a warning.
+func (nb *nodeBuild) identity(found store.Identity) {
+	of := ""
+	if found.Package != "" {
+		of = " of package " + found.Package
+	}
+	if found.Removed {
+		fmt.Fprintf(nb.log, "identity %s%s is not in the layer: %s\n", found.Path, of, found.Anew)
+		return
+	}
+	text := fmt.Sprintf("warning: %s%s was made when it was installed, and all cluster nodes that boot the image share it: "+
+		"name it below identities: remove, or keep", found.Path, of)
+	fmt.Fprintln(nb.log, text)
+	nb.event(Event{Kind: Warning, Node: nb.node.ID, Line: text})
 }
 
 // blame names a step in an error. Commands and playbooks tell in theirs which

@@ -122,6 +122,7 @@ type Node struct {
 	Steps        []Step            // in the order they are applied
 	Env          map[string]string // environment of every step and of the image: the parent's and the node's own
 	Labels       map[string]string // OCI labels: the parent's and the node's own
+	Identities   Identities        // what of the tree is one cluster node's alone: the project's, the parent's and the node's own
 	Secrets      map[string]Secret // readable below /run/secrets while the layer's steps run
 	Pos          Pos
 }
@@ -161,6 +162,13 @@ type Secret struct {
 	File  string   `yaml:"file" doc:"Read the secret from this file, which may be anywhere on the machine that builds." oneof:"from"`
 	Env   string   `yaml:"env" doc:"Read the secret from this environment variable." oneof:"from" format:"variable"`
 	Allow []string `yaml:"allow" doc:"Files and directories of the image in which the secret may be: it is put there on purpose." format:"absolute"`
+}
+
+// Identities are files of an image that tell one cluster node from another, as
+// path.Match patterns; one that ends in "/**" means everything below.
+type Identities struct {
+	Remove []string `yaml:"remove" doc:"Files that never stay in a layer, whoever wrote them, in addition to those that Strata knows. * stands for any characters but a slash, /** at the end for all that is below." format:"pattern"`
+	Keep   []string `yaml:"keep" doc:"Files that stay as they are, though Strata would remove them or warn of them." format:"pattern"`
 }
 
 // Image is a named leaf that people use: a node, the artifacts made of it and

@@ -38,6 +38,7 @@ func formats() map[string]format {
 		"registry":     {pattern: `^[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._-]+)*$`, means: "HOST[:PORT][/PATH], without https:// and without a tag"},
 		"mode":         {pattern: `^0?[0-7]{3,4}$`, means: `an octal number of three or four digits in quotes, such as "0644"`},
 		"absolute":     {pattern: `^/`, means: "an absolute path in the image", check: checkDest},
+		"pattern":      {pattern: `^/`, means: "an absolute path in the image, with wildcards", check: checkPattern},
 		"line":         {pattern: `^[^\r\n]*$`, means: "one line", empty: true},
 		"content":      {means: "text", empty: true},
 		"repository":   {means: "the name of a repository", check: noteRepository},
@@ -88,6 +89,14 @@ func checkDest(w *walker, v word, where string) string {
 		clean += "/"
 	}
 	return clean
+}
+
+func checkPattern(w *walker, v word, where string) string {
+	if _, err := path.Match(v.Text, "/"); err != nil {
+		w.faults.add(v.At, "* and ? stand for any characters but a slash, [abc] for one of them", "%s: %s is not a pattern", where, quote(v.Text))
+		return v.Text
+	}
+	return checkDest(w, v, where)
 }
 
 // checkPackage checks the file of a local package. It returns local packages

@@ -37,6 +37,10 @@ func (r *resolver) build(d *draft) layer.Node {
 	n.Groups = union(parent.Groups, own)
 	n.Env = overlay(parent.Env, doc.Env, variant.Env)
 	n.Labels = overlay(parent.Labels, doc.Labels, variant.Labels)
+	n.Identities = layer.Identities{
+		Remove: union(r.identities.Remove, parent.Identities.Remove, doc.Identities.Remove),
+		Keep:   union(r.identities.Keep, parent.Identities.Keep, doc.Identities.Keep),
+	}
 	for _, s := range doc.Secrets {
 		if n.Secrets == nil {
 			n.Secrets = map[string]layer.Secret{}

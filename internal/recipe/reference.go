@@ -143,7 +143,7 @@ func valueWords(s *shape) string {
 		return "path"
 	case "git-url":
 		return "git URL"
-	case "absolute":
+	case "absolute", "pattern":
 		return "absolute path"
 	case "mode":
 		return "octal number in quotes"

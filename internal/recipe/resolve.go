@@ -13,6 +13,7 @@ type resolver struct {
 	loader       *loader
 	faults       *faults
 	arch         string
+	identities   layer.Identities // the project's
 	repositories map[string]entry[layer.Repository]
 	layers       map[string]*entry[layerDoc]
 	images       map[string]place
@@ -54,6 +55,7 @@ func (r *resolver) resolve(doc *projectDoc, fragments []*includedDoc) *layer.Pro
 		Cluster: doc.Cluster, Registry: doc.Registry, Inventory: doc.Inventory.Path,
 		Repositories: map[string]layer.Repository{}, Files: r.loader.files,
 	}
+	r.identities = doc.Identities
 	for _, f := range fragments {
 		r.define(f)
 	}

@@ -27,12 +27,13 @@ type later struct{}
 
 // projectDoc is a strata.yaml.
 type projectDoc struct {
-	Strata    int           `yaml:"strata" doc:"Version of the file format." enum:"1" required:"true"`
-	Cluster   layer.Cluster `yaml:"cluster" doc:"The cluster that the images are for."`
-	Registry  string        `yaml:"registry" doc:"Registry, and path in it, through which layers and images are exchanged." format:"registry"`
-	Inventory inventoryDoc  `yaml:"inventory" doc:"Ansible inventory." short:"path"`
-	Include   []word        `yaml:"include" doc:"More files of the recipe; * and ? stand for any characters but a slash. They hold repositories, layers and images only." format:"glob"`
-	Pipeline  pipelineDoc   `yaml:"pipeline" doc:"What the pipelines that strata pipeline makes have besides."`
+	Strata     int              `yaml:"strata" doc:"Version of the file format." enum:"1" required:"true"`
+	Cluster    layer.Cluster    `yaml:"cluster" doc:"The cluster that the images are for."`
+	Registry   string           `yaml:"registry" doc:"Registry, and path in it, through which layers and images are exchanged." format:"registry"`
+	Inventory  inventoryDoc     `yaml:"inventory" doc:"Ansible inventory." short:"path"`
+	Include    []word           `yaml:"include" doc:"More files of the recipe; * and ? stand for any characters but a slash. They hold repositories, layers and images only." format:"glob"`
+	Identities layer.Identities `yaml:"identities" doc:"Which files are one cluster node's alone, in all layers."`
+	Pipeline   pipelineDoc      `yaml:"pipeline" doc:"What the pipelines that strata pipeline makes have besides."`
 	includedDoc
 }
 
@@ -58,6 +59,7 @@ type layerDoc struct {
 	Services     *layer.Services       `yaml:"services" doc:"The systemd units that start at boot."`
 	Env          map[string]string     `yaml:"env" doc:"Environment of every step of the layer, of its children and of the image." keys:"variable"`
 	Labels       map[string]string     `yaml:"labels" doc:"Labels of the images that are made of the layer and of its children." keys:"label-key"`
+	Identities   layer.Identities      `yaml:"identities" doc:"Which files of the layer and its children are one cluster node's alone, in addition to the project's."`
 	Secrets      []entry[layer.Secret] `yaml:"secrets" doc:"Values that the layer's steps read below /run/secrets, by file name. A layer in which one is found is refused; in what steps print they are blotted out." keys:"secret-name"`
 	Arch         word                  `yaml:"arch" doc:"Architecture by Debian's name. Without it, this machine's; the only one that can be built now." enum:"amd64,arm64,armhf,i386,ppc64el,riscv64,s390x"`
 	Repo         *layer.Repo           `yaml:"repo" doc:"Git repository that the layer's own files come from: those of files, ansible, run and packages. Their paths start in it." short:"url"`

@@ -34,6 +34,7 @@ func Equip(spec *sandbox.Spec, cache *apt.Cache, downloads *apt.Scratch, reposit
 		sandbox.Placeholder{Path: "/etc/resolv.conf", Content: resolver, Mode: 0o644, Lines: true},
 		sandbox.Placeholder{Path: "/etc/hosts", Content: hosts, Mode: 0o644, IfMissing: true, Lines: true},
 		sandbox.Placeholder{Path: "/usr/sbin/policy-rc.d", Content: "#!/bin/sh\n# No service starts while an image is built.\nexit 101\n", Mode: 0o755},
+		sandbox.Placeholder{Path: "/etc/dpkg/dpkg.cfg.d/99strata-build", Content: dpkgHooks, Mode: 0o644},
 	)
 	if downloads == nil {
 		return nil

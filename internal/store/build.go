@@ -27,6 +27,7 @@ type Staging struct {
 	Upper   string   // receives what the layer adds: an overlay's upper directory
 	Lower   []string // the parent's directories, topmost first
 	Scratch string   // an empty directory on the same file system, removed afterwards
+	Sealing *Sealing // how the layer is sealed
 	// Inspect lets somebody see the layer while its digest is taken.
 	Inspect func(Inspector)
 }
@@ -171,6 +172,7 @@ func (d *differ) ApplyDiff(dest string, _ *archive.TarOptions, _ *drivers.Differ
 func (d *differ) build(st Staging, fill func(Staging) error) (drivers.DriverWithDifferOutput, error) {
 	var none drivers.DriverWithDifferOutput
 	start := time.Now()
+	st.Sealing = &Sealing{}
 	st.Inspect = func(i Inspector) { d.inspector = i }
 	if err := fill(st); err != nil {
 		return none, err
@@ -178,7 +180,7 @@ func (d *differ) build(st Staging, fill func(Staging) error) (drivers.DriverWith
 	if err := os.RemoveAll(st.Scratch); err != nil {
 		return none, err
 	}
-	if err := seal(d.ctx, st.Upper, d.lower, start); err != nil {
+	if err := seal(d.ctx, st.Upper, d.lower, start, st.Sealing); err != nil {
 		return none, err
 	}
 	return d.describe(len(d.lower) == 0)

@@ -71,6 +71,18 @@ var scrubbed = []struct {
 	{"var/tmp/**", purge},
 }
 
+// scrub decides about a file as the site wants it.
+func (s *sealer) scrub(name string, st *unix.Stat_t) verdict {
+	switch verdict := scrub(name, st); {
+	case s.how.kept(name):
+		return keep
+	case st.Mode&unix.S_IFMT == unix.S_IFREG && anyMatches(s.how.Identities.Remove, name):
+		return drop
+	default:
+		return verdict
+	}
+}
+
 // scrub decides about a file. Links and devices in places where files are dropped or
 // emptied are somebody's configuration and stay, and so do directories.
 func scrub(name string, st *unix.Stat_t) verdict {

@@ -29,15 +29,21 @@ type sealer struct {
 	upper string
 	marks tarball.Marks
 	clock clock
+	how   *Sealing
+	told  map[string]bool     // identities that stay, and that were told of
+	lists map[string][]string // packages by the paths that they have, once they are needed
 	buf   [2][]byte
 }
 
 // seal works on upper in place. Lower are the parent's directories, topmost
 // first. Nothing has them mounted.
-func seal(ctx context.Context, upper string, lower []string, start time.Time) error {
-	s := &sealer{ctx: ctx, upper: upper, marks: tarball.OverlayMarks(), clock: clockFrom(start),
+func seal(ctx context.Context, upper string, lower []string, start time.Time, how *Sealing) error {
+	s := &sealer{ctx: ctx, upper: upper, marks: tarball.OverlayMarks(), clock: clockFrom(start), how: how, told: map[string]bool{},
 		buf: [2][]byte{make([]byte, 256<<10), make([]byte, 256<<10)}}
 	st, err := lstat(upper) // its time changes below
+	if err == nil {
+		err = s.identities(lower)
+	}
 	if err == nil {
 		err = s.dir(".", lower)
 	}
@@ -88,13 +94,16 @@ func (s *sealer) entry(name string, below []string) error {
 	if st.Mode&unix.S_IFMT == unix.S_IFSOCK {
 		return os.Remove(path) // whoever listened on it is gone
 	}
-	switch scrub(name, st) {
+	switch s.scrub(name, st) {
 	case drop, purge:
 		return os.Remove(path)
 	case empty:
 		if st, err = s.empty(path, st); err != nil {
 			return err
 		}
+	}
+	if err := s.suspect(name, path, st); err != nil {
+		return err
 	}
 	if stale, err := s.staleBytecode(name, path, st); err != nil {
 		return err
@@ -117,7 +126,7 @@ func (s *sealer) entry(name string, below []string) error {
 // namesake was found, or -1.
 func (s *sealer) subdir(name string, st *unix.Stat_t, below []string, at int) error {
 	path, base := filepath.Join(s.upper, name), filepath.Base(name)
-	verdict := scrub(name, st)
+	verdict := s.scrub(name, st)
 	if verdict == purge && at < 0 {
 		return os.RemoveAll(path)
 	}

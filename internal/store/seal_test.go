@@ -256,13 +256,13 @@ func TestHolesAreNotCompared(t *testing.T) {
 			t.Skipf("no sparse files here: %v", err)
 		}
 	}
-	if err := seal(t.Context(), upper, []string{lower}, start); err != nil {
+	if err := seal(t.Context(), upper, []string{lower}, start, &Sealing{}); err != nil {
 		t.Fatal(err)
 	}
 	if entries, err := os.ReadDir(upper); err != nil || len(entries) != 0 {
 		t.Errorf("%v, %v", entries, err)
 	}
-	if err := errors.Join(fill("y")(Staging{Upper: upper}), seal(t.Context(), upper, []string{lower}, start)); err != nil {
+	if err := errors.Join(fill("y")(Staging{Upper: upper}), seal(t.Context(), upper, []string{lower}, start, &Sealing{})); err != nil {
 		t.Fatal(err)
 	}
 	if entries, err := os.ReadDir(upper); err != nil || len(entries) != 1 {

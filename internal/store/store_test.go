@@ -193,7 +193,7 @@ func TestContextEndsCommit(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(tree, "a"), []byte("a"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := seal(ctx, tree, nil, time.Now()); !errors.Is(err, context.Canceled) {
+	if err := seal(ctx, tree, nil, time.Now(), &Sealing{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("seal: %v", err)
 	}
 	if _, err := (&differ{ctx: ctx, dest: tree}).describe(true); !errors.Is(err, context.Canceled) {
