@@ -59,6 +59,7 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	if err != nil {
 		return err
 	}
+	a.noteModules(p.dir)
 	want, images, err := plan.Select(p.Project, names)
 	if err != nil {
 		return err

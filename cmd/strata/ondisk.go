@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/plan"
 )
 
@@ -57,7 +58,7 @@ func (r *repos) onDisk(project string) (string, error) {
 // writeOut writes the files of a commit into the cache.
 func (r *repos) writeOut(p plan.Repo) (string, error) {
 	return staged(filepath.Join(r.cache, "commits", p.Commit), func(dir string) error {
-		return os.CopyFS(dir, r.commits[p.Commit])
+		return os.CopyFS(dir, git.Checkout(r.commits[p.Commit]))
 	})
 }
 

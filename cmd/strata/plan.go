@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -96,6 +97,9 @@ func (a *app) knownPlan(names []string, opts planOptions) (*plan.Plan, error) {
 func (a *app) makePlan(names []string, opts planOptions) (*plan.Plan, *layer.Project, error) {
 	if opts.base == "" && opts.head != "" {
 		return nil, nil, fault.New(fault.Input, "--head needs --base").WithHint("to see a commit beside the one before it: --base %s~1 --head %[1]s", opts.head)
+	}
+	if opts.head == "" {
+		a.noteModules(filepath.Dir(a.path(a.file)))
 	}
 	if opts.base != "" {
 		h, err := a.openHistory()

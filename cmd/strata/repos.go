@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/recipe"
 	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/union"
@@ -281,6 +283,18 @@ func (r *repos) left(p *plan.Repo, usual, dir string) (fs.FS, error) {
 		return r.at(p, usual)
 	}
 	return r.commit(p, fetched{m.Repo, m.Common})
+}
+
+// noteModules tells of submodules that a work tree has no files of: what is in them
+// counts as not there.
+func (a *app) noteModules(dir string) {
+	repo, err := git.Open(dir)
+	if err != nil || a.quiet {
+		return
+	}
+	for _, at := range repo.Unfetched() {
+		fmt.Fprintf(a.err, "strata: note: submodule %s was not fetched, and is empty here (git submodule update --init -- %[1]s)\n", printable.Line(at))
+	}
 }
 
 // runGit runs the git program for package git.

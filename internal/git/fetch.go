@@ -30,7 +30,18 @@ const lockWait = 20 * time.Millisecond
 // program and so with its credentials, proxies and ssh. Only that commit is fetched,
 // without its history, and nothing if ref is the id of one that is there already.
 // Errors show neither the password nor the token that url may have.
+//
+// Submodules of the commit are fetched when something in them is read.
 func Fetch(ctx context.Context, run Runner, url, ref, cache string) (*Repository, Commit, error) {
+	r, c, err := fetched(ctx, run, url, ref, cache)
+	if err != nil {
+		return nil, Commit{}, err
+	}
+	r.origin, r.lend = url, fromCache(ctx, run, cache)
+	return r, c, nil
+}
+
+func fetched(ctx context.Context, run Runner, url, ref, cache string) (*Repository, Commit, error) {
 	f := fetch{run: run, url: remoteURL(url), ref: ref}
 	f.dir = filepath.Join(cache, f.url.directory())
 	if url == "" || strings.HasPrefix(url, "-") {

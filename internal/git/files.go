@@ -22,6 +22,7 @@ type files struct {
 	repo   *Repository
 	commit Commit
 	at     *place
+	lax    bool // submodules that were not fetched are empty directories
 
 	mu   sync.RWMutex
 	dirs map[string]located // that were gone through, by name
@@ -30,7 +31,8 @@ type files struct {
 // Files returns a commit's files in the directory below ("" for all). It has what
 // io/fs knows: ReadDir, ReadFile, Stat, Lstat, ReadLink, Sub; and ObjectID. Links
 // are followed as on disk, also to beside and above the directory, but not out of
-// the repository: those are errors that name the link. A submodule is an empty directory.
+// the repository: those are errors that name the link. A submodule has the
+// files of its commit; of one that was not fetched, there is only its directory.
 // Files have the time of the commit.
 //
 // An error for an object that is missing or damaged has a fault in it.
@@ -55,6 +57,16 @@ func (r *Repository) Files(c Commit, below string) (fs.FS, error) {
 		return nil, fault.New(fault.Input, "commit %s has no directory %s: %w", c.Short(), below, err)
 	}
 	return sub, err
+}
+
+// Checkout is a commit's files as git would write them out: a submodule that cannot be
+// had is an empty directory, and not an error.
+func Checkout(fsys fs.FS) fs.FS {
+	f, ok := fsys.(*files)
+	if !ok {
+		return fsys
+	}
+	return &files{repo: f.repo, commit: f.commit, at: f.at, lax: true}
 }
 
 // find locates a name that the caller of an io/fs method gave.
@@ -120,6 +132,9 @@ func (f *files) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	t, err := f.children(p)
+	if f.lax && errors.Is(err, errNotFetched) {
+		t, err = &tree{}, nil
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 	}
@@ -175,7 +190,7 @@ func (f *files) Sub(dir string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &files{repo: f.repo, commit: f.commit, at: p}, nil
+	return &files{repo: f.repo, commit: f.commit, at: p, lax: f.lax}, nil
 }
 
 // ObjectID is the id of the blob that ReadFile would return: the same for the same

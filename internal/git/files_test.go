@@ -139,23 +139,27 @@ func TestFilesBelow(t *testing.T) {
 	wantFault(t, err, fault.Input, "there is no revision rubbish")
 }
 
-func TestSubmoduleIsAnEmptyDirectory(t *testing.T) {
+// TestSubmoduleThatWasNotFetched is an empty directory, as git leaves it, and in which
+// any name is an error that tells how to get it.
+func TestSubmoduleThatWasNotFetched(t *testing.T) {
 	one := create(t, map[string]string{"x": "y"})
 	dir := create(t, map[string]string{"a": "1"})
 	git(t, dir, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", one, "mod")
 	git(t, dir, "commit", "-qm", "with a submodule")
+	must(t, os.RemoveAll(filepath.Join(dir, ".git", "modules")))
 	f := at(t, open(t, dir), "HEAD", "").(*files)
 	info, err := f.Stat("mod")
 	if err != nil || !info.IsDir() {
 		t.Errorf("%v, %v", info, err)
 	}
-	if list, err := f.ReadDir("mod"); err != nil || len(list) != 0 {
+	_, err = f.ReadDir("mod")
+	wantFault(t, err, fault.Input, "submodule was not fetched: mod, which is commit")
+	if list, err := fs.ReadDir(Checkout(f), "mod"); err != nil || len(list) != 0 {
 		t.Errorf("%v, %v", list, err)
 	}
-	if _, err := f.ReadFile("mod/x"); !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
-	}
-	must(t, fstest.TestFS(f, "a", "mod", ".gitmodules"))
+	_, err = f.ReadFile("mod/x")
+	wantFault(t, err, fault.Input, "submodule was not fetched: mod, which is commit", "submodule update --init --recursive -- mod")
+	must(t, fstest.TestFS(Checkout(f), "a", "mod", ".gitmodules"))
 	w, err := open(t, dir).Worktree(dir)
 	must(t, err)
 	if read(w, "mod/x") != "y" {

@@ -38,6 +38,7 @@ func Merge(ctx context.Context, run Runner, at Place, base, head string) (m Merg
 	if m.Repo, err = openAt(f.dir); err != nil {
 		return m, err
 	}
+	m.Repo.origin, m.Repo.lend = at.URL, fromCache(ctx, run, at.Cache)
 	if m.Relation, err = m.Repo.Relate(b, h); err != nil {
 		return m, err
 	}
@@ -87,6 +88,7 @@ func Left(ctx context.Context, run Runner, at Place, base string, other Other) (
 	if m.Repo, err = openAt(f.dir); err != nil {
 		return m, err
 	}
+	m.Repo.origin, m.Repo.lend = at.URL, fromCache(ctx, run, at.Cache)
 	m.Commit = h
 	m.Relation, err = m.Repo.Relate(b, h)
 	return m, err

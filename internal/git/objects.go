@@ -34,6 +34,32 @@ const cacheSize = 16 << 20
 type objects struct {
 	dirs  []*objectDir
 	cache cache.Object
+
+	mu       sync.RWMutex
+	borrowed []*objectDir // of submodules
+}
+
+// borrow makes what is in another directory of objects readable, too.
+func (db *objects) borrow(dir string) error {
+	other := &objects{cache: db.cache}
+	if err := other.add(dir, 0); err != nil {
+		return err
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for _, d := range other.dirs {
+		if !slices.ContainsFunc(db.borrowed, func(have *objectDir) bool { return have.path == d.path }) {
+			db.borrowed = append(db.borrowed, d)
+		}
+	}
+	return nil
+}
+
+// all are the directories in which an object is looked for.
+func (db *objects) all() []*objectDir {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return slices.Concat(db.dirs, db.borrowed)
 }
 
 // openObjects opens the directory and its alternates.
@@ -112,8 +138,9 @@ func (db *objects) find(id plumbing.Hash, packed func(*pack) error, loose func(*
 		return err == nil
 	}
 	// git gc may have moved objects into a new pack since the last look: look twice.
+	all := db.all()
 	for again := range 2 {
-		for _, d := range db.dirs {
+		for _, d := range all {
 			packs, err := d.list(again == 1)
 			if err != nil {
 				return err

@@ -61,7 +61,7 @@ func shortened(name string) string {
 	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(name[:most], ""), len(name))
 }
 
-// children are the entries of a directory; of a submodule, none.
+// children are the entries of a directory; of a submodule, those of its commit.
 func (f *files) children(p *place) (*tree, error) {
 	switch p.mode {
 	case filemode.Dir:
@@ -70,7 +70,11 @@ func (f *files) children(p *place) (*tree, error) {
 		}
 		return f.repo.tree(p.id, f.what(p))
 	case filemode.Submodule:
-		return &tree{}, nil
+		m, err := f.module(p)
+		if err != nil {
+			return nil, err
+		}
+		return f.repo.tree(m.tree, f.what(p))
 	}
 	return nil, syscall.ENOTDIR
 }

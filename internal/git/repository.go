@@ -33,6 +33,11 @@ type Repository struct {
 
 	mu    sync.RWMutex
 	trees map[plumbing.Hash]*tree
+
+	origin    string // where a copy of ours came from
+	lend      lend   // gets submodules of a copy
+	modulesMu sync.Mutex
+	modules   map[string]module // by place and commit
 }
 
 // Open finds the repository that dir lies in: the work tree's, be it linked or a

@@ -50,6 +50,17 @@ func (s treeSide) list(dir string, it item) ([]item, error) {
 	list := make([]item, len(t.entries))
 	for i, e := range t.entries {
 		list[i] = item{name: e.name, mode: e.mode, id: e.id}
+		if e.mode != filemode.Submodule {
+			continue
+		}
+		p, err := s.find("find", path.Join(dir, e.name), false)
+		if err != nil {
+			return nil, err
+		}
+		// One that is not there counts by its commit; who reads in it is told.
+		if m, err := s.module(p); err == nil {
+			list[i].mode, list[i].id = filemode.Dir, m.tree
+		}
 	}
 	return list, nil
 }

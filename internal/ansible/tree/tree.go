@@ -91,6 +91,7 @@ type entry struct {
 	mode     sync.Once
 	runs     bool // it may be executed
 	list     sync.Once
+	unlisted error // it could not be listed, and there is a way to mend that
 	names    []string
 	kinds    []Kind // of names; unknownKind for links
 	deep     sync.Once
@@ -166,7 +167,7 @@ func (t *Tree) find(name string) (kind Kind, linked bool, err error) {
 	names := t.list(up, dir)
 	i, ok := slices.BinarySearch(names, base)
 	if !ok {
-		return Absent, up.linked, nil
+		return Absent, up.linked || up.unlisted != nil, up.unlisted
 	}
 	if up.kinds[i] < specialKind {
 		return up.kinds[i], up.linked, nil
@@ -244,7 +245,10 @@ func (t *Tree) Names(dir string) []string {
 
 func (t *Tree) list(e *entry, dir string) []string {
 	e.list.Do(func() {
-		found, _ := fs.ReadDir(t.fsys, dir) // what could be listed counts
+		found, err := fs.ReadDir(t.fsys, dir) // what could be listed counts
+		if len(fault.All(err)) > 0 {
+			e.unlisted = err // a submodule that was not fetched: who asks for something in it is told
+		}
 		slices.SortFunc(found, func(a, b fs.DirEntry) int { return bytes.Compare([]byte(a.Name()), []byte(b.Name())) })
 		e.names, e.kinds = make([]string, len(found)), make([]Kind, len(found))
 		for i, f := range found {
