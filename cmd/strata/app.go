@@ -44,7 +44,10 @@ type app struct {
 	overrides []string // --override
 	pins      []string // --pin
 	ctx       context.Context
-	ending    *ending
+
+	signKey string   // --sign-key
+	signs   *signing // once it was asked for
+	ending  *ending
 }
 
 func newCommand(a *app) *cobra.Command {
@@ -224,7 +227,10 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Store: st, Cache: cache,
 		Version: programVersion(), Invocation: a.invocation()}
 	if p.Registry != "" {
-		b.Exchange = a.exchange(st, p.Cluster.Name, p.Registry)
+		if b.Exchange, err = a.exchange(st, p, p.Registry); err != nil {
+			st.Close()
+			return nil, err
+		}
 	}
 	return b, nil
 }

@@ -48,6 +48,7 @@ func newBuildCommand(a *app) *cobra.Command {
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "say what would be built, and why")
 	flags.BoolVar(&opts.noCache, "no-cache", false, "build even what the store or the registry has")
 	flags.BoolVar(&opts.push, "push", false, "send every node to the registry when it is there")
+	a.addSignFlag(cmd)
 	flags.Var(&opts.pull, "pull", pullUsage)
 	flags.BoolVarP(&opts.keepGoing, "keep-going", "k", false, "after a failure, build everything that does not depend on it")
 	flags.StringVar(&opts.report, "report", "", "write a JUnit report to this `file`")
@@ -77,6 +78,9 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	}
 	if opts.push {
 		b.Exchange.Missed = nil // it must be reached
+		if b.Exchange.Options.Signer, err = a.signer(b.Exchange.Trust); err != nil {
+			return err
+		}
 	}
 	if !opts.dryRun {
 		a.ending.cleans()

@@ -13,8 +13,12 @@ import (
 	"github.com/strata-hpc/strata/internal/store"
 )
 
-// exchange is the registry of a project, or with at "" none in particular.
-func (a *app) exchange(st *store.Store, cluster, at string) *build.Exchange {
+// exchange is a place for a project's images. Without a project, p is nil.
+func (a *app) exchange(st *store.Store, p *project, at string) (*build.Exchange, error) {
+	policy, err := a.trust(p, at)
+	if err != nil {
+		return nil, err
+	}
 	opts := registry.Options{AuthFile: os.Getenv("REGISTRY_AUTH_FILE")} // as Podman does
 	if dir, err := cacheDir(); err == nil {
 		opts.Known = filepath.Join(dir, "blobs")
@@ -22,7 +26,11 @@ func (a *app) exchange(st *store.Store, cluster, at string) *build.Exchange {
 	if a.verbose && !a.json() {
 		opts.Progress = a.printEvent
 	}
-	return &build.Exchange{Store: st, Cluster: cluster, At: at, Pull: build.PullMissing, Options: opts}
+	x := &build.Exchange{Store: st, At: at, Pull: build.PullMissing, Options: opts, Trust: policy}
+	if p != nil {
+		x.Cluster = p.Cluster.Name
+	}
+	return x, nil
 }
 
 // spare has a command do without a registry that cannot be reached: who did not
@@ -80,6 +88,9 @@ func (f *pullFlag) apply(a *app, b *build.Builder) error {
 		return noRegistry(a)
 	default:
 		b.Exchange.Pull = f.Pull
+	}
+	if b.Exchange != nil && !f.never() {
+		a.tellNobody(b.Exchange.At, b.Exchange.Trust)
 	}
 	return nil
 }

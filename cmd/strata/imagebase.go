@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
@@ -20,7 +21,7 @@ const imagePrefix = "image:"
 // a registry or another place, those of the build that was sent there.
 func (h *history) ofImage(name string, now plan.Revision) (from, error) {
 	if isRef(name) {
-		return h.ofRef(name)
+		return h.ofRef(name, now)
 	}
 	st, err := h.app.open()
 	if err != nil {
@@ -39,13 +40,18 @@ func (h *history) ofImage(name string, now plan.Revision) (from, error) {
 }
 
 // ofRef is the same of an image elsewhere, of which only the record is read.
-func (h *history) ofRef(ref string) (from, error) {
-	records, err := registry.Records(h.app.ctx, ref, h.app.exchange(nil, "", "").Options)
+func (h *history) ofRef(ref string, now plan.Revision) (from, error) {
+	x, err := h.app.exchange(nil, h.app.anyProject(), ref)
+	if err != nil {
+		return from{}, err
+	}
+	x.Cluster = now.Project.Cluster.Name
+	pulled, err := registry.Records(h.app.ctx, ref, x.Options)
 	if err != nil {
 		return from{}, err
 	}
 	var newest store.Record
-	for _, content := range records {
+	for _, content := range pulled.Records {
 		r, err := store.ParseRecord(content)
 		if err != nil {
 			return from{}, fmt.Errorf("read the record of %s: %w", ref, err)
@@ -53,6 +59,13 @@ func (h *history) ofRef(ref string) (from, error) {
 		if newest.Key == "" || r.Started.After(newest.Started) {
 			newest = r
 		}
+	}
+	if _, err := x.Vouched(h.app.ctx, pulled, newest.Node, newest.Key); err != nil {
+		why := build.Unusable(err)
+		if why == "" {
+			return from{}, err
+		}
+		fmt.Fprintf(h.app.err, "strata: note: nobody vouches for what the record of %s says: %s\n", ref, why)
 	}
 	return ofCommits(ref, newest.Commits)
 }

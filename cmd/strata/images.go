@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -169,8 +170,13 @@ func runInspect(a *app, name string) error {
 		Layers []layer.Digest `json:"layers"`
 		Groups []string       `json:"groups"`
 		Config any            `json:"config"`
+		Source *store.Source  `json:"source,omitempty"` // where it was pulled from; nothing for what was built here
 		Record store.Record   `json:"record"`
-	}{n.ID, n.Parent, record.Key, im.Digest, im.ID, im.Names, im.Layers, n.Groups, im.Config.Config, record}
+	}{n.ID, n.Parent, record.Key, im.Digest, im.ID, im.Names, im.Layers, n.Groups, im.Config.Config, nil, record}
+	from := st.Source(im, record.Key)
+	if from.Ref != "" {
+		about.Source = &from
+	}
 	if a.json() {
 		return a.printJSON(about)
 	}
@@ -185,6 +191,7 @@ func runInspect(a *app, name string) error {
 		{"built", record.Started.Local().Format(time.RFC1123) + " in " + seconds(record.Seconds) + " by strata " + printable.Line(record.Tool)},
 		{"from", printable.Line(commitsText(record.Commits))},
 		{"same from", printable.Line(confirmedText(record.Confirmed))},
+		{"taken from", printable.Line(takenFrom(from))},
 		{"names", printedList(im.Names)},
 		{"env", printedList(im.Config.Config.Env)},
 	} {
@@ -199,6 +206,14 @@ func runInspect(a *app, name string) error {
 		fmt.Fprintf(w, "label\t%s=%s\n", printable.Line(label), printable.Line(im.Config.Config.Labels[label]))
 	}
 	return w.Flush()
+}
+
+// takenFrom says where an image was pulled from, and why it was believed.
+func takenFrom(from store.Source) string {
+	if from.Ref == "" {
+		return ""
+	}
+	return from.Ref + " (" + cmp.Or(from.Why, "a registry that is trusted") + ")"
 }
 
 func newHistoryCommand(a *app) *cobra.Command {

@@ -92,7 +92,11 @@ func pull(ctx context.Context, b *build.Builder, d plan.Decision) (moved, error)
 		res, err := b.Exchange.Fetch(ctx, id, d.Key)
 		return moved{id, d.Key, res}, err
 	}
-	return moved{}, fault.New(fault.Failed, "%s has no %s for its present key %s", b.Exchange.At, id, d.Key.Short()).
+	why := ""
+	if d.Note != "" {
+		why = ": " + d.Note
+	}
+	return moved{}, fault.New(fault.Failed, "%s has no %s for its present key %s%s", b.Exchange.At, id, d.Key.Short(), why).
 		WithHint("strata build --push %s", id)
 }
 
@@ -103,7 +107,11 @@ func (a *app) pullRef(ctx context.Context, ref string) ([]moved, error) {
 		return nil, err
 	}
 	defer done()
-	res, err := a.exchange(st, "", "").FetchFrom(ctx, ref)
+	x, err := a.exchange(st, a.anyProject(), ref)
+	if err != nil {
+		return nil, err
+	}
+	res, err := x.FetchFrom(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -113,28 +121,56 @@ func (a *app) pullRef(ctx context.Context, ref string) ([]moved, error) {
 		if err != nil {
 			return nil, fmt.Errorf("pull from %s: %w", res.Ref, err)
 		}
-		m.Node, m.Key = r.Node, r.Key
-		if cluster := a.clusterOf(res.Ref); cluster != "" {
-			if err := st.Name(res.ID, cluster, r.Node, r.Key); err != nil {
-				return nil, err
-			}
+		if err := a.nameNode(ctx, x, &m, r); err != nil {
+			return nil, err
 		}
 	}
 	a.printMoved("received", m)
 	return []moved{m}, nil
 }
 
+// nameNode makes an image that was pulled the one of the node that its record
+// names, if that is believed: the next build will take it.
+func (a *app) nameNode(ctx context.Context, x *build.Exchange, m *moved, r store.Record) error {
+	if x.Cluster == "" {
+		x.Cluster = clusterOf(m.Ref)
+	}
+	if x.Cluster == "" {
+		m.Node, m.Key = r.Node, r.Key
+		return nil
+	}
+	found, err := x.Vouched(ctx, m.Result, r.Node, r.Key)
+	if why := build.Unusable(err); why != "" {
+		fmt.Fprintf(a.err, "strata: note: %s is not taken as a build of node %s: %s\n", m.Ref, r.Node, why)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m.Node, m.Key = r.Node, r.Key
+	if err := x.Store.Name(m.ID, x.Cluster, r.Node, r.Key); err != nil {
+		return err
+	}
+	return x.Store.SetSource(m.ID, r.Key, store.Source{Ref: m.Ref, Manifest: m.Manifest, Why: found.Why})
+}
+
 // isRef says whether a word is a place of an image, and no node's name.
 func isRef(word string) bool { return strings.ContainsAny(word, ":/") }
 
-// clusterOf is the project's cluster, or without a project the one that a
-// node's place in a registry names: HOST/CLUSTER/NODE:TAG.
-func (a *app) clusterOf(ref string) string {
+// anyProject is the project in this directory, or nil.
+func (a *app) anyProject() *project {
 	quiet := *a
 	quiet.quiet = true
-	if p, err := quiet.load(); err == nil {
-		return p.Cluster.Name
+	p, err := quiet.load()
+	if err != nil {
+		return nil
 	}
+	return p
+}
+
+// clusterOf is the cluster that a node's place in a registry names:
+// HOST/CLUSTER/NODE:TAG; "" if it names none.
+func clusterOf(ref string) string {
 	_, place, _ := strings.Cut(ref, "://")
 	if dir := path.Dir(path.Dir(place)); dir == "." || dir == "/" {
 		return ""

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -26,8 +27,11 @@ func newPushCommand(a *app) *cobra.Command {
 			"(HOST/PATH:TAG), oci:DIR:TAG, oci-archive:FILE, docker-archive:FILE or dir:DIR.",
 		Example:           "  strata push compute\n  strata push compute --to registry.example/os/compute:2026-11",
 		ValidArgsFunction: a.completeNames,
-		RunE:              func(cmd *cobra.Command, names []string) error { return runPush(cmd.Context(), a, names, to) },
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return runPush(cmd.Context(), a, names, to)
+		},
 	}
+	a.addSignFlag(cmd)
 	cmd.Flags().StringVar(&to, "to", "", "send one node to this `place` instead")
 	return cmd
 }
@@ -55,7 +59,14 @@ func runPush(ctx context.Context, a *app, names []string, to string) error {
 		return err
 	}
 	defer done()
-	results, err := a.pushAll(ctx, a.exchange(st, p.Cluster.Name, p.Registry), p, want, to)
+	x, err := a.exchange(st, p, cmp.Or(to, p.Registry))
+	if err != nil {
+		return err
+	}
+	if x.Options.Signer, err = a.signer(x.Trust); err != nil {
+		return err
+	}
+	results, err := a.pushAll(ctx, x, p, want, to)
 	if err != nil {
 		return err
 	}
@@ -151,7 +162,7 @@ func push(ctx context.Context, x *build.Exchange, p *project, id layer.NodeID, o
 	if o.to == "" {
 		ref = x.Ref(id, record.Key)
 	}
-	res, err := x.PushTo(ctx, ref, record.Key, im, registry.Options{Fixed: o.to == "", Before: o.before})
+	res, err := x.PushTo(ctx, ref, record.Key, im, registry.Options{Fixed: o.to == "", Before: o.before, Claims: x.Claims(id, record.Key)})
 	return moved{id, record.Key, res}, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/store"
+	"github.com/strata-hpc/strata/internal/trust"
 )
 
 // Exchange is the registry through which machines share what they built: each
@@ -24,6 +25,8 @@ type Exchange struct {
 	At      string // HOST[:PORT]/PATH
 	Pull    Pull
 	Options registry.Options
+	// Trust decides whether what is there under a key is believed to be its node.
+	Trust trust.Policy
 	// Missed, if not nil, is called once if the registry cannot be reached, and
 	// what is looked for then counts as not there. Otherwise that is an error.
 	Missed func(error)
@@ -32,6 +35,7 @@ type Exchange struct {
 	mu      sync.Mutex
 	found   map[layer.Key]registry.Found // what was looked for and is there
 	missed  bool
+	bad     map[layer.Key]bool // what is there cannot be used
 }
 
 // Pull says when the registry is asked for a node.
@@ -50,12 +54,38 @@ func (x *Exchange) Ref(node layer.NodeID, key layer.Key) string {
 	return "docker://" + path.Join(host, strings.ToLower(dir), strings.ToLower(string(node))) + ":" + store.KeyTag(key)
 }
 
+// Claims are what a node's image is to be: what its signature has to say.
+func (x *Exchange) Claims(node layer.NodeID, key layer.Key) map[string]string {
+	return map[string]string{"io.strata.cluster": strings.ToLower(x.Cluster), "io.strata.node": string(node), "io.strata.key": string(key)}
+}
+
+// options are those of a node for a key.
+func (x *Exchange) options(node layer.NodeID, key layer.Key) registry.Options {
+	opts := x.Options
+	opts.Trust, opts.Claims = x.Trust, x.Claims(node, key)
+	return opts
+}
+
+// Unusable says why nothing is taken of what a registry has for a key: it is
+// broken, or nothing vouches for it. Otherwise it is "".
+func Unusable(err error) string {
+	var refused *trust.Refusal
+	switch {
+	case errors.As(err, &refused):
+		return "the registry's is not believed: " + refused.Why
+	case errors.Is(err, registry.ErrBroken):
+		_, what, _ := strings.Cut(reason(err), ": ") // where it is stands before
+		return "the registry's is broken: " + what
+	}
+	return ""
+}
+
 // Look asks whether a node is there for a key, once; registry.ErrNotThere says
 // that it is not.
 func (x *Exchange) Look(ctx context.Context, node layer.NodeID, key layer.Key) (registry.Found, error) {
 	x.mu.Lock()
 	found, ok := x.found[key]
-	missed := x.missed
+	missed := x.missed || x.bad[key]
 	x.mu.Unlock()
 	if ok {
 		return found, nil
@@ -63,7 +93,10 @@ func (x *Exchange) Look(ctx context.Context, node layer.NodeID, key layer.Key) (
 	if missed {
 		return found, registry.ErrNotThere
 	}
-	found, err := registry.Look(ctx, x.Ref(node, key), x.Options)
+	if _, nobody := x.Trust.(trust.Nobody); nobody {
+		return found, registry.ErrNotThere // that is said once, for all of them
+	}
+	found, err := registry.Look(ctx, x.Ref(node, key), x.options(node, key))
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if errors.Is(err, registry.ErrUnreachable) && x.Missed != nil {
@@ -95,11 +128,11 @@ func withoutRegistry(err error) error {
 // Push sends a node's image under its key. It is an error if other content is
 // there: the two builds of the key did not come to the same.
 func (x *Exchange) Push(ctx context.Context, node layer.NodeID, key layer.Key, im *store.Image) (*registry.Result, error) {
-	return x.PushTo(ctx, x.Ref(node, key), key, im, registry.Options{Fixed: true})
+	return x.PushTo(ctx, x.Ref(node, key), key, im, registry.Options{Fixed: true, Claims: x.Claims(node, key)})
 }
 
 // PushTo sends an image with the record of a key to any place. Of the options,
-// Fixed and Before count.
+// Fixed, Before and Claims count.
 func (x *Exchange) PushTo(ctx context.Context, ref string, key layer.Key, im *store.Image, o registry.Options) (res *registry.Result, err error) {
 	scratch, err := x.Store.Scratch(ctx, "push")
 	if err != nil {
@@ -108,15 +141,53 @@ func (x *Exchange) PushTo(ctx context.Context, ref string, key layer.Key, im *st
 	defer func() { err = errors.Join(err, scratch.Close()) }()
 	opts := x.Options
 	opts.Scratch, opts.Records, opts.Fixed, opts.Before = scratch.Dir, []string{store.RecordName(key)}, o.Fixed, o.Before
+	opts.Trust, opts.Claims = x.Trust, o.Claims
 	return registry.Push(ctx, x.Store.Containers(), im.ID, ref, opts)
 }
 
 // Fetch brings a node's image for a key into the store, with the node's names.
 // What it stands on is expected to be there, as images of their own.
 func (x *Exchange) Fetch(ctx context.Context, node layer.NodeID, key layer.Key) (*registry.Result, error) {
-	opts := x.Options
+	opts := x.options(node, key)
 	opts.Records, opts.Names = []string{store.RecordName(key)}, store.Names(x.Cluster, node, key)
-	return x.fetch(ctx, x.Ref(node, key), opts)
+	opts.Accept = func(records map[string][]byte) error {
+		r, err := store.ParseRecord(records[store.RecordName(key)])
+		if err == nil && (r.Node != node || r.Key != key) {
+			err = errors.New("its record is of another node or key")
+		}
+		return err
+	}
+	res, err := x.fetch(ctx, x.Ref(node, key), opts)
+	if err != nil {
+		return res, err
+	}
+	return res, x.Store.SetSource(res.ID, key, store.Source{Ref: res.Ref, Manifest: res.Manifest, Why: res.Why})
+}
+
+// Forget has what the registry has for a key count as not there.
+func (x *Exchange) Forget(key layer.Key) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.found, key)
+	if x.bad == nil {
+		x.bad = map[layer.Key]bool{}
+	}
+	x.bad[key] = true
+}
+
+// Vouched returns why an image that was pulled is believed to be a node's for a
+// key; the error says why it is not.
+func (x *Exchange) Vouched(ctx context.Context, pulled *registry.Result, node layer.NodeID, key layer.Key) (registry.Found, error) {
+	found, err := registry.Look(ctx, pulled.Ref, x.options(node, key))
+	switch {
+	case err != nil:
+		return found, err
+	case found.Digest != pulled.Digest:
+		return found, fault.New(fault.Failed, "%s changed while it was pulled", pulled.Ref).WithHint("pull it again")
+	case !pulled.Signed(found):
+		return found, &trust.Refusal{Why: "its record is not the one that was signed with it"}
+	}
+	return found, nil
 }
 
 // FetchFrom brings an image from any place into the store.
@@ -170,9 +241,12 @@ func (b *Builder) Have(ctx context.Context) (plan.Have, error) {
 		switch {
 		case errors.Is(err, registry.ErrNotThere), err == nil && found.Chain == here.Chain:
 			return here, nil
+		case err != nil && Unusable(err) != "":
+			here.Note = Unusable(err)
+			return here, nil
 		case err != nil:
 			return here, err
 		}
-		return plan.There{Where: plan.InRegistry, Chain: found.Chain}, nil
+		return plan.There{Where: plan.InRegistry, Chain: found.Chain, Note: found.Why}, nil
 	}, nil
 }

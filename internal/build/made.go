@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/store"
@@ -21,6 +22,7 @@ type made struct {
 	parent *made         // nil for a first layer
 	pushed chan struct{} // closed once it is in the registry, or cannot be
 	failed bool          // whether it cannot; to be read once pushed is closed
+	note   string        // what is to be said of what the registry has
 
 	mu    sync.Mutex
 	image *store.Image // nil as long as the store does not have it
@@ -57,16 +59,45 @@ func (r *run) fetch(ctx context.Context, m *made) (*store.Image, error) {
 	defer unlock()
 	im, err := r.find(m)
 	if errors.Is(err, store.ErrNotFound) {
-		if err := r.pull(ctx, m); err != nil {
-			return nil, err
+		if err = r.pull(ctx, m); err == nil {
+			im, err = r.find(m)
+		} else if Unusable(err) != "" {
+			im, err = r.instead(ctx, m, Unusable(err))
 		}
-		im, err = r.find(m)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find node %s: %w", m.node, err)
+		return nil, err
 	}
 	m.image = im
 	return im, r.Store.Retag(cluster, m.node, im)
+}
+
+// instead builds a node whose image in the registry turned out to be of no use
+// when it was fetched. The caller holds the node's lock, and what it stands on is
+// there.
+func (r *run) instead(ctx context.Context, m *made, why string) (*store.Image, error) {
+	r.Exchange.Forget(m.key)
+	d, ok := r.plan.Find(m.node)
+	if !ok {
+		return nil, fmt.Errorf("find node %s in the plan", m.node)
+	}
+	var parent *store.Image
+	if m.parent != nil {
+		parent = m.parent.image
+	}
+	start := time.Now()
+	d.Reason = why
+	im, err := r.build(ctx, d, m.key, parent)
+	if err != nil {
+		return nil, err
+	}
+	if im.Chain() != m.chain {
+		// The keys of what stands on it were made of what the registry said.
+		return nil, fault.New(fault.Failed, "node %s came out other than the registry said: %s", m.node, why).
+			WithHint("build again with --pull=never, and remove the tag %s from the registry", r.Exchange.Ref(m.node, m.key))
+	}
+	r.end(NodeResult{ID: m.node, Key: m.key, Digest: im.Digest, Status: Built, Reason: why, Seconds: time.Since(start).Seconds()}, nil)
+	return im, nil
 }
 
 // find returns the node's image if the store has the one that is meant.

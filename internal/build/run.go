@@ -286,6 +286,9 @@ func (r *run) node(ctx context.Context, d plan.Decision, parent *made) done {
 	case Pulled:
 		out.result.Reason = "the registry has it"
 	}
+	if m.note != "" && m.note != d.Note {
+		out.result.Reason += ", " + m.note
+	}
 	return out
 }
 
@@ -310,6 +313,9 @@ func (r *run) get(ctx context.Context, d plan.Decision, m *made) (Status, error)
 	parent, err := r.fetch(ctx, m.parent)
 	if err != nil {
 		return Failed, err
+	}
+	if m.note != "" {
+		d.Reason += ", " + m.note
 	}
 	im, err := r.build(ctx, d, m.key, parent)
 	if err != nil {
@@ -343,9 +349,13 @@ func (r *run) there(ctx context.Context, d plan.Decision, m *made) (Status, erro
 		return "", nil
 	}
 	if err != nil {
+		if m.note = Unusable(err); m.note != "" {
+			return "", nil
+		}
 		return Failed, err
 	}
 	m.remote(found)
+	m.note = found.Why
 	return Pulled, nil
 }
 

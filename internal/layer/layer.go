@@ -78,12 +78,19 @@ type Cluster struct {
 type Project struct {
 	Cluster      Cluster
 	Registry     string                // "" when none is named
+	Trusted      bool                  // whether that is believed without signatures, wherever it is
+	Trust        Trust                 // whose signatures are believed
 	Inventory    string                // path of the Ansible inventory below the project's directory, or ""
 	Repositories map[string]Repository // package repositories by name
 	Nodes        []Node                // parents before children, siblings in the order written
 	Images       []Image               // in the order written
 	Pipeline     Pipeline              // what the site adds to pipelines
 	Files        []string              // the files that all this was written in
+}
+
+// Trust says whose word counts for what a registry holds.
+type Trust struct {
+	Keys []string `yaml:"keys" doc:"Files of public keys, as cosign generate-key-pair writes them. What one of them signed is believed." format:"file" required:"true"`
 }
 
 // Node returns the node of that name.

@@ -38,6 +38,7 @@ type Decision struct {
 	Digest  layer.Digest // of a node that is kept
 	Where   Where        // a node is that is kept
 	Inputs  []Input      // everything that decides its content but the parent
+	Note    string       // why nothing is taken of what the registry has for its key; "" says nothing
 	Seconds float64      // how long building it is expected to take
 }
 
@@ -73,6 +74,9 @@ const (
 type There struct {
 	Where Where
 	Chain layer.Digest // of its whole tree: of the chain of layers, not of the topmost one alone
+	// Note is why what the registry has is believed, or why nothing is taken of
+	// it; "" says nothing.
+	Note string
 }
 
 // Have says whether a node with a key is there. It is called for several nodes
@@ -260,13 +264,21 @@ func (m *maker) decide(d *Decision, there There) {
 	case there.Where != Nowhere:
 		d.Action, d.Digest, d.Where, d.Reason = Keep, there.Chain, there.Where, "nothing changed"
 		if there.Where == InRegistry {
-			d.Reason = "the registry has it"
+			d.Reason = noted("the registry has it", there.Note)
 		}
 	default:
 		d.Action = Build
 		chain, _ := m.below(d)
 		m.absent(d, chain)
+		d.Reason, d.Note = noted(d.Reason, there.Note), there.Note
 	}
+}
+
+func noted(reason, note string) string {
+	if note == "" {
+		return reason
+	}
+	return reason + ", " + note
 }
 
 // uncertain decides about a node whose parent will be, or may be, rebuilt.

@@ -24,7 +24,7 @@ type history struct {
 
 func (h history) have(_ layer.NodeID, k layer.Key) (There, error) {
 	if chain, ok := h.store[k]; ok {
-		return There{InStore, chain}, nil
+		return There{Where: InStore, Chain: chain}, nil
 	}
 	return There{}, nil
 }
@@ -272,7 +272,7 @@ func BenchmarkMake(b *testing.B) {
 	}
 	write("pb/slurm.yml", "- hosts: all\n  roles:\n"+roles)
 	p := example()
-	have := func(layer.NodeID, layer.Key) (There, error) { return There{InStore, "sha256:x"}, nil }
+	have := func(layer.NodeID, layer.Key) (There, error) { return There{Where: InStore, Chain: "sha256:x"}, nil }
 	for b.Loop() {
 		plan, err := Make(p, leavesOf(p), &Source{Files: os.DirFS(dir)}, have, Options{})
 		if err != nil || len(plan.Nodes) != 6 || len(plan.Nodes[4].Inputs) < 80 {

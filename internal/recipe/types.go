@@ -29,12 +29,19 @@ type later struct{}
 type projectDoc struct {
 	Strata     int              `yaml:"strata" doc:"Version of the file format." enum:"1" required:"true"`
 	Cluster    layer.Cluster    `yaml:"cluster" doc:"The cluster that the images are for."`
-	Registry   string           `yaml:"registry" doc:"Registry, and path in it, through which layers and images are exchanged." format:"registry"`
+	Registry   registryDoc      `yaml:"registry" doc:"Registry, and path in it, through which layers and images are exchanged." short:"url"`
+	Trust      layer.Trust      `yaml:"trust" doc:"Whose word counts for what the registry holds under a key."`
 	Inventory  inventoryDoc     `yaml:"inventory" doc:"Ansible inventory." short:"path"`
 	Include    []word           `yaml:"include" doc:"More files of the recipe; * and ? stand for any characters but a slash. They hold repositories, layers and images only." format:"glob"`
 	Identities layer.Identities `yaml:"identities" doc:"Which files are one cluster node's alone, in all layers."`
 	Pipeline   pipelineDoc      `yaml:"pipeline" doc:"What the pipelines that strata pipeline makes have besides."`
 	includedDoc
+}
+
+// registryDoc is the registry of a project as it is written.
+type registryDoc struct {
+	URL     string `yaml:"url" doc:"HOST[:PORT][/PATH], without https:// and without a tag." format:"registry" required:"true"`
+	Trusted bool   `yaml:"trusted" doc:"Believe what it holds under a key without a signature. Without it, only a registry on this machine's loopback address is believed so, and none once trust names keys."`
 }
 
 // includedDoc is a file that a strata.yaml includes.

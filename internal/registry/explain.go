@@ -12,12 +12,12 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"unicode"
 
 	"github.com/docker/distribution/registry/api/errcode"
 	"go.podman.io/image/v5/docker"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/printable"
 )
 
 // explain turns an error of a registry into what a person can act on.
@@ -35,11 +35,13 @@ func (p *place) explain(ctx context.Context, verb string, err error) error {
 		return f.WithHint("free some space ('strata gc' removes what no image needs); the same command goes on from here")
 	case p.host() == "":
 		return f
+	case passing(err) && statusOf(err) == 0 && p.elsewhere(err) == "":
+		if hint == "" {
+			hint = say("see whether %s is up and can be reached from here; the same command goes on from here", p.host())
+		}
+		return fault.New(fault.Failed, "%s%w: %s", start, ErrUnreachable, message).WithHint("%s", hint)
 	case hint != "":
 		return f.WithHint("%s", hint)
-	case passing(err):
-		return fault.New(fault.Failed, "%s%w: %s", start, ErrUnreachable, message).
-			WithHint("see whether %s is up and can be reached from here; the same command goes on from here", p.host())
 	}
 	return f.WithHint("'skopeo inspect %s' asks the registry the same without Strata", p.text)
 }
@@ -128,12 +130,7 @@ func noSpace(err error) bool {
 // clean takes out of a message what can hold credentials: user names and
 // passwords in URLs, and their queries, which may be signed.
 func clean(message string) string {
-	message = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?' // a registry says part of it, and it goes onto a terminal
-		}
-		return r
-	}, strings.Join(strings.Fields(message), " "))
+	message = printable.Line(strings.Join(strings.Fields(message), " ")) // a registry says part of it
 	message = regexp.MustCompile(`(https?://)[^/\s"@]*@`).ReplaceAllString(message, "$1")
 	return regexp.MustCompile(`(https?://[^\s"?]*)\?[^\s":]*`).ReplaceAllString(message, "$1")
 }

@@ -346,6 +346,9 @@ func TestFaultsThatStay(t *testing.T) {
 	s.Close()
 	wantFault(t, from, id, s.ref("a/base:v1"), opts, "is up")
 	wantFault(t, from, id, "docker://user:secret@nowhere/x:y", opts, "HOST")
+	if _, err := Look(context.Background(), "docker://registry.invalid/x:y", opts); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("a name that is not known: %v", err)
+	}
 }
 
 func wantFault(t *testing.T, st storage.Store, id, ref string, opts Options, hint string) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/trust"
 )
 
 // Options say how an image is moved. The zero value is right for one that
@@ -17,6 +18,16 @@ type Options struct {
 	// Fixed says that a tag means one content for good: a push that finds
 	// another one there is an error, not a replacement.
 	Fixed bool
+	// Claims are what the image is to be: what it is looked for as, or pushed as.
+	Claims map[string]string
+	// Trust decides whether what a registry has is what the claims say; nil
+	// believes everything.
+	Trust trust.Policy
+	// Signer signs the claims of what is pushed; nil signs nothing.
+	Signer *trust.Signer
+	// Accept, if not nil, says what is wrong with the records of a pulled image,
+	// before anything of it is kept.
+	Accept func(records map[string][]byte) error
 	// Before, if not nil, is called before a push sends anything: it may wait for
 	// another one, of what is below.
 	Before func() error
@@ -76,6 +87,7 @@ type Result struct {
 	Manifest layer.Digest      `json:"manifest"` // of the manifest over there; "" if it is not known
 	Moved    int64             `json:"moved"`    // bytes of blobs that were sent or received
 	Blobs    int               `json:"blobs"`    // that were sent or received
+	Why      string            `json:"-"`        // a pulled image is believed; "" where its place is trusted
 	Records  map[string][]byte `json:"-"`        // what came along with a pulled image, by name
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/trust"
 )
 
 // ErrNotThere says that there is no image under a name.
@@ -38,6 +39,7 @@ func Pull(ctx context.Context, ref string, into storage.Store, opts Options) (*R
 	}
 	p := &pull{into: into, from: from, opts: opts, sys: from.system(opts), res: &Result{Ref: from.text, Records: map[string][]byte{}}}
 	err = p.run(ctx)
+	p.res.Why = p.belief.Why
 	return p.res, from.explain(ctx, "pull from", err)
 }
 
@@ -45,10 +47,14 @@ func Pull(ctx context.Context, ref string, into storage.Store, opts Options) (*R
 type Found struct {
 	Digest layer.Digest // of its manifest in the store
 	Chain  layer.Digest // of its chain of layers
+	Why    string       // it is believed: "signed by …"; "" where the registry is trusted
+
+	records string // digest of its records, if that was signed
 }
 
 // Look asks a registry for what Strata pushed under a name, without its layers.
-// The error is ErrNotThere if there is nothing.
+// The error is ErrNotThere if there is nothing, ErrNotBelieved if nothing vouches
+// for it, and ErrBroken if it cannot be an image of Strata's.
 func Look(ctx context.Context, ref string, opts Options) (Found, error) {
 	at, err := parse(ref, nil)
 	if err != nil {
@@ -59,7 +65,8 @@ func Look(ctx context.Context, ref string, opts Options) (Found, error) {
 	if err != nil {
 		return Found{}, at.explain(ctx, "look at", err)
 	}
-	found := Found{layer.Digest(p.manifest.Annotations[digestAnnotation]), layer.Digest(p.manifest.Annotations[chainAnnotation])}
+	found := Found{layer.Digest(p.manifest.Annotations[digestAnnotation]), layer.Digest(p.manifest.Annotations[chainAnnotation]),
+		p.belief.Why, p.belief.Claims[recordClaim]}
 	if found.Digest == "" || found.Chain == "" {
 		err = p.noRecord()
 	}
@@ -76,7 +83,8 @@ type pull struct {
 	raw      []byte      // the manifest over there
 	manifest v1.Manifest // the same
 	stored   []byte      // the manifest in the store
-	plain    bool        // Strata did not push it: the manifest in the store is that over there
+	belief   trust.Belief
+	plain    bool // Strata did not push it: the manifest in the store is that over there
 	config   []byte
 	about    v1.Image
 	sizes    []int64 // of the layers' tar streams in bytes; -1 where that is not declared
@@ -101,6 +109,14 @@ func (p *pull) run(ctx context.Context) error {
 	for _, name := range p.opts.Records {
 		if p.res.Records[name] == nil {
 			return p.noRecord()
+		}
+	}
+	if err := p.recordsMatch(); err != nil {
+		return err
+	}
+	if p.opts.Accept != nil {
+		if err := p.opts.Accept(p.res.Records); err != nil {
+			return p.inconsistent(err)
 		}
 	}
 	if err := p.check(); err != nil {
@@ -203,7 +219,7 @@ func (p *pull) read(ctx context.Context, src types.ImageSource) error {
 		return p.inconsistent(err)
 	}
 	p.raw, p.res.Manifest = content, layer.Digest(digest.FromBytes(content))
-	return nil
+	return p.believe(ctx)
 }
 
 func (p *pull) noRecord() error {

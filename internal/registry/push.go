@@ -2,7 +2,6 @@ package registry
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,15 +102,17 @@ func (p *push) load(imageID string) (err error) {
 
 // run sends the blobs, the manifest of the records, and the tag.
 func (p *push) run(ctx context.Context) error {
-	there, whole, err := p.there(ctx)
+	is, err := p.there(ctx)
 	if err != nil {
 		return err
 	}
-	if there != nil {
-		p.learn(there)
-		p.res.Manifest = layer.Digest(digest.FromBytes(there))
+	if is.image != nil {
+		p.res.Manifest = layer.Digest(digest.FromBytes(is.image))
+		if is.vouched {
+			p.learn(is.image)
+		}
 	}
-	if whole {
+	if is.whole {
 		return nil
 	}
 	if p.opts.Before != nil {
@@ -129,7 +130,8 @@ func (p *push) run(ctx context.Context) error {
 		return err
 	}
 	defer dest.Close()
-	if there, err = p.send(ctx, dest, there, record); err != nil {
+	there, err := p.send(ctx, dest, is.image, record)
+	if err != nil {
 		return err
 	}
 	p.res.Manifest = layer.Digest(digest.FromBytes(there))
@@ -142,52 +144,81 @@ func (p *push) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := p.sign(ctx, there, record); err != nil {
+		return err
+	}
 	if err := p.put(ctx, dest, p.to.ImageReference, there); err != nil || !p.opts.Fixed {
 		return err
 	}
-	_, err = p.tagged(ctx) // another push may have been at it
+	_, _, err = p.tagged(ctx) // another push may have been at it
 	return err
 }
 
-// there returns the manifest that the tag has already, if it is this image's;
-// nil if there is none or it may be replaced. Whole says that the records are
-// there, too.
-func (p *push) there(ctx context.Context) (image []byte, whole bool, err error) {
+// standing is what a registry has under the tag of a push.
+type standing struct {
+	image   []byte // the manifest, if it is this image's and may stay; else nil
+	vouched bool   // it is believed: its blobs may be relied on
+	whole   bool   // its records, and what else belongs to it, are there too
+}
+
+// there looks at what is under the tag.
+func (p *push) there(ctx context.Context) (standing, error) {
 	var of digest.Digest
+	var records string
+	var is standing
+	var claims map[string]string
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		image, err = p.tagged(ctx)
+		is, claims, err = p.tagged(ctx)
 		return err
 	})
 	group.Go(func() error {
-		of = p.recorded(ctx)
+		of, records = p.recorded(ctx)
 		return nil
 	})
-	err = group.Wait()
-	return image, image != nil && (of == digest.FromBytes(image) || p.to.record == nil || len(p.opts.Records) == 0), err
+	err := group.Wait()
+	recorded := p.to.record == nil || len(p.opts.Records) == 0 ||
+		of == digest.FromBytes(is.image) && (claims == nil || claims[recordClaim] == records)
+	is.whole = is.image != nil && recorded
+	return is, err
 }
 
-func (p *push) tagged(ctx context.Context) ([]byte, error) {
+// tagged looks at the manifest under the tag. Where a tag means one content for
+// good, another one is an error, unless nothing vouches for it: then it goes.
+// What was signed with it is returned, too.
+func (p *push) tagged(ctx context.Context) (is standing, claims map[string]string, err error) {
 	var content []byte
-	err := retry(ctx, p.opts, func(a *attempt) (err error) {
+	err = retry(ctx, p.opts, func(a *attempt) (err error) {
 		content, err = fetchManifest(a, p.to.ImageReference, p.sys)
 		return err
 	})
 	if absent(err) {
-		return nil, nil
+		return is, nil, nil
 	}
-	var m v1.Manifest
-	if err != nil || json.Unmarshal(content, &m) != nil {
-		return nil, err
+	if err != nil {
+		return is, nil, err
 	}
-	if m.Config.Digest == digest.FromBytes(p.config) && m.Annotations[digestAnnotation] == string(p.res.Digest) {
-		return content, nil
+	m, bad := parseManifest(content)
+	if bad != nil || m.Annotations[digestAnnotation] == "" {
+		return is, nil, nil // no image of Strata's: what is no use to anybody goes
 	}
-	if p.opts.Fixed {
-		return nil, fault.New(fault.Failed, "push to %s: it is there with other content: %s there, %s here", p.to.text, cmp.Or(m.Annotations[digestAnnotation], "an image of something else"), p.res.Digest).
+	var signed bool
+	err = retry(ctx, p.opts, func(a *attempt) (err error) {
+		is.vouched, signed, claims, err = p.belief(a, content)
+		return err
+	})
+	if err != nil {
+		return is, nil, err
+	}
+	same := m.Config.Digest == digest.FromBytes(p.config) && m.Annotations[digestAnnotation] == string(p.res.Digest)
+	switch {
+	case same && (signed || p.opts.Signer == nil):
+		is.image = content
+	case !same && p.opts.Fixed && is.vouched:
+		return is, nil, fault.New(fault.Failed, "push to %s: it is there with other content: %s there, %s here", p.to.text, m.Annotations[digestAnnotation], p.res.Digest).
 			WithHint("the same inputs gave different results: a step is not reproducible; 'strata build --pull=always' takes the one that is there; to keep this one, remove that one from the registry and push again")
 	}
-	return nil, nil
+	return is, claims, nil
 }
 
 // learn remembers what the registry has for this image's layers: who builds on
@@ -368,7 +399,7 @@ func absent(err error) bool {
 	var coded errcode.ErrorCoder
 	if errors.As(err, &coded) {
 		code := coded.ErrorCode()
-		return code == v2.ErrorCodeManifestUnknown || code == v2.ErrorCodeNameUnknown ||
+		return code == v2.ErrorCodeManifestUnknown || code == v2.ErrorCodeNameUnknown || code == v2.ErrorCodeBlobUnknown ||
 			code == errcode.ErrorCodeUnknown && strings.Contains(strings.ToLower(err.Error()), "not found")
 	}
 	return strings.Contains(err.Error(), "StatusCode: 404")

@@ -101,11 +101,11 @@ func (r *record) manifest(subject []byte) ([]byte, error) {
 	return content, nil
 }
 
-// recorded returns of which image the records are there, all that are wanted;
-// "" if there are none.
-func (p *push) recorded(ctx context.Context) digest.Digest {
+// recorded returns of which image the records are there, all that are wanted,
+// and their digest; "" if there are none.
+func (p *push) recorded(ctx context.Context) (subject digest.Digest, records string) {
 	if p.to.record == nil || len(p.opts.Records) == 0 {
-		return ""
+		return "", ""
 	}
 	var content []byte
 	err := try(ctx, p.opts, func(a *attempt) (err error) {
@@ -114,15 +114,34 @@ func (p *push) recorded(ctx context.Context) digest.Digest {
 	})
 	var m v1.Manifest
 	if err != nil || json.Unmarshal(content, &m) != nil || m.Subject == nil {
-		return ""
+		return "", ""
 	}
+	of := digestsOf(m.Layers)
 	for _, name := range p.opts.Records {
-		named := func(l v1.Descriptor) bool { return l.Annotations[v1.AnnotationTitle] == name }
-		if !slices.ContainsFunc(m.Layers, named) {
-			return ""
+		if of[name] == "" {
+			return "", ""
 		}
 	}
-	return m.Subject.Digest
+	return m.Subject.Digest, digestOf(of)
+}
+
+// digestsOf are the digests of the records among the parts of a record, by name.
+func digestsOf(parts []v1.Descriptor) map[string]digest.Digest {
+	of := map[string]digest.Digest{}
+	for _, l := range parts {
+		if l.MediaType == recordMedia {
+			of[l.Annotations[v1.AnnotationTitle]] = l.Digest
+		}
+	}
+	return of
+}
+
+func (r *record) digests() map[string]digest.Digest {
+	var parts []v1.Descriptor
+	for _, part := range r.parts {
+		parts = append(parts, part.about)
+	}
+	return digestsOf(parts)
 }
 
 // found is a record that a place has.
@@ -186,7 +205,7 @@ func (p *pull) fetchRecord(ctx context.Context) (found, error) {
 }
 
 // recordNames is what records may be called: nothing that a store has of its own.
-var recordNames = regexp.MustCompile(`^strata-[a-z0-9-]{1,100}$`)
+var recordNames = regexp.MustCompile(`^strata-record-[0-9a-f]{1,64}$`)
 
 // wanted says whether a record is kept: those that were asked for, and if none
 // were, all.

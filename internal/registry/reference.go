@@ -3,6 +3,7 @@ package registry
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"go.podman.io/image/v5/directory"
@@ -24,6 +25,8 @@ type place struct {
 	text string // as a person writes it, with its transport
 	// record is where the image's records are; nil where there is no such place.
 	record types.ImageReference
+	// signature is where a signature is; the same.
+	signature types.ImageReference
 }
 
 // parse reads TRANSPORT:PLACE; without a transport, a registry's is meant.
@@ -50,35 +53,37 @@ func placed(text string, ref types.ImageReference, err error) (*place, error) {
 			WithHint("write HOST[:PORT]/PATH:TAG, all lower case, or docker://, oci:DIR:TAG, oci-archive:, docker-archive:, dir:, containers-storage:")
 	}
 	p := &place{ImageReference: ref, text: text}
-	if err := p.placeRecord(); err != nil {
-		return nil, fmt.Errorf("place records of %s: %w", text, err)
+	for suffix, beside := range map[string]*types.ImageReference{recordSuffix: &p.record, signatureSuffix: &p.signature} {
+		if *beside, err = p.beside(suffix); err != nil {
+			return nil, fmt.Errorf("place records of %s: %w", text, err)
+		}
 	}
 	return p, nil
 }
 
-func (p *place) placeRecord() (err error) {
+// beside is where something is that goes along with the image; nil where there
+// is no such place.
+func (p *place) beside(suffix string) (types.ImageReference, error) {
 	named := p.DockerReference()
-	switch {
-	case p.Transport().Name() == docker.Transport.Name() && reference.IsNameOnly(reference.TagNameOnly(named)):
-	case p.Transport().Name() == docker.Transport.Name():
+	switch p.Transport().Name() {
+	case docker.Transport.Name():
 		tagged, ok := reference.TagNameOnly(named).(reference.NamedTagged)
 		if !ok {
-			return nil // by digest only
+			return nil, nil // by digest only
 		}
-		of, err := reference.WithTag(reference.TrimNamed(named), tagged.Tag()+recordSuffix)
+		of, err := reference.WithTag(reference.TrimNamed(named), tagged.Tag()+suffix)
 		if err != nil {
-			return nil // a tag as long as that cannot have one
+			return nil, nil // a tag as long as that cannot have one
 		}
-		p.record, err = docker.NewReference(of)
-		return err
-	case p.Transport().Name() == layout.Transport.Name():
+		return docker.NewReference(of)
+	case layout.Transport.Name():
 		dir, tag, _ := strings.Cut(p.StringWithinTransport(), ":")
 		if tag == "" {
-			return nil
+			return nil, nil
 		}
-		p.record, err = layout.NewReference(dir, tag+recordSuffix)
+		return layout.NewReference(dir, tag+suffix)
 	}
-	return err
+	return nil, nil
 }
 
 // recordSuffix ends the tag of what belongs to the image of a tag.
@@ -108,6 +113,20 @@ func (p *place) system(opts Options) *types.SystemContext {
 		sys.DockerInsecureSkipTLSVerify = types.OptionalBoolTrue
 	}
 	return sys
+}
+
+// Local says whether a place for images is on this machine: a registry on its
+// loopback address, a directory, an archive, a store.
+func Local(ref string) bool {
+	name, rest, ok := strings.Cut(ref, ":")
+	switch {
+	case ok && name == docker.Transport.Name():
+		ref = strings.TrimPrefix(rest, "//")
+	case ok && slices.Contains([]string{layout.Transport.Name(), ociarchive.Transport.Name(), dockerarchive.Transport.Name(), directory.Transport.Name(), imagestorage.Transport.Name()}, name):
+		return true
+	}
+	host, _, _ := strings.Cut(ref, "/")
+	return local(host)
 }
 
 func local(hostPort string) bool {

@@ -112,6 +112,9 @@ func (s *Store) AddImage(c Commit) (*Image, error) {
 	})
 	if errors.Is(err, storage.ErrDuplicateID) { // another key gave the same content
 		err = s.st.SetImageBigData(id, recordName, record, nil)
+		if _, known := s.st.ImageBigData(id, sourcePrefix+string(c.Record.Key)); err == nil && known == nil {
+			err = s.SetSource(id, c.Record.Key, Source{}) // now it was built here
+		}
 	}
 	if err == nil {
 		err = s.st.AddNames(id, names)
