@@ -34,6 +34,8 @@ type Builder struct {
 	Invocation string
 	Watch      func(Event) // may be nil; called by one goroutine at a time
 	mu         sync.Mutex
+	looked     sync.Once
+	outward    error // of the project's links, once they were looked at
 }
 
 // engine changes when the same definition, built anew, comes out otherwise: it

@@ -42,7 +42,10 @@ type nodeBuild struct {
 func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() error) (*store.Image, error) {
 	b, n := nb.Builder, nb.node
 	nb.began = time.Now()
-	var err error
+	err := b.contained(ctx, n)
+	if err != nil {
+		return nil, err
+	}
 	if nb.secrets, err = b.secretValues(n); err != nil {
 		return nil, err
 	}

@@ -168,7 +168,7 @@ func (w *Work) config(s layer.Playbooks) (string, error) {
 	}
 	if _, err := fs.Stat(w.Project, name); err == nil {
 		return filepath.Join(w.Dir, name), nil
-	} else if s.Config != "" {
+	} else if s.Config != "" || !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	none := filepath.Join(w.Temporary, "ansible.cfg")
