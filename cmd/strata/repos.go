@@ -301,5 +301,9 @@ func (a *app) noteModules(dir string) {
 func runGit(ctx context.Context, args, env []string) ([]byte, error) {
 	var out bytes.Buffer
 	err := sandbox.Host(ctx, sandbox.Cmd{Args: args, Env: append(os.Environ(), env...), Stdout: &out})
+	var exit *sandbox.ExitError
+	if errors.As(err, &exit) && exit.Output != "" {
+		err = errors.New(exit.Output) // all of it: git ends in advice
+	}
 	return out.Bytes(), err
 }

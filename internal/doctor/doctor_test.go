@@ -135,7 +135,7 @@ func TestWhatIsMissing(t *testing.T) {
 		{"overlay", func(m *machine, _ fstest.MapFS, _ *Options) {
 			m.overlay = func(context.Context, string) error { return errors.New("mount overlay: invalid argument") }
 		}, Missing, "invalid argument", "ext4"},
-		{"subordinate ids", func(_ *machine, root fstest.MapFS, _ *Options) { delete(root, "etc/subgid") }, Missing, "0 group ids", "usermod --add-subuids"},
+		{"subordinate ids", func(_ *machine, root fstest.MapFS, _ *Options) { delete(root, "etc/subgid") }, Missing, "0 group ids", "usermod --add-subuids 165536-231071 --add-subgids 165536-231071 anna"},
 		{"subordinate ids", func(m *machine, root fstest.MapFS, _ *Options) {
 			root["etc/subgid"] = &fstest.MapFile{Data: []byte("1000:1:30000\nanna:90000:35535\n")}
 		}, OK, "65535 group ids", ""},

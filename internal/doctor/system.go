@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+
+	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
 func checkKernel(_ context.Context, m machine, _ Options) []Finding {
@@ -87,9 +89,6 @@ func namespaceHint(m machine) string {
 	return ""
 }
 
-// leastIDs is how many subordinate ids a distribution's users need.
-const leastIDs = 65536
-
 func checkSubordinateIDs(_ context.Context, m machine, _ Options) []Finding {
 	f := Finding{Name: "subordinate ids", Level: OK, Needed: "the users and groups of an image, when building without root"}
 	if !m.namespaced || m.uid == 0 {
@@ -99,8 +98,8 @@ func checkSubordinateIDs(_ context.Context, m machine, _ Options) []Finding {
 	f.Message = fmt.Sprintf("%s has %d user ids and %d group ids", m.user, m.subordinate("/etc/subuid"), m.subordinate("/etc/subgid"))
 	if m.idsLacking() != "" {
 		f.Level = Missing
-		f.Message += fmt.Sprintf(", and needs %d of each", leastIDs)
-		f.Hint = fmt.Sprintf("as root, with ranges that /etc/subuid and /etc/subgid do not yet have: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", m.user)
+		f.Message += fmt.Sprintf(", and needs %d of each", sandbox.NeededIDs)
+		f.Hint = "as root: " + sandbox.GiveIDs(m.root, m.user)
 	}
 	return []Finding{f}
 }
@@ -109,7 +108,7 @@ func checkSubordinateIDs(_ context.Context, m machine, _ Options) []Finding {
 func (m machine) idsLacking() string {
 	for _, path := range []string{"/etc/subuid", "/etc/subgid"} {
 		// The user's own id is one more.
-		if m.uid != 0 && m.subordinate(path)+1 < leastIDs {
+		if m.uid != 0 && m.subordinate(path)+1 < sandbox.NeededIDs {
 			return path
 		}
 	}

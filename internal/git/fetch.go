@@ -220,29 +220,6 @@ func (f fetch) noRef(ctx context.Context) error {
 	return e.WithHint("it has %s", strings.Join(names[:min(len(names), 10)], ", "))
 }
 
-// failed is the fault of a git program that failed, with its last words.
-func (f fetch) failed(ctx context.Context, what string, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s %s: %w", what, f.url.shown(), ctx.Err())
-	}
-	// The error itself is not wrapped: it may have the address in it.
-	words := f.url.scrub(strings.TrimSpace(err.Error()))
-	lines := strings.Split(words, "\n")
-	last := lines[len(lines)-1]
-	for _, line := range lines {
-		if strings.HasPrefix(line, "fatal: ") || strings.Contains(line, ": fatal: ") {
-			last = line // what follows is advice
-			break
-		}
-	}
-	e := fault.New(fault.Input, "%s %s: %s", what, f.url.shown(), last).
-		WithHint("this must work in the same environment: GIT_TERMINAL_PROMPT=0 git ls-remote %s; a commit named with all 40 digits that was fetched before needs no network", f.url.shown())
-	if len(lines) > 1 {
-		return e.WithDetail(words)
-	}
-	return e
-}
-
 func mentions(err error, words ...string) bool {
 	for _, w := range words {
 		if strings.Contains(strings.ToLower(err.Error()), w) {

@@ -88,7 +88,7 @@ func TestFetch(t *testing.T) {
 		t.Errorf("%v, %v", c, err)
 	}
 	_, _, err = Fetch(t.Context(), counting(&n), url, "main", cache)
-	wantFault(t, err, fault.Input, "fetch main from file://", "fatal:", "ls-remote", "40 digits")
+	wantFault(t, err, fault.Input, "fetch main from file://", "does not appear to be a git repository", "see that the address is right", "ls-remote")
 }
 
 func TestFetchRefuses(t *testing.T) {

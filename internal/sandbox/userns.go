@@ -225,9 +225,9 @@ func subordinate(path, name string, self int) ([]idRange, error) {
 		ranges = append(ranges, idRange{next, start, count})
 		next += count
 	}
-	if next < 65536 {
-		return nil, fault.New(fault.Machine, "%s has no 65536 subordinate ids in %s", name, path).
-			WithHint("as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", name)
+	if next < NeededIDs {
+		return nil, fault.New(fault.Machine, "%s has no %d subordinate ids in %s", name, NeededIDs, path).
+			WithHint("as root: %s", GiveIDs(os.DirFS("/"), name))
 	}
 	return ranges, nil
 }
