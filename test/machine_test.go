@@ -133,11 +133,17 @@ func descendants(of int) []process {
 	return all
 }
 
-// smallDisk mounts a file system of a size, in MiB, of its own.
-func smallDisk(t *testing.T, size int, dir string) {
+// smallDisk mounts an ext4 of a size, in MiB, of its own.
+func smallDisk(t *testing.T, size int, dir string, options ...string) {
+	t.Helper()
+	mountImage(t, size, dir, append([]string{"mkfs.ext4", "-q", "-F", "-m", "0"}, options...)...)
+}
+
+// mountImage mounts a file system of a size, in MiB, that a program makes.
+func mountImage(t *testing.T, size int, dir string, mkfs ...string) {
 	t.Helper()
 	needRoot(t)
-	need(t, "mkfs.ext4", "mount", "umount")
+	need(t, mkfs[0], "mount", "umount")
 	image := dir + ".img"
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -150,7 +156,7 @@ func smallDisk(t *testing.T, size int, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	must(t, exec.Command("mkfs.ext4", "-q", "-F", "-m", "0", image))
+	must(t, exec.Command(mkfs[0], append(mkfs[1:], image)...))
 	if r := run(t, exec.Command("mount", "-o", "loop", image, dir)); r.code != 0 {
 		t.Skipf("needs loop mounts: %s", r.err)
 	}

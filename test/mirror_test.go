@@ -237,3 +237,24 @@ func readFile(t *testing.T, path string) string {
 	}
 	return string(content)
 }
+
+// A package that was damaged in the cache, and has its size still, is named and
+// removed; the next build downloads it.
+func TestDamagedInTheCache(t *testing.T) {
+	m := newMirror(t)
+	p := probeProject(t, m, "key: key.asc").ownStore()
+	deb, err := os.ReadFile(m.dir + "/strata-probe_1.0_all.deb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(deb, "!<arch>\nnothing of what it was")
+	cached := p.cache + "/strata/apt/archives/strata-probe_1.0_all.deb"
+	writeFile(t, cached, string(deb))
+	p.fails(1, []string{"node probe", "damaged in the package cache: strata-probe_1.0_all.deb", "hint: they are removed"}, "build")
+	if _, err := os.Stat(cached); err == nil {
+		t.Error("the damaged package stays in the cache")
+	}
+	p.noImage("probe")
+	p.build()
+	p.swept()
+}

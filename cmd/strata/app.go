@@ -250,6 +250,22 @@ func (a *app) prepare(p *project) (b *build.Builder, done func(), err error) {
 	return b, func() { release(); b.Store.Close() }, nil
 }
 
+// places are the directories that commands write to, if they can be told.
+func (a *app) places() []string {
+	places := []string{os.TempDir()}
+	if dir, err := cacheDir(); err == nil {
+		places = append(places, dir)
+	}
+	dir, err := a.storeRoot()
+	if dir == "" && err == nil {
+		dir, err = store.DefaultRoot()
+	}
+	if err == nil {
+		places = append(places, dir)
+	}
+	return places
+}
+
 func cacheDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {

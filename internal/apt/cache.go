@@ -40,6 +40,9 @@ func NewCache(dir string) (*Cache, error) {
 	return c, nil
 }
 
+// Dir is where the cache is.
+func (c *Cache) Dir() string { return c.dir }
+
 // Archives is the directory of downloaded packages.
 func (c *Cache) Archives() string { return filepath.Join(c.dir, "archives") }
 

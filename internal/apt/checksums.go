@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -90,6 +91,32 @@ func readChecksums(path string, sums map[string]string) error {
 	}
 	end()
 	return lines.Err()
+}
+
+// DropDamaged removes from the cache the packages that are not what the signed
+// lists of the repositories say, and returns their names. Apt itself looks at no
+// more than the size of what it finds there.
+func (c *Cache) DropDamaged(repositories []Repository) ([]string, error) {
+	sums, err := checksums(c.Lists(repositories))
+	if err != nil {
+		return nil, fmt.Errorf("check the package cache: %w", err)
+	}
+	packages, err := filepath.Glob(filepath.Join(c.Archives(), "*.deb"))
+	if err != nil {
+		return nil, err
+	}
+	var damaged []string
+	for _, path := range packages {
+		name := filepath.Base(path)
+		if sum := sums[name]; sum == "" || Matches(path, sum) {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return damaged, fmt.Errorf("remove a damaged package: %w", err)
+		}
+		damaged = append(damaged, name)
+	}
+	return damaged, nil
 }
 
 // Matches says whether there is a regular file with a SHA-256, in hex.

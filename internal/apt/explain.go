@@ -22,11 +22,6 @@ func Explain(err error, output string) error {
 			"is it signed by the key of 'key:', or by the distribution's keyring (package debian-archive-keyring)?",
 		},
 		{
-			[]string{"No space left on device", "not have enough free space"},
-			"the disk is full",
-			"free some space ('strata gc' removes what no image needs), then build again",
-		},
-		{
 			[]string{"Failed to fetch", "Could not resolve", "Could not connect", "Connection failed", "Unable to connect"},
 			"a mirror did not deliver",
 			"apt tried several times; what was downloaded is kept, so building again goes on from there",

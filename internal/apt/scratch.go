@@ -121,6 +121,11 @@ func (s *Scratch) Keep(dir string, repositories []Repository) error {
 	return nil
 }
 
+// DropDamaged is the cache's.
+func (s *Scratch) DropDamaged(repositories []Repository) ([]string, error) {
+	return s.cache.DropDamaged(repositories)
+}
+
 // Close removes the scratch directory.
 func (s *Scratch) Close() error {
 	err := errors.Join(os.RemoveAll(s.Dir), os.Remove(s.Dir+".lock"))

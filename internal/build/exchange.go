@@ -142,7 +142,8 @@ func (x *Exchange) PushTo(ctx context.Context, ref string, key layer.Key, im *st
 	opts := x.Options
 	opts.Scratch, opts.Records, opts.Fixed, opts.Before = scratch.Dir, []string{store.RecordName(key)}, o.Fixed, o.Before
 	opts.Trust, opts.Claims = x.Trust, o.Claims
-	return registry.Push(ctx, x.Store.Containers(), im.ID, ref, opts)
+	res, err = registry.Push(ctx, x.Store.Containers(), im.ID, ref, opts)
+	return res, WithSpace(err, x.Store.Root())
 }
 
 // Fetch brings a node's image for a key into the store, with the node's names.
@@ -204,7 +205,8 @@ func (x *Exchange) fetch(ctx context.Context, ref string, opts registry.Options)
 	}
 	defer func() { err = errors.Join(err, scratch.Close()) }()
 	opts.Scratch, opts.Unpack = scratch.Dir, x.unpack
-	return registry.Pull(ctx, ref, x.Store.Containers(), opts)
+	res, err = registry.Pull(ctx, ref, x.Store.Containers(), opts)
+	return res, WithSpace(err, x.Store.Root())
 }
 
 // unpack makes a layer of a pulled one's tar stream, in a sandbox.

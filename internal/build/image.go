@@ -60,7 +60,7 @@ func (b *Builder) image(ctx context.Context, im layer.Image, of *store.Image, or
 	m, err := b.export(ctx, im, of, dir, opts)
 	b.event(Event{Kind: ImageEnded, Image: im.Name, Err: err, Took: time.Since(start)})
 	if err != nil {
-		return ImageResult{}, withSpace(fmt.Errorf("image %s: %w", im.Name, err), "")
+		return ImageResult{}, err
 	}
 	return imageResult(im, dir, m), nil
 }
@@ -97,7 +97,7 @@ func (b *Builder) export(ctx context.Context, im layer.Image, of *store.Image, d
 	}
 	m, err := artifact.Export(ctx, tree, im, out, opts)
 	if err != nil {
-		return nil, err
+		return nil, withShortage(fmt.Errorf("image %s: %w", im.Name, err), whileThere(err, "", []string{staging}))
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, err

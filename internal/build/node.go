@@ -67,8 +67,13 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 	if err == nil {
 		err = check()
 	}
-	if err != nil {
+	var explained *fault.Error
+	switch {
+	case err == nil:
+	case ctx.Err() != nil, errors.As(err, &explained):
 		return nil, err
+	default:
+		return nil, WithSpace(fmt.Errorf("node %s: %w", n.ID, err), b.places()...)
 	}
 	c := store.Commit{
 		Cluster: b.Project.Cluster.Name, Arch: n.Arch, Parent: parent, Layer: added,
@@ -120,10 +125,15 @@ func (nb *nodeBuild) fill(ctx context.Context, st store.Staging, parent *store.I
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	short := whileThere(err, nb.log.end(), nb.places())
+	if short != nil {
+		nb.Store.ForgetFailed(nb.Project.Cluster.Name, nb.node.ID) // it would keep what is lacking
+		return nb.explain(title, err, short, false)
+	}
 	kept := nb.Store.KeepFailed(st, store.FailedTree{
 		Cluster: nb.Project.Cluster.Name, Node: nb.node.ID, Parent: parent.Top(), Step: title,
 	}, func(from, to string) error { return move(ctx, from, to) })
-	return nb.explain(title, err, kept == nil)
+	return nb.explain(title, err, nil, kept == nil)
 }
 
 // move renames a directory, or copies it where that cannot be.
@@ -283,8 +293,9 @@ func environment(env map[string]string) []string {
 }
 
 // explain makes a step's error one that an administrator can act on.
-func (nb *nodeBuild) explain(title string, err error, kept bool) error {
-	f := fault.New(fault.Failed, "node %s: %s: %w", nb.node.ID, title, err)
+func (nb *nodeBuild) explain(title string, err error, short *shortage, kept bool) error {
+	where := fmt.Sprintf("node %s: %s", nb.node.ID, title)
+	f := fault.New(fault.Failed, "%s: %w", where, err)
 	var hints []string
 	for _, cause := range fault.All(err) {
 		if cause.Hint != "" {
@@ -292,9 +303,9 @@ func (nb *nodeBuild) explain(title string, err error, kept bool) error {
 			break
 		}
 	}
-	if len(hints) == 0 && diskFull(err, nb.log.end()) {
-		f = fault.New(fault.Failed, "node %s: %s: the disk is full: %w", nb.node.ID, title, err)
-		hints = append(hints, "free some space ('strata gc' removes what no image needs), then build again")
+	if short != nil {
+		f = fault.New(fault.Failed, "%s: %w: %s", where, err, short)
+		hints = []string{short.hint}
 	}
 	hints = append(hints, "whole log: "+nb.logPath)
 	if kept {
@@ -302,10 +313,4 @@ func (nb *nodeBuild) explain(title string, err error, kept bool) error {
 	}
 	return f.At(nb.node.Pos.File, nb.node.Pos.Line, nb.node.Pos.Col).
 		WithHint("%s", strings.Join(hints, "; ")).WithDetail(nb.log.end())
-}
-
-// diskFull says whether an error, or what a program said, means that.
-func diskFull(err error, said string) bool {
-	text := syscall.ENOSPC.Error()
-	return errors.Is(err, syscall.ENOSPC) || strings.Contains(strings.ToLower(err.Error()+said), text)
 }

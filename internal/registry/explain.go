@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,7 +33,7 @@ func (p *place) explain(ctx context.Context, verb string, err error) error {
 	hint := p.hint(err)
 	switch {
 	case noSpace(err):
-		return f.WithHint("free some space ('strata gc' removes what no image needs); the same command goes on from here")
+		return f // whoever chose the disk knows more
 	case p.host() == "":
 		return f
 	case passing(err) && statusOf(err) == 0 && p.elsewhere(err) == "":
@@ -122,9 +123,12 @@ func (p *place) elsewhere(err error) string {
 	return clean(to.Host)
 }
 
-// noSpace says whether something could not be written for lack of space.
+// noSpace says whether something could not be written because this machine's disk
+// takes no more. Unpacking is done by a process, of whose error there is the text.
 func noSpace(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || err != nil && strings.Contains(err.Error(), syscall.ENOSPC.Error())
+	return err != nil && slices.ContainsFunc([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS}, func(no syscall.Errno) bool {
+		return errors.Is(err, no) || statusOf(err) == 0 && strings.Contains(err.Error(), no.Error())
+	})
 }
 
 // clean takes out of a message what can hold credentials: user names and

@@ -94,7 +94,14 @@ func (b Bootstrap) download(ctx context.Context) ([]string, error) {
 		for _, m := range printed.FindAllStringSubmatch(list.String(), -1) {
 			path := filepath.Join(b.Cache.Archives(), m[1])
 			packages = append(packages, path)
-			complete = complete && apt.Matches(path, m[3])
+			if apt.Matches(path, m[3]) {
+				continue
+			}
+			complete = false
+			if m[3] != "" {
+				// Apt takes one for good whose size is right.
+				_ = os.Remove(path)
+			}
 		}
 		if len(packages) == 0 {
 			return errors.New("the repositories have no essential packages")
@@ -166,7 +173,10 @@ func (b Bootstrap) unpackOne(ctx context.Context, path string, w io.Writer) erro
 		return err
 	}
 	err = sandbox.Host(ctx, sandbox.Cmd{Args: []string{"dpkg-deb", "--fsys-tarfile", path}, Stdout: io.MultiWriter(w, plain)})
-	return errors.Join(err, plain.Close())
+	if err = errors.Join(err, plain.Close()); err != nil {
+		return fmt.Errorf("unpack package %s: %w", filepath.Base(path), err)
+	}
+	return nil
 }
 
 // plain is the directory of packages whose files are not compressed.

@@ -62,8 +62,22 @@ func (w *Work) packages(ctx context.Context, s layer.Packages) error {
 		return err
 	}
 	err := w.apt(ctx, args...)
+	if err != nil && ctx.Err() == nil {
+		err = w.withDamaged(err)
+	}
 	// What was downloaded serves the next attempt too.
 	return errors.Join(err, w.Downloads.Keep(filepath.Join(w.Downloads.Dir, "archives", "upper"), w.Repositories))
+}
+
+// withDamaged says so in an error if the cache had packages that are damaged, and
+// removes them.
+func (w *Work) withDamaged(err error) error {
+	damaged, dropped := w.Downloads.DropDamaged(w.Repositories)
+	if dropped != nil || len(damaged) == 0 {
+		return errors.Join(err, dropped)
+	}
+	return fault.New(fault.Failed, "%w: damaged in the package cache: %s", err, strings.Join(damaged, ", ")).
+		WithHint("they are removed from it: build again, and they are downloaded anew; if it happens often, look at the disk and its log")
 }
 
 // local says whether a name of a package means a file.

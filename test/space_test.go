@@ -1,0 +1,208 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// straits is a disk that can be brought into a state in which it takes no more.
+type straits struct {
+	name string
+	says []string // any of these is in the error
+	// mount mounts the disk at a directory.
+	mount func(t *testing.T, dir string)
+	// squeeze leaves so many MiB at most, or so few that nothing can be written;
+	// relax makes room again.
+	squeeze, relax func(t *testing.T, dir string, leave int64)
+	always         bool // it is so from the beginning, and stays so
+}
+
+// taking is something that takes space.
+type taking struct {
+	name   string
+	leave  int64 // MiB, that do not suffice
+	args   []string
+	before func() // brings about that there is something to do
+	plenty bool   // it does without
+	sample bool   // also if matrices are run as a sample only
+}
+
+// A disk that is full, has no inodes left, is over a quota, or read-only, ends
+// whatever needs it, soon and with a sentence; nothing is left, and with room the
+// same command succeeds.
+func TestDiskInStraits(t *testing.T) {
+	need(t, "mount", "umount", "fallocate", "mksquashfs", "mkfs.erofs", "ansible-playbook")
+	for _, s := range []straits{fullDisk, noInodes, overQuota, readOnly} {
+		t.Run(s.name, func(t *testing.T) {
+			p := straitsProject(t)
+			disk := filepath.Join(p.top, "disk")
+			s.mount(t, disk)
+			p.store, p.cache = disk+"/store", disk+"/cache"
+			if err := copyStore(theLab().template("base"), p.store); err != nil {
+				t.Fatal(err)
+			}
+			must(t, exec.Command("mkdir", "-p", p.cache+"/strata/apt"))
+			must(t, exec.Command("cp", "-a", theLab().cache+"/strata/apt/lists", p.cache+"/strata/apt/"))
+			p.build("small")
+			for _, what := range p.takings(disk) {
+				if !long() && (!what.sample || s.name != fullDisk.name && what.name != "run") {
+					continue
+				}
+				t.Run(what.name, func(t *testing.T) {
+					q := *p
+					q.t = t
+					q.inStraits(s, what, disk)
+				})
+			}
+		})
+	}
+}
+
+// straitsProject has a node for each kind of step, each of which writes 40 MB.
+func straitsProject(t *testing.T) *project {
+	p := newProject(t, `
+  small: {parent: base, run: ["echo small > /small"]}
+  packages: {parent: base, packages: [perl, vim-runtime]}
+  files: {parent: base, files: [{src: noise, dest: /noise}, {src: many, dest: /many}]}
+  run: {parent: base, run: ["mkdir /many && cd /many && for i in $(seq 3000); do echo $i > $i; done && head -c 40M /dev/urandom > noise"]}
+  playbook: {parent: base, ansible: {playbooks: [site.yml]}}
+  seal: {parent: base, run: ["rm -rf /usr/share/doc; (dd if=/dev/zero of=/fill bs=64k; dd if=/dev/zero of=/fill2 bs=512; i=0; while echo > /f$i; do i=$((i+1)); done) 2>/dev/null || true"]}
+  probe: {parent: base, run: ["true"]}
+images:
+  squashfs: {node: base, artifacts: [squashfs]}
+  erofs: {node: base, artifacts: [erofs]}
+  tar: {node: base, artifacts: [tar]}
+  dir: {node: base, artifacts: [dir]}
+  oci: {node: base, artifacts: [oci]}
+`, "", files{"site.yml": strings.Replace(playbook, "echo two > /etc/two", "mkdir /many && cd /many && for i in $(seq 3000); do echo $i > $i; done && head -c 40M /dev/urandom > noise", 1)})
+	must(t, exec.Command("sh", "-c", `cd "$1" && head -c 40M /dev/urandom > noise && mkdir many && cd many && seq 3000 | xargs touch`, "sh", p.dir))
+	must(t, exec.Command("cp", theLab().binary, p.top+"/serving"))
+	p.write("strata.yaml", strings.Replace(readFile(t, p.dir+"/strata.yaml"), "repositories:", "registry: "+p.serve(p.top+"/serving")+"/test\nrepositories:", 1))
+	must(t, p.command("push", "base"))
+	for _, args := range [][]string{{"init", "--quiet"}, {"add", "--all"}, {"commit", "--quiet", "--message", "all"}} {
+		must(t, exec.Command("git", append([]string{"-C", p.dir, "-c", "user.name=a", "-c", "user.email=a@example.org"}, args...)...))
+	}
+	return p
+}
+
+// takings are the commands, on a disk that store and cache are on.
+func (p *project) takings(disk string) []taking {
+	out := filepath.Join(disk, "out")
+	gone := func(paths ...string) func() {
+		return func() {
+			for _, path := range paths {
+				os.RemoveAll(path)
+			}
+		}
+	}
+	artifacts := p.store + "/strata/artifacts"
+	return []taking{
+		{name: "packages", leave: 20, args: []string{"build", "packages"}, sample: true},
+		{name: "files", leave: 20, args: []string{"build", "files"}},
+		{name: "run", leave: 20, args: []string{"build", "run"}, sample: true},
+		{name: "playbook", leave: 20, args: []string{"build", "playbook"}},
+		{name: "seal", leave: 5, args: []string{"build", "seal"}},
+		{name: "bootstrap", leave: 100, args: []string{"--store", disk + "/fresh", "build", "--pull=never", "base"}, before: gone(disk + "/fresh")},
+		{name: "push", leave: 10, args: []string{"push", "--to", "oci:" + out + "-oci:x", "base"}, before: gone(out + "-oci")},
+		{name: "pull", leave: 50, args: []string{"--store", disk + "/pulled", "pull", "base"}, before: gone(disk + "/pulled"), sample: true},
+		{name: "squashfs", leave: 10, args: []string{"export", "squashfs", out, "--force"}, before: gone(artifacts), sample: true},
+		{name: "erofs", leave: 10, args: []string{"export", "erofs", out, "--force"}, before: gone(artifacts)},
+		{name: "tar", leave: 10, args: []string{"export", "tar", out, "--force"}, before: gone(artifacts)},
+		{name: "dir", leave: 10, args: []string{"export", "dir", out, "--force"}, before: gone(artifacts)},
+		{name: "oci", leave: 10, args: []string{"export", "oci", out, "--force"}, before: gone(artifacts)},
+		{name: "plan", args: []string{"plan", "--base", "HEAD"}, before: gone(p.cache + "/strata/plans"), plenty: true, sample: true},
+	}
+}
+
+// inStraits runs a command on a disk that does not suffice, and on one that does.
+func (p *project) inStraits(s straits, what taking, disk string) {
+	p.t.Helper()
+	if what.before != nil {
+		what.before()
+	}
+	s.squeeze(p.t, disk, what.leave)
+	r := p.strata(what.args...)
+	s.relax(p.t, disk, 0)
+	p.t.Logf("%v, exit status %d\n%s", r.took.Round(time.Millisecond), r.code, end(r.err))
+	want := 1
+	if what.plenty {
+		want = 0
+	}
+	if r.code != want || r.took > 30*time.Second {
+		p.t.Errorf("exit status %d after %v\n%s", r.code, r.took, end(r.all()))
+	}
+	said := func(text string) bool { return strings.Contains(r.err, text) }
+	if !what.plenty && (!slices.ContainsFunc(s.says, said) || !said("hint: ")) {
+		p.t.Errorf("the error says none of %q:\n%s", s.says, end(r.err))
+	}
+	if what.name != "bootstrap" && what.name != "pull" {
+		p.swept()
+	} else {
+		p.clean()
+	}
+	if p.t.Failed() || what.name == "seal" {
+		return
+	}
+	must(p.t, p.command(what.args...))
+	os.RemoveAll(filepath.Join(disk, "fresh"))
+	os.RemoveAll(filepath.Join(disk, "pulled"))
+}
+
+var fullDisk = straits{
+	name: "full", says: []string{"the disk is full", "MiB are free in"},
+	mount: func(t *testing.T, dir string) { smallDisk(t, 1200, dir) },
+	squeeze: func(t *testing.T, dir string, leave int64) {
+		fill(t, dir+"/ballast", dir, leave)
+	},
+	relax: func(t *testing.T, dir string, _ int64) { os.Remove(dir + "/ballast") },
+}
+
+var noInodes = straits{
+	name: "no inodes", says: []string{"no inodes are left"},
+	mount: func(t *testing.T, dir string) { smallDisk(t, 1200, dir, "-N", "60000") },
+	squeeze: func(t *testing.T, dir string, leave int64) {
+		var st syscall.Statfs_t
+		if err := syscall.Statfs(dir, &st); err != nil {
+			t.Fatal(err)
+		}
+		must(t, exec.Command("sh", "-c", `mkdir "$1/ballast" && cd "$1/ballast" && seq $2 | xargs touch || true`, "sh", dir, strconv.FormatInt(int64(st.Ffree)-20*leave-1, 10)))
+	},
+	relax: func(t *testing.T, dir string, _ int64) { os.RemoveAll(dir + "/ballast") },
+}
+
+var overQuota = straits{
+	name: "over quota", says: []string{"the disk quota is used up"},
+	mount: func(t *testing.T, dir string) {
+		need(t, "mkfs.btrfs", "btrfs")
+		mountImage(t, 1500, dir, "mkfs.btrfs", "-q")
+		must(t, exec.Command("btrfs", "quota", "enable", dir))
+	},
+	squeeze: func(t *testing.T, dir string, leave int64) {
+		must(t, exec.Command("sync", "-f", dir))
+		out := must(t, exec.Command("btrfs", "qgroup", "show", "--raw", dir))
+		fields := strings.Fields(out[strings.Index(out, "0/5"):])
+		used, err := strconv.ParseInt(fields[1], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		must(t, exec.Command("btrfs", "qgroup", "limit", fmt.Sprint(used+leave<<20+1<<20), dir))
+	},
+	relax: func(t *testing.T, dir string, _ int64) {
+		must(t, exec.Command("btrfs", "qgroup", "limit", "none", dir))
+	},
+}
+
+var readOnly = straits{
+	name: "read-only", says: []string{"the disk is mounted read-only"},
+	mount:   func(t *testing.T, dir string) { smallDisk(t, 1200, dir) },
+	squeeze: func(t *testing.T, dir string, _ int64) { must(t, exec.Command("mount", "-o", "remount,ro", dir)) },
+	relax:   func(t *testing.T, dir string, _ int64) { must(t, exec.Command("mount", "-o", "remount,rw", dir)) },
+}
