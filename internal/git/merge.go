@@ -74,6 +74,13 @@ func Left(ctx context.Context, run Runner, at Place, base string, other Other) (
 		if err != nil {
 			return m, err
 		}
+		if b, err := local.Commit(base); err == nil { // it has all that it takes
+			m.Relation, err = local.Relate(b, c)
+			if err == nil && m.Common.ID != "" {
+				m.Repo, m.Commit = local, c
+				return m, nil
+			}
+		}
 		from, head = local.place(), c.ID
 	}
 	f, unlock, err := openCopy(ctx, run, at, base)

@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -130,6 +131,18 @@ func TestLeft(t *testing.T) {
 	must(t, err)
 	if want := git(t, dir, "merge-base", "main", "mr"); m.Common.ID != want || m.Behind != 2 || m.Ahead != 2 {
 		t.Errorf("%+v, not %s", m.Relation, want)
+	}
+	// What main has since, the clone lacks: it is fetched. What it has, is not.
+	newer := commit(t, dir, "newer", map[string]string{"b": "newer\n"})
+	m, err = Left(t.Context(), runGit, place, newer, Other{Dir: clone})
+	if err != nil || m.Behind != 3 {
+		t.Errorf("%+v, %v", m.Relation, err)
+	}
+	git(t, clone, "fetch", "-q", "origin")
+	none := func(context.Context, []string, []string) ([]byte, error) { return nil, errors.New("git was run") }
+	m, err = Left(t.Context(), none, place, newer, Other{Dir: clone})
+	if err != nil || m.Behind != 3 || m.Repo.Bare() {
+		t.Errorf("%+v, %v", m.Relation, err)
 	}
 	_, err = Left(t.Context(), runGit, place, base, Other{Dir: t.TempDir()})
 	wantFault(t, err, fault.Input, "in no git repository")
