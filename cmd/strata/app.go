@@ -189,7 +189,22 @@ func (a *app) open() (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !sandbox.InUserNamespace() && !store.Probed(root) {
+		// Where that fails, so does what follows, and says why.
+		_ = sandbox.Again(context.Background(), probeName, root)
+	}
 	return store.Open(root)
+}
+
+// probeName is that of this program where it only has the store probed.
+const probeName = "strata-probe"
+
+// probe is such a run, in a mount namespace of its own.
+func probe(root string) int {
+	if store.Probe(root) != nil {
+		return 1
+	}
+	return 0
 }
 
 // use opens the store and keeps gc away until done is called.

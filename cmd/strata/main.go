@@ -24,6 +24,9 @@ func main() {
 		return // containers/storage started us for a job of its own
 	}
 	logrus.SetLevel(logrus.ErrorLevel) // the libraries' progress is no message of ours
+	if os.Args[0] == probeName {
+		os.Exit(probe(os.Args[1]))
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

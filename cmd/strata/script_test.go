@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	if reexec.Init() {
 		return
 	}
-	testscript.Main(inWorkshop{m}, map[string]func(){"strata": main, "rm-tree": removeTree})
+	testscript.Main(inWorkshop{m}, map[string]func(){"strata": main, probeName: main, "rm-tree": removeTree})
 }
 
 type inWorkshop struct{ m *testing.M }

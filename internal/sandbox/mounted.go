@@ -57,6 +57,19 @@ func HostMounted(ctx context.Context, spec Spec, c Cmd) error {
 	return err
 }
 
+// Again runs this program again under another name, in a mount namespace of its
+// own: what it mounts is gone with it, in whatever way it ends.
+func Again(ctx context.Context, name string, args ...string) error {
+	p, err := startHost(ctx, Cmd{Args: append([]string{Executable}, args...)}, func(cmd *exec.Cmd) {
+		cmd.Args[0] = name
+		cmd.SysProcAttr.Unshareflags = unix.CLONE_NEWNS // with all mounts made private
+	})
+	if err != nil {
+		return err
+	}
+	return p.Wait()
+}
+
 // MountedAt is where HostMounted mounts the tree of a spec.
 func MountedAt(spec Spec) string { return filepath.Join(spec.Scratch, "root") }
 
