@@ -211,7 +211,7 @@ func (p *project) command(args ...string) *exec.Cmd {
 	line := append(append([]string{}, p.via...), theLab().binary, "-C", p.dir, "--store", p.store)
 	line = append(line, args...)
 	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+p.cache, "TMPDIR="+p.tmp)
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+p.cache, "TMPDIR="+p.tmp, "GITLAB_CI=", "GITHUB_ACTIONS=") // wherever this runs
 	cmd.Env = append(cmd.Env, p.env...)
 	return cmd
 }

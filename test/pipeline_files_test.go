@@ -100,7 +100,7 @@ func TestPipelineParent(t *testing.T) {
 		if f.Name != "gitlab.parent" {
 			continue
 		}
-		script := "#!/bin/sh\nmkdir -p cluster && cd cluster\necho \"called with $*\"\ncase $* in *pipeline*) printf 'child:\\n  script: [echo this is the child]\\n' >pipeline.yml ;; esac\n"
+		script := "#!/bin/sh\nmkdir -p cluster && cd cluster\ntouch plan.html\necho \"called with $*\"\ncase $* in *pipeline*) printf 'child:\\n  script: [echo this is the child]\\n' >pipeline.yml ;; esac\n"
 		if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -115,10 +115,10 @@ func TestPipelineParent(t *testing.T) {
 		why  []string
 		want string
 	}{
-		{[]string{"CI_PIPELINE_SOURCE=merge_request_event", "CI_MERGE_REQUEST_DIFF_BASE_SHA=abc"}, "pipeline gitlab --base abc --out pipeline.yml"},
-		{[]string{"CI_PIPELINE_SOURCE=pipeline", "STRATA_OVERRIDE=tools=abc"}, "pipeline gitlab --base HEAD --override tools=abc --out pipeline.yml"},
-		{[]string{"CI_PIPELINE_SOURCE=pipeline"}, "pipeline gitlab --out pipeline.yml"},
-		{[]string{"CI_PIPELINE_SOURCE=push"}, "pipeline gitlab --out pipeline.yml"},
+		{[]string{"CI_PIPELINE_SOURCE=merge_request_event", "CI_MERGE_REQUEST_DIFF_BASE_SHA=abc"}, "pipeline gitlab --base abc --plan plan.html --out pipeline.yml"},
+		{[]string{"CI_PIPELINE_SOURCE=pipeline", "STRATA_OVERRIDE=tools=abc"}, "pipeline gitlab --base HEAD --override tools=abc --plan plan.html --out pipeline.yml"},
+		{[]string{"CI_PIPELINE_SOURCE=pipeline"}, "pipeline gitlab --plan plan.html --out pipeline.yml"},
+		{[]string{"CI_PIPELINE_SOURCE=push"}, "pipeline gitlab --plan plan.html --out pipeline.yml"},
 		{[]string{"CI_PIPELINE_SOURCE=schedule"}, "ci verify --report verify.xml"},
 	} {
 		args := []string{"--force-shell-executor", "--shell-isolation"}

@@ -35,7 +35,7 @@ images:
   compute: {node: slurm-compute, artifacts: [tar]}
   login: {node: desktop, artifacts: [tar]}
 pipeline:
-  after_image: [{name: tell, run: ['echo "image $STRATA_IMAGE is there"']}]
+  after_image: [{name: tell, run: ['tar -tf "artifacts/$STRATA_IMAGE/rootfs.tar" | grep -q etc/motd', 'echo "image $STRATA_IMAGE is there"']}]
 `
 
 // runner runs pipelines of a git repository as GitLab does, with gitlab-ci-local.
@@ -200,6 +200,14 @@ func (r ran) built(nodes ...string) {
 	}
 }
 
+// says wants a line of a node's log.
+func (r ran) says(node, line string) {
+	r.t.Helper()
+	if !regexp.MustCompile(`> ` + node + ` +\| ` + regexp.QuoteMeta(line) + `\s`).MatchString(r.text) {
+		r.t.Errorf("%s does not say %q\n%s", node, line, end(r.text))
+	}
+}
+
 // together wants two jobs to have run at the same time.
 func (r ran) together(a, b string) {
 	r.t.Helper()
@@ -223,6 +231,7 @@ func TestPipelineGitLab(t *testing.T) {
 	first := r.run("CI_PIPELINE_SOURCE=push")
 	first.passed(everything...)
 	first.built(nodes...)
+	first.says("site", "== build: no build of it yet")
 	again := r.run("CI_PIPELINE_SOURCE=push")
 	again.passed("nothing-to-build")
 	if !strings.Contains(again.text, "Nothing is to be built") {
@@ -238,6 +247,8 @@ func TestPipelineGitLab(t *testing.T) {
 	variable := r.mergeRequest()
 	variable.passed(uan...)
 	variable.built("slurm-uan", "desktop")
+	variable.says("slurm-uan", "== build: variable limit changed")
+	variable.says("desktop", "== build: parent slurm-uan is rebuilt")
 
 	r.change("readme", "README", "two\n")
 	r.mergeRequest().passed("nothing-to-build")
@@ -286,7 +297,7 @@ func workflows(t *testing.T, r *runner) {
 	if err := os.WriteFile(event, []byte(`{"pull_request": {"base": {"sha": "`+r.git("rev-parse", "main")+`"}}}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(act, "pull_request", "-P", "ubuntu-latest=-self-hosted", "--eventpath", event)
+	cmd := exec.Command(act, append([]string{"pull_request", "-P", "ubuntu-latest=-self-hosted", "--eventpath", event}, keeper(t)...)...)
 	cmd.Dir, cmd.Env = r.dir, append(r.env, "DOCKER_HOST=")
 	out := run(t, cmd)
 	text := ran{t, strings.ReplaceAll(out.all(), "]   | ", "] > ")}
@@ -300,6 +311,28 @@ func workflows(t *testing.T, r *runner) {
 		t.Errorf("jobs: %v, want %v\n%s", done, want, end(text.text))
 	}
 	text.built("slurm-uan", "desktop")
+	text.says("slurm-uan", "== build: roles/slurm/tasks/main.yml changed")
+}
+
+// keeper has act take actions for artifacts that keep them in a directory of the
+// test: those of GitHub need GitHub.
+func keeper(t *testing.T) (flags []string) {
+	t.Helper()
+	kept := t.TempDir()
+	for name, script := range map[string]string{
+		"upload-artifact":   `test -e "$AT" && mkdir -p "$KEPT/$NAME" && cp -a "$AT/." "$KEPT/$NAME"`,
+		"download-artifact": `mkdir -p "$AT" && cp -a "$KEPT/$NAME/." "$AT"`,
+	} {
+		dir := t.TempDir()
+		action := "name: x\ndescription: x\ninputs: {name: {}, path: {}, retention-days: {}, if-no-files-found: {}, include-hidden-files: {}, overwrite: {}}\n" +
+			"runs:\n  using: composite\n  steps:\n    - shell: sh\n      env: {KEPT: '" + kept + "', NAME: '${{ inputs.name }}', AT: '${{ inputs.path }}'}\n      run: " + script + "\n"
+		if err := os.WriteFile(filepath.Join(dir, "action.yml"), []byte(action), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		likeForge(t, dir)
+		flags = append(flags, "--local-repository", "actions/"+name+"@v4="+dir)
+	}
+	return flags
 }
 
 // makefiles runs a Makefile of a change, and then of what it left undone.

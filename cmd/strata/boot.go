@@ -9,12 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/strata-hpc/strata/internal/artifact"
+	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/printable"
 )
 
 type bootOptions struct {
 	console bool
 	report  string
+	from    string
 	timeout time.Duration
 	memory  int
 	cpus    int
@@ -32,6 +34,7 @@ func newBootCommand(a *app) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.console, "console", false, "show the guest's console")
+	flags.StringVar(&opts.from, "from", "", "boot the artifacts in this `directory`, an export of the image, and build nothing")
 	flags.StringVar(&opts.report, "report", "", "write a JUnit report to this `file`")
 	flags.DurationVar(&opts.timeout, "timeout", 10*time.Minute, "how long the system may take to come up")
 	flags.IntVar(&opts.memory, "memory", 0, "memory of the guest in `MiB`; 0 means enough")
@@ -44,16 +47,12 @@ func runBoot(ctx context.Context, a *app, name string, opts bootOptions) error {
 	if err != nil {
 		return err
 	}
-	b, done, err := a.prepare(p)
+	im, dir, done, err := a.toBoot(ctx, p, name, opts.from)
 	if err != nil {
 		return err
 	}
 	defer done()
-	im, res, err := buildImage(ctx, a, b, p, name)
-	if err != nil {
-		return err
-	}
-	m, err := artifact.ReadManifest(res.Directory)
+	m, err := artifact.ReadManifest(dir)
 	if err != nil {
 		return err
 	}
@@ -64,7 +63,7 @@ func runBoot(ctx context.Context, a *app, name string, opts bootOptions) error {
 	if !a.quiet && !a.json() {
 		boot.Progress = func(say string) { fmt.Fprintf(a.out, "boot %s | %s\n", name, printable.Line(say)) }
 	}
-	report, err := artifact.Boot(ctx, res.Directory, m, im, boot)
+	report, err := artifact.Boot(ctx, dir, m, im, boot)
 	if report == nil {
 		return err
 	}
@@ -76,6 +75,28 @@ func runBoot(ctx context.Context, a *app, name string, opts bootOptions) error {
 	}
 	printBoot(a, report)
 	return err
+}
+
+// toBoot is an image and where its artifacts are: in a directory that is named, or in
+// the store, where they are made if they are not there.
+func (a *app) toBoot(ctx context.Context, p *project, name, from string) (im layer.Image, dir string, done func(), err error) {
+	if from != "" {
+		im, ok := p.Image(name)
+		if !ok {
+			return im, "", nil, unknownImage(p, name)
+		}
+		return im, a.path(from), func() {}, nil
+	}
+	b, done, err := a.prepare(p)
+	if err != nil {
+		return im, "", nil, err
+	}
+	im, res, err := buildImage(ctx, a, b, p, name)
+	if err != nil {
+		done()
+		return im, "", nil, err
+	}
+	return im, res.Directory, done, nil
 }
 
 func printBoot(a *app, r *artifact.BootReport) {

@@ -97,6 +97,9 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 		return err
 	}
 	made.Repos = p.repos.pinned
+	if err := knowBetter(made); err != nil {
+		return err
+	}
 	if text := made.ReposText(); text != "" && !a.quiet && !a.json() {
 		fmt.Fprint(a.out, text)
 	}

@@ -23,8 +23,9 @@ import (
 
 type pipelineOptions struct {
 	planOptions
-	all bool
-	out string
+	all  bool
+	out  string
+	page string // what --plan names
 }
 
 func newPipelineCommand(a *app) *cobra.Command {
@@ -42,6 +43,7 @@ func pipelineFlags(cmd *cobra.Command, opts *pipelineOptions) {
 	flags.StringVar(&opts.base, "base", "", "what this `commit` has is there: build what differs")
 	flags.StringVar(&opts.head, "head", "", "plan this `commit` instead of the files on disk (jobs build what they check out); needs --base")
 	flags.BoolVar(&opts.all, "all", false, "a job for every node; those that the registry has are not built again")
+	flags.StringVar(&opts.page, "plan", "", "print the plan on standard error, too, and write it to this `file` as a page")
 	flags.StringVarP(&opts.out, "out", "o", "", "write to this `file` instead of standard output")
 }
 
@@ -110,20 +112,26 @@ func newGitLabCommand(a *app) *cobra.Command {
 func newGitHubCommand(a *app) *cobra.Command {
 	var opts pipelineOptions
 	var parent, jobs bool
+	var trigger string
 	cmd := &cobra.Command{
 		Use: "github", Short: "Write a workflow for GitHub Actions, Forgejo and Gitea", Args: args(cobra.NoArgs), Annotations: map[string]string{outputs: drawn},
 		Long: "Pipeline github writes a workflow with the same jobs as the pipelines for GitLab. --parent writes the one\n" +
-			"that the project commits: all nodes have jobs, and those that its first job plans are run.",
+			"that the project commits: all nodes have jobs, and those that its first job plans are run; --trigger the one\n" +
+			"that a layer's own repository commits, which starts it.",
 		Example: "  strata pipeline github --parent -o .github/workflows/images.yml",
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := errors.Join(oneOf(cmd, "base", "all", "parent"), oneOf(cmd, "jobs", "parent")); err != nil {
+		if err := errors.Join(oneOf(cmd, "base", "all", "parent", "trigger"), oneOf(cmd, "jobs", "parent", "trigger")); err != nil {
 			return err
+		}
+		if trigger != "" {
+			return a.writePipeline(opts.out, func(w io.Writer) error { return pipeline.GitHubTrigger(w, trigger) })
 		}
 		o, err := a.topOptions()
 		if err != nil {
 			return err
 		}
+		o = pipeline.GitHubOptions(o)
 		write := pipeline.GitHub
 		switch {
 		case jobs:
@@ -140,7 +148,8 @@ func newGitHubCommand(a *app) *cobra.Command {
 	}
 	pipelineFlags(cmd, &opts)
 	cmd.Flags().BoolVar(&parent, "parent", false, "write the workflow that the project commits")
-	cmd.Flags().BoolVar(&jobs, "jobs", false, "write which of its jobs the plan needs, for the first of them")
+	cmd.Flags().StringVar(&trigger, "trigger", "", "write the workflow of a layer's repository: `OWNER/NAME` has the images")
+	cmd.Flags().BoolVar(&jobs, "jobs", false, "write which of its jobs the plan needs, why, and with which commits, for the first of them")
 	return cmd
 }
 
@@ -171,9 +180,15 @@ func (a *app) makePipeline(cmd *cobra.Command, opts pipelineOptions, o pipeline.
 	if err := noneEmpty(cmd, "base", "head"); err != nil {
 		return nil, err
 	}
+	opts.whole = opts.page != ""
 	made, project, err := a.pipelinePlan(opts)
 	if err != nil {
 		return nil, err
+	}
+	if opts.page != "" {
+		if err := a.tellPlan(made, project, opts.page); err != nil {
+			return nil, err
+		}
 	}
 	jobs := pipeline.Of(made, project, o)
 	if project.Registry == "" && !a.quiet {
@@ -183,6 +198,21 @@ func (a *app) makePipeline(cmd *cobra.Command, opts pipelineOptions, o pipeline.
 		fmt.Fprintf(a.err, "strata: note: %s\n", printable.Line(note))
 	}
 	return jobs, nil
+}
+
+// tellPlan prints the plan that a pipeline is made of where the pipeline does not
+// go, and writes it as a page.
+func (a *app) tellPlan(made *plan.Plan, project *layer.Project, page string) error {
+	aside := *a
+	aside.out = a.err
+	if err := aside.printPlanText(made, project); err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := draw.HTML(&text, draw.Of(made, project.Images)); err != nil {
+		return err
+	}
+	return a.writeOut(page, text.Bytes())
 }
 
 // writePipeline writes what write makes; the jobs, if they are known, also for a

@@ -19,6 +19,7 @@ import (
 type planOptions struct {
 	base, head string
 	exitCode   bool
+	whole      bool // with all that a page shows
 	pull       pullFlag
 }
 
@@ -106,6 +107,7 @@ func (a *app) makePlan(names []string, opts planOptions) (*plan.Plan, *layer.Pro
 		if err != nil {
 			return nil, nil, err
 		}
+		h.whole = opts.whole
 		made, now, err := h.compare(opts.base, opts.head, names)
 		return made, now.Project, err
 	}

@@ -34,6 +34,7 @@ type history struct {
 	file   string // the configuration, in the project's directory
 	parsed *ansible.Parsed
 	refs   refs
+	whole  bool // what is compared is shown as a page
 }
 
 // openHistory finds the repository that the project lies in.
@@ -264,7 +265,7 @@ func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan
 }
 
 // brief reports whether what is printed needs no inputs of nodes.
-func (h *history) brief() bool { return h.app.output == "text" || h.app.json() }
+func (h *history) brief() bool { return !h.whole && (h.app.output == "text" || h.app.json()) }
 
 // known returns what compare came to when it was asked before, nil if that is not
 // known. Commits that are not there, compare speaks of.

@@ -307,8 +307,10 @@ func (nb *nodeBuild) explain(title string, err error, short *shortage, kept bool
 		f = fault.New(fault.Failed, "%s: %w: %s", where, err, short)
 		hints = []string{short.hint}
 	}
-	hints = append(hints, "whole log: "+nb.logPath)
-	if kept {
+	if !nb.Passing {
+		hints = append(hints, "whole log: "+nb.logPath)
+	}
+	if kept && !nb.Passing {
 		hints = append(hints, fmt.Sprintf("open the tree as it was: %s shell --failed %s", nb.Invocation, nb.node.ID))
 	}
 	return f.At(nb.node.Pos.File, nb.node.Pos.Line, nb.node.Pos.Col).

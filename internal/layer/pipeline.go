@@ -4,6 +4,8 @@ package layer
 type Pipeline struct {
 	Runner
 	Variables  map[string]string
+	Artifacts  string // "none" if jobs for images hand no artifacts on
+	KeepDays   int    // how long CI systems keep them; 0 for a week
 	Before     []Hook // jobs before all others
 	AfterNode  []Hook // jobs for each node that is built
 	AfterImage []Hook // jobs for each image that is made, after its boot test

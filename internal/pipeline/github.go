@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 )
 
@@ -30,10 +33,17 @@ type (
 		Run  text              `yaml:"run,omitempty"`
 	}
 	githubEvents struct {
-		Push     githubPush   `yaml:"push"`
-		Pull     struct{}     `yaml:"pull_request"`
-		Dispatch struct{}     `yaml:"workflow_dispatch"`
-		Schedule []githubCron `yaml:"schedule,omitempty"`
+		Push     githubPush      `yaml:"push"`
+		Pull     struct{}        `yaml:"pull_request"`
+		Dispatch *githubDispatch `yaml:"workflow_dispatch,omitempty"`
+		Schedule []githubCron    `yaml:"schedule,omitempty"`
+	}
+	githubDispatch struct {
+		Inputs map[string]githubInput `yaml:"inputs,omitempty"`
+	}
+	githubInput struct {
+		Description string `yaml:"description"`
+		Type        string `yaml:"type"`
 	}
 	githubPush struct {
 		Branches []string `yaml:"branches,flow"`
@@ -47,9 +57,14 @@ type (
 	}
 )
 
-// checkout is the only action of others that a workflow uses. Forgejo and Gitea
-// have it as well.
+// checkout is an action that Forgejo and Gitea have as well.
 const checkout = "actions/checkout@v4"
+
+// What hands artifacts of images on. Forgejo has its own under other names.
+const (
+	upload   = "actions/upload-artifact@v4"
+	download = "actions/download-artifact@v4"
+)
 
 // GitHub writes the pipeline as a workflow of GitHub Actions, with just these
 // jobs. A forge reads workflows from commits only: see GitHubParent.
@@ -67,18 +82,21 @@ func GitHubParent(w io.Writer, all *Pipeline, o Options) error {
 	return github(w, &p, "Made by strata pipeline github --parent: make it again when nodes or images come or go.", literal(quoted(o.Command)))
 }
 
-// GitHubJobs writes which jobs of such a workflow a plan needs, as an output of a
-// step.
+// GitHubJobs writes which jobs of such a workflow a plan needs, with which commits of
+// layers' repositories, and why, as outputs of a step.
 func GitHubJobs(w io.Writer, p *Pipeline) error {
-	ids := []string{}
+	ids, because := []string{}, map[string]string{}
 	for _, j := range p.Jobs {
 		ids = append(ids, j.ID)
+		if j.Variables[reasons] != "" {
+			because[j.ID] = j.Variables[reasons]
+		}
 	}
-	text, err := json.Marshal(ids)
+	jobs, err := json.Marshal(ids)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "jobs=%s\n", text)
+	_, err = fmt.Fprintf(w, "jobs=%s\npins=%s\nreasons=%s\n", jobs, strings.Join(p.Pins, " "), inert(because))
 	return err
 }
 
@@ -93,13 +111,16 @@ func github(w io.Writer, p *Pipeline, what, command string) error {
 	d.comment(what, p.Title, p.Summary)
 	d.comment(p.Notes...)
 	d.add("name", "images")
-	events := githubEvents{Push: githubPush{[]string{"main"}}}
+	events := githubEvents{Push: githubPush{[]string{"main"}}, Dispatch: &githubDispatch{}}
+	group := "images-${{ github.ref }}"
 	if parent {
+		group += "-${{ github.event.inputs.override }}" // one of a layer's repository ends no other
+		events.Dispatch.Inputs = map[string]githubInput{"override": {"Repository of a layer, and the commit of it to build with: NAME=COMMIT", "string"}}
 		events.Schedule = []githubCron{{"17 3 * * 0"}} // rebuilds a sample, on Sundays
 	}
 	d.add("on", events)
 	d.add("permissions", map[string]string{"contents": "read"})
-	d.add("concurrency", githubConcurrency{"images-${{ github.ref }}", true})
+	d.add("concurrency", githubConcurrency{group, true})
 	if env, _ := environment(p.Settings.Variables); len(env) > 0 {
 		d.add("env", env)
 	}
@@ -113,12 +134,16 @@ func github(w io.Writer, p *Pipeline, what, command string) error {
 		if i > 0 || parent {
 			jobs.gap()
 		}
-		g := githubJobOf(j, p.Settings)
+		g := p.githubJobOf(j)
 		if parent {
 			for _, need := range j.Needs {
 				above[j.ID] = appendNew(above[j.ID], append(above[need], need)...)
 			}
 			g.Needs, g.If = append([]string{"plan"}, above[j.ID]...), condition(j.ID, above[j.ID])
+			g.Env["STRATA_PINS"] = "${{ needs.plan.outputs.pins }}"
+			if j.Stage == Build && j.Reasons != nil {
+				g.Env[reasons] = text(fmt.Sprintf("${{ fromJSON(needs.plan.outputs.reasons || '{}')['%s'] }}", j.ID))
+			}
 		}
 		jobs.comment(j.About)
 		jobs.add(j.ID, g)
@@ -133,15 +158,17 @@ func (d *document) planJob(p *Pipeline, command string) {
 		g := githubJob{If: If, RunsOn: runsOn(p.Settings.Runner), Container: literal(p.Settings.Image)}
 		g.Steps = []githubStep{
 			{Uses: checkout, With: map[string]string{"fetch-depth": "0"}},
-			{ID: id, Env: map[string]text{"BASE": "${{ github.event.pull_request.base.sha }}"}, Run: text(strings.Join(lines, "\n") + "\n")},
+			{ID: id, Env: map[string]text{"BASE": "${{ github.event.pull_request.base.sha }}", "OVERRIDE": "${{ github.event.inputs.override }}"}, Run: text(strings.Join(lines, "\n") + "\n")},
 		}
 		return g
 	}
-	const base = ` ${BASE:+--base "$BASE"}`
 	plan := run("github.event_name != 'schedule'", "plan",
-		command+" plan"+base,
-		command+" pipeline github --jobs"+base+` >> "$GITHUB_OUTPUT"`)
-	plan.Outputs = map[string]string{"jobs": "${{ steps.plan.outputs.jobs }}"}
+		`if [ -n "$OVERRIDE" ]; then set -- --base HEAD --override "$OVERRIDE"; elif [ -n "$BASE" ]; then set -- --base "$BASE"; fi`,
+		command+` pipeline github --jobs --plan `+planDocument+` "$@" >> "$GITHUB_OUTPUT"`)
+	plan.Outputs = map[string]string{}
+	for _, name := range []string{"jobs", "pins", "reasons"} {
+		plan.Outputs[name] = "${{ steps.plan.outputs." + name + " }}"
+	}
 	d.add("plan", plan)
 	d.gap()
 	verify := run("github.event_name == 'schedule'", "", command+" ci verify")
@@ -149,7 +176,8 @@ func (d *document) planJob(p *Pipeline, command string) {
 	d.add("verify", verify)
 }
 
-func githubJobOf(j Job, site layer.Pipeline) githubJob {
+func (p *Pipeline) githubJobOf(j Job) githubJob {
+	site := p.Settings
 	g := githubJob{Needs: j.Needs, RunsOn: runsOn(site.Runner), Container: literal(site.Image), Steps: []githubStep{{Uses: checkout}}}
 	if j.Runner.Image != "" {
 		g.Container = literal(j.Runner.Image)
@@ -157,11 +185,22 @@ func githubJobOf(j Job, site layer.Pipeline) githubJob {
 	if j.Runner.Tags != nil {
 		g.RunsOn = runsOn(j.Runner)
 	}
+	for _, of := range p.Jobs {
+		if slices.Contains(j.Takes, of.ID) { // of one image: jobs share none here
+			g.Steps = append(g.Steps, githubStep{Uses: download, With: map[string]string{"name": of.ID, "path": literal(of.Keeps[0])}})
+		}
+	}
 	// One step, so that commands see what those before them set.
 	_, script := environment(site.Variables)
 	var own string
 	g.Env, own = environment(j.Variables)
 	g.Steps = append(g.Steps, githubStep{Run: text(literal(script + own + strings.Join(j.Script, "\n")))})
+	if len(j.Keeps) > 0 {
+		g.Steps = append(g.Steps, githubStep{Uses: upload, With: map[string]string{
+			"name": j.ID, "path": literal(j.Keeps[0]), "retention-days": strconv.Itoa(keepDays(site)),
+			"if-no-files-found": "error", "include-hidden-files": "true", "overwrite": "true",
+		}})
+	}
 	return g
 }
 
@@ -194,4 +233,31 @@ func runsOn(r layer.Runner) []string {
 		return []string{"ubuntu-latest"}
 	}
 	return literalList(r.Tags)
+}
+
+// GitHubTrigger writes the workflow that a layer's own repository commits: it starts
+// that of the repository with the images, for the commit of a pull request. It asks
+// the forge in a way that Forgejo and Gitea have as well.
+func GitHubTrigger(w io.Writer, repository string) error {
+	if !regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`).MatchString(repository) {
+		return fault.New(fault.Input, "%s is not OWNER/NAME", repository).WithHint("name the repository that has the strata.yaml")
+	}
+	var d document
+	d.comment("Made by strata pipeline github --trigger: build the images with this commit.",
+		"The secret STRATA_TOKEN has a token that may start workflows of "+repository+".")
+	d.add("name", "images")
+	d.add("on", githubEvents{Push: githubPush{[]string{"main"}}})
+	d.add("permissions", struct{}{})
+	d.gap()
+	var jobs document
+	jobs.add("images", githubJob{RunsOn: runsOn(layer.Runner{}), Steps: []githubStep{{
+		Env: map[string]text{
+			"TOKEN":    "${{ secrets.STRATA_TOKEN }}",
+			"OVERRIDE": "${{ github.event_name == 'pull_request' && format('{0}={1}', github.repository, github.event.pull_request.head.sha) || '' }}",
+		},
+		Run: text(`curl --fail --silent --show-error --header "Authorization: token $TOKEN" --header "Content-Type: application/json" \
+  --data "{\"ref\": \"main\", \"inputs\": {\"override\": \"$OVERRIDE\"}}" \
+  "$GITHUB_API_URL/repos/` + repository + `/actions/workflows/images.yml/dispatches"` + "\n"),
+	}}})
+	return d.below("jobs", &jobs).write(w)
 }

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"cmp"
+	"fmt"
 	"io"
 
 	"github.com/strata-hpc/strata/internal/layer"
@@ -70,6 +72,9 @@ type (
 // when the pipeline is over.
 const keepReports = "1 week"
 
+// keepDays is how long artifacts of images are kept.
+func keepDays(site layer.Pipeline) int { return cmp.Or(site.KeepDays, 7) }
+
 // GitLab writes the pipeline as the file of a child pipeline.
 func GitLab(w io.Writer, p *Pipeline) error {
 	var d document
@@ -94,7 +99,7 @@ func GitLab(w io.Writer, p *Pipeline) error {
 	for _, j := range p.Jobs {
 		d.gap()
 		d.comment(j.About)
-		d.add(j.ID, gitlabJobOf(j))
+		d.add(j.ID, gitlabJobOf(j, keepDays(p.Settings)))
 	}
 	return d.write(w)
 }
@@ -108,7 +113,7 @@ func defaults(r layer.Runner) gitlabDefault {
 	}
 }
 
-func gitlabJobOf(j Job) gitlabJob {
+func gitlabJobOf(j Job, days int) gitlabJob {
 	needs := append([]string{}, j.Needs...)
 	g := gitlabJob{
 		Stage: string(j.Stage), Image: j.Runner.Image, Tags: j.Runner.Tags, Needs: &needs,
@@ -123,6 +128,12 @@ func gitlabJobOf(j Job) gitlabJob {
 	}
 	if len(j.Reports) > 0 {
 		g.Artifacts = &gitlabArtifacts{When: "always", Expire: keepReports, Reports: &gitlabReport{gitlabPaths(j.Reports)}}
+	}
+	if len(j.Keeps) > 0 {
+		if g.Artifacts == nil {
+			g.Artifacts = &gitlabArtifacts{}
+		}
+		g.Artifacts.Paths, g.Artifacts.Expire = gitlabPaths(j.Keeps), fmt.Sprintf("%d days", days)
 	}
 	return g
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Names that the files for GitLab agree on. compare holds what is compared, as
-// flags of strata plan; override what a repository of a layer sends along.
+// flags of strata; override what a repository of a layer sends along.
 const (
 	compare      = "STRATA_COMPARE"
 	override     = "STRATA_OVERRIDE"
@@ -27,7 +27,7 @@ func GitLabParent(w io.Writer, site layer.Pipeline, o Options) error {
 	d.gap()
 	d.add("workflow", gitlabWorkflow{[]gitlabRule{
 		{If: `$CI_PIPELINE_SOURCE == "merge_request_event"`, Variables: map[string]string{compare: "--base $CI_MERGE_REQUEST_DIFF_BASE_SHA"}},
-		{If: "$" + override, Variables: map[string]string{compare: "--base HEAD --override $" + override}},
+		{If: "$" + override, Variables: map[string]string{compare: "--base HEAD"}},
 		// Against what the registry has: also what pipelines before this one left undone.
 		{If: `$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH`},
 	}})
@@ -40,12 +40,9 @@ func GitLabParent(w io.Writer, site layer.Pipeline, o Options) error {
 	strata := func(args string) text { return text(quoted(o.Command) + " " + args) }
 	d.add("plan", gitlabJob{
 		Stage: "plan", Rules: otherwise,
-		Script: []text{
-			strata("plan $" + compare),
-			strata("plan $" + compare + " --output html > " + planDocument),
-			strata("pipeline gitlab $" + compare + " --out " + childFile),
-		},
-		Artifacts: &gitlabArtifacts{ExposeAs: "plan", Paths: gitlabPaths([]string{planDocument, path.Join(o.Dir, childFile)}), Expire: keepReports},
+		// All of it at once, so that a ref is asked for once.
+		Script:    []text{strata("pipeline gitlab $" + compare + " ${" + override + `:+--override "$` + override + `"} --plan ` + planDocument + " --out " + childFile)},
+		Artifacts: &gitlabArtifacts{ExposeAs: "plan", Paths: gitlabPaths([]string{path.Join(o.Dir, planDocument), path.Join(o.Dir, childFile)}), Expire: keepReports},
 	})
 	d.gap()
 	d.add("build", gitlabJob{
@@ -78,7 +75,7 @@ func GitLabTrigger(w io.Writer, project string) error {
 	d.add("images", gitlabJob{
 		Trigger: &gitlabTrigger{Project: project, Strategy: "depend"},
 		Rules: []gitlabRule{
-			{If: `$CI_PIPELINE_SOURCE == "merge_request_event"`, Variables: map[string]string{override: "$CI_PROJECT_NAME=$CI_COMMIT_SHA"}},
+			{If: `$CI_PIPELINE_SOURCE == "merge_request_event"`, Variables: map[string]string{override: "$CI_PROJECT_PATH=$CI_COMMIT_SHA"}},
 			{If: `$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH`},
 		},
 	})

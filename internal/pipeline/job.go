@@ -11,6 +11,7 @@ type Pipeline struct {
 	Summary  string         // how much there is to do
 	Notes    []string       // what a reader has to know besides
 	Jobs     []Job          // each after those that it needs
+	Pins     []string       // commits of layers' repositories that were planned, as --pin takes them
 	Settings layer.Pipeline // of the site
 }
 
@@ -37,9 +38,12 @@ type Job struct {
 	Needs     []string
 	Script    []string          // shell commands; the first that fails ends the job
 	Trigger   *layer.Trigger    // instead of a script
-	Variables map[string]string // STRATA_NODE or STRATA_IMAGE
+	Variables map[string]string // STRATA_NODE or STRATA_IMAGE, STRATA_REASONS
 	Runner    layer.Runner      // in place of the pipeline's, where something is set
+	Reasons   map[string]string // why its nodes are built, by name; nil for jobs that build none
 	Lock      string            // of the jobs of all pipelines with the same one, one runs at a time; "" for no limit
+	Keeps     []string          // directories of artifacts that it hands on, seen from the repository's top
+	Takes     []string          // jobs whose artifacts it has, all of which it needs
 	Reports   []string          // JUnit files that it writes, seen from the repository's top
 }
 

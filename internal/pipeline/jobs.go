@@ -18,15 +18,25 @@ type Options struct {
 	Dir       string   // the project's directory seen from the repository's top
 	Unpinned  bool     // jobs take what repositories of layers have when they run, not what the plan saw
 	Reports   bool     // jobs write JUnit files
+	Artifacts string   // the directory in the project in which jobs of images hand theirs on; "" for none
 	MostJobs  int      // of a pipeline; 0 means any number
 	MostNeeds int      // of a job; 0 means any number
 }
 
 // GitLabOptions are o within the limits of a GitLab that nobody has changed.
 func GitLabOptions(o Options) Options {
-	o.Reports, o.MostJobs, o.MostNeeds = true, 500, 50
+	o.Reports, o.Artifacts, o.MostJobs, o.MostNeeds = true, artifacts, 500, 50
 	return o
 }
+
+// GitHubOptions are o for jobs that share nothing but what the forge keeps of them.
+func GitHubOptions(o Options) Options {
+	o.Artifacts = artifacts
+	return o
+}
+
+// artifacts is where jobs of images hand theirs on.
+const artifacts = "artifacts"
 
 // Of makes the jobs of a plan: one for each node that is built or may be, after
 // the one for the node that it stands on; for each image that they make another,
@@ -36,10 +46,13 @@ func Of(p *plan.Plan, project *layer.Project, o Options) *Pipeline {
 	if len(o.Command) == 0 {
 		o.Command = []string{"strata"}
 	}
+	if project.Pipeline.Artifacts == "none" {
+		o.Artifacts = ""
+	}
 	m := &maker{
 		project: project, o: o,
 		pins: p.RepoFlags(),
-		out:  &Pipeline{Title: title(p), Summary: p.Summary(), Settings: project.Pipeline},
+		out:  &Pipeline{Title: title(p), Summary: p.Summary(), Settings: project.Pipeline, Pins: p.Pins()},
 		job:  map[layer.NodeID]string{}, lock: map[layer.NodeID]string{},
 	}
 	nodes := slices.DeleteFunc(slices.Clone(p.Nodes), func(d plan.Decision) bool { return d.Action == plan.Keep })
@@ -149,7 +162,10 @@ func (m *maker) before() {
 // build adds the job that builds some nodes, and the site's own after it.
 func (m *maker) build(group []plan.Decision) {
 	top := group[0]
-	j := Job{ID: idOf("build", string(top.Node.ID)), Stage: Build, About: m.about(group), Needs: m.needs(top.Node.Parent)}
+	j := Job{ID: idOf("build", string(top.Node.ID)), Stage: Build, About: m.about(group), Needs: m.needs(top.Node.Parent), Reasons: reasonsOf(group)}
+	if len(j.Reasons) > 0 {
+		j.Variables = map[string]string{reasons: inert(j.Reasons)}
+	}
 	words := []string{"build"}
 	var nodes []string
 	for _, d := range group {
@@ -161,7 +177,7 @@ func (m *maker) build(group []plan.Decision) {
 	j.Lock = m.lock[top.Node.ID]
 	j.Script = []string{m.strata(&j, m.exchange(words)...)}
 	m.add(j)
-	m.hooks(m.project.Pipeline.AfterNode, Build, nodes, "STRATA_NODE", []string{j.ID})
+	m.hooks(m.project.Pipeline.AfterNode, Build, nodes, "STRATA_NODE", Job{Needs: []string{j.ID}})
 }
 
 // about says what a job builds, and why.
@@ -203,15 +219,28 @@ func (m *maker) image(images []layer.Image) {
 	}
 	j := Job{ID: idOf("image", names[0]), Stage: Image, About: "artifacts of " + line(strings.Join(names, ", ")), Needs: m.needs(nodes...)}
 	j.Script = []string{m.strata(&j, m.exchange(append([]string{"build"}, names...))...)}
-	last := m.add(j)
-	if len(booted) > 0 {
-		j := Job{ID: idOf("boot", booted[0]), Stage: Boot, About: "boot test of " + line(strings.Join(booted, ", ")), Needs: []string{last}}
-		for _, name := range booted {
-			j.Script = append(j.Script, m.strata(&j, "boot", name))
+	var from []string // the job that later ones have the artifacts of
+	if m.o.Artifacts != "" {
+		for _, name := range names {
+			dir := path.Join(m.o.Artifacts, name)
+			j.Script = append(j.Script, m.command("export", name, dir, "--force"))
+			j.Keeps = append(j.Keeps, path.Join(m.o.Dir, dir))
 		}
-		last = m.add(j)
+		from = []string{j.ID}
 	}
-	m.hooks(m.project.Pipeline.AfterImage, After, names, "STRATA_IMAGE", []string{last})
+	last := []string{m.add(j)}
+	if len(booted) > 0 {
+		j := Job{ID: idOf("boot", booted[0]), Stage: Boot, About: "boot test of " + line(strings.Join(booted, ", ")), Needs: last, Takes: from}
+		for _, name := range booted {
+			args := []string{"boot", name}
+			if from != nil {
+				args = append(args, "--from", path.Join(m.o.Artifacts, name))
+			}
+			j.Script = append(j.Script, m.strata(&j, args...))
+		}
+		last = append([]string{m.add(j)}, from...)
+	}
+	m.hooks(m.project.Pipeline.AfterImage, After, names, "STRATA_IMAGE", Job{Needs: last, Takes: from})
 }
 
 // bootable says whether an image has what a boot test needs.
@@ -222,15 +251,17 @@ func bootable(im layer.Image) bool {
 	return has(layer.Kernel) && has(layer.Initrd) && has(layer.Squashfs, layer.Erofs)
 }
 
-// hooks adds the site's own jobs for nodes or images.
-func (m *maker) hooks(hooks []layer.Hook, stage Stage, names []string, variable string, needs []string) {
+// hooks adds the site's own jobs for nodes or images; after says what they need.
+func (m *maker) hooks(hooks []layer.Hook, stage Stage, names []string, variable string, after Job) {
 	for _, h := range hooks {
 		of := names
 		if len(h.Only) > 0 {
 			of = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !slices.Contains(h.Only, name) })
 		}
 		if len(of) > 0 {
-			m.add(m.hook(h, stage, of, variable, needs))
+			j := m.hook(h, stage, of, variable, after.Needs)
+			j.Takes = after.Takes
+			m.add(j)
 		}
 	}
 }
@@ -268,6 +299,11 @@ func (m *maker) strata(j *Job, args ...string) string {
 		args = append(args, "--report", file)
 		j.Reports = append(j.Reports, path.Join(m.o.Dir, file))
 	}
+	return m.command(args...)
+}
+
+// command is a command line of strata.
+func (m *maker) command(args ...string) string {
 	if !m.o.Unpinned {
 		args = append(args, m.pins...)
 	}

@@ -331,6 +331,12 @@ func (d *Decision) because(reasons ...Reason) {
 	d.Reason = brief(reasons)
 }
 
+// Absent reports whether a node is built, or may be, only as there is none of it, or
+// of what it stands on.
+func (d *Decision) Absent() bool {
+	return d.Action != Keep && len(d.Reasons) == 1 && slices.Contains([]string{ReasonNew, ReasonMissing, ReasonParent}, d.Reasons[0].Kind)
+}
+
 // Find returns the decision about a node.
 func (p *Plan) Find(id layer.NodeID) (Decision, bool) {
 	for _, d := range p.Nodes {

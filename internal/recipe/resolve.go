@@ -306,7 +306,7 @@ func (r *resolver) pipeline(doc pipelineDoc) layer.Pipeline {
 		return ok, didYouMean(name.Text, sorted(r.images), "there are")
 	}
 	return layer.Pipeline{
-		Runner: doc.Runner, Variables: doc.Variables,
+		Runner: doc.Runner, Variables: doc.Variables, Artifacts: doc.Artifacts, KeepDays: doc.KeepDays,
 		Before: hooks(doc.Before, nil), AfterNode: hooks(doc.AfterNode, isNode), AfterImage: hooks(doc.AfterImage, isImage),
 	}
 }

@@ -135,6 +135,8 @@ type fromDoc struct {
 type pipelineDoc struct {
 	layer.Runner
 	Variables  map[string]string `yaml:"variables" doc:"Environment of every job, just as it is written: no CI system puts other variables into it. What is secret belongs into the variables that the CI system itself keeps and masks." keys:"variable"`
+	Artifacts  string            `yaml:"artifacts" doc:"job: the job of an image hands its artifacts on as the CI system's own, below artifacts/IMAGE in the project's directory; none: they stay where they are made." enum:"job,none" default:"job"`
+	KeepDays   int               `yaml:"keep_days" doc:"How many days the CI system keeps them." default:"7" min:"1"`
 	Before     []hookDoc         `yaml:"before" doc:"Jobs before all others."`
 	AfterNode  []hookDoc         `yaml:"after_node" doc:"Jobs for each node that is built."`
 	AfterImage []hookDoc         `yaml:"after_image" doc:"Jobs for each image that is made, after its boot test."`
