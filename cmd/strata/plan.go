@@ -174,6 +174,7 @@ func (a *app) printPlanText(p *plan.Plan, project *layer.Project) error {
 	fmt.Fprintf(a.out, "%s, compared with %s\n%s%s\n%s%s\n%s\n",
 		commitOr(p.Head, "the files on disk"), commitOr(p.Base, there), p.SinceText(), p.ReposText(), p.Text(), details, p.Summary())
 	a.printNames("Secrets that cannot be read here, and count as unchanged:", p.Unset)
+	a.printNames("Links that lead in a circle, and are not followed:", p.Circles)
 	a.printNames("No longer there:", p.Removed)
 	a.printNames("Images that are new or made in another way:", p.Images)
 	a.printNames("Images with other tests:", p.Tests)
@@ -228,12 +229,13 @@ type planDocument struct {
 	Images  []string    `json:"images,omitempty"`  // that are new, or made in another way
 	Tests   []string    `json:"tests,omitempty"`   // images of which only the tests are others
 	Unset   []string    `json:"unset,omitempty"`   // secrets that could not be read
+	Circles []string    `json:"circles,omitempty"` // links to directories that they are in
 	Repos   []plan.Repo `json:"repos,omitempty"`
 	Pins    []string    `json:"pins,omitempty"` // for --pin: what refs of repositories named
 }
 
 func planJSON(p *plan.Plan) planDocument {
-	doc := planDocument{Base: p.Base, Head: p.Head, Since: p.Since, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Unset: p.Unset, Repos: p.Repos, Pins: p.Pins()}
+	doc := planDocument{Base: p.Base, Head: p.Head, Since: p.Since, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Unset: p.Unset, Circles: p.Circles, Repos: p.Repos, Pins: p.Pins()}
 	for _, d := range p.Nodes {
 		reasons := slices.Clone(d.Reasons)
 		for i := range reasons {

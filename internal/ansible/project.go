@@ -72,6 +72,10 @@ func (p *Project) Compare(base *Project, changed []string) tree.Differences {
 	return tree.Compare(base.files, p.files, changed)
 }
 
+// Circles are links that lead to a directory that they are in, of those that were looked
+// through: what is there counts once, by the shortest name.
+func (p *Project) Circles() []string { return p.files.Circles() }
+
 type inventoryResult struct {
 	inventory *inventory.Inventory
 	err       error

@@ -122,10 +122,10 @@ func (f *FS) open(op, name string, flags uint64, follow bool) (fd int, place str
 			return fd, place, nil
 		}
 		if err != nil {
-			return -1, "", &fs.PathError{Op: op, Path: name, Err: err}
+			return -1, "", &fs.PathError{Op: op, Path: Short(name), Err: err}
 		}
 	}
-	return -1, "", &fs.PathError{Op: op, Path: name, Err: errors.New("it changes while it is read")}
+	return -1, "", &fs.PathError{Op: op, Path: Short(name), Err: errors.New("it changes while it is read")}
 }
 
 // Open implements fs.FS.

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -192,6 +193,15 @@ func (f *FS) outside(link string) error {
 		return err
 	}
 	return Outside(f.shown(link), target)
+}
+
+// Short is a name as much of it as an error can show.
+func Short(name string) string {
+	const most = 200
+	if len(name) <= most {
+		return name
+	}
+	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(name[:most], ""), len(name))
 }
 
 // ValidName is fs.ValidPath, but for names that are not UTF-8: Linux and git have

@@ -76,7 +76,7 @@ func (f *files) find(op, name string, follow bool) (*place, error) {
 	}
 	p, err := f.locate(name, follow)
 	if err != nil {
-		return nil, &fs.PathError{Op: op, Path: name, Err: err}
+		return nil, &fs.PathError{Op: op, Path: disk.Short(name), Err: err}
 	}
 	return p, nil
 }

@@ -51,15 +51,7 @@ func (p *place) path() string {
 }
 
 // short is the path, as much as can be shown of it.
-func (p *place) short() string { return shortened(p.path()) }
-
-func shortened(name string) string {
-	const most = 200
-	if len(name) <= most {
-		return name
-	}
-	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(name[:most], ""), len(name))
-}
+func (p *place) short() string { return disk.Short(p.path()) }
 
 // children are the entries of a directory; of a submodule, those of its commit.
 func (f *files) children(p *place) (*tree, error) {
@@ -196,7 +188,7 @@ func (f *files) shown(p *place) string {
 	if err != nil {
 		return p.short()
 	}
-	return shortened(name)
+	return disk.Short(name)
 }
 
 // Real is the place that a name leads to in the repository, without links on the way:

@@ -80,6 +80,7 @@ func Compare(base, head Revision, want []layer.NodeID, o CompareOptions) (*Plan,
 	}
 	c.removed()
 	c.unused()
+	c.plan.Circles = head.Source.circles()
 	return c.plan, nil
 }
 

@@ -52,6 +52,9 @@ type Plan struct {
 	// build of each node, sorted.
 	Unset []string
 
+	// Circles are links to directories that they are in; what is below counts once.
+	Circles []string
+
 	// Only of a plan that compares with a commit.
 	Since   *Since   // what Base has to do with what was asked for; nil if it is just that
 	Unused  []string // changed files that decide nothing, sorted
@@ -139,6 +142,7 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 			return nil, err
 		}
 	}
+	m.plan.Circles = src.circles()
 	return &m.plan, nil
 }
 

@@ -65,6 +65,12 @@ func (s *Source) open() {
 	})
 }
 
+// circles are the links that playbooks may reach, and that lead in a circle.
+func (s *Source) circles() []string {
+	s.open()
+	return s.playbooks.Circles()
+}
+
 // tree returns the inputs for a file or directory that a layer names: each file
 // below it by itself, and directories, which may be empty. A link counts by
 // where it points; only name itself is followed, if follow is set.
