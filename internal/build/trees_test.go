@@ -53,7 +53,7 @@ func TestTreesAreTheSameEverywhere(t *testing.T) {
 	}
 	seeds := 1
 	if os.Getenv("STRATA_TEST_LONG") != "" {
-		seeds = 150
+		seeds = 60
 	}
 	first := uint64(1)
 	if s := os.Getenv("STRATA_TEST_SEED"); s != "" {

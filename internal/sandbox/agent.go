@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/strata-hpc/strata/internal/tarball"
 )
 
 // agent is the init of a sandbox.
@@ -104,7 +106,7 @@ func (a *agent) serve(conn *net.UnixConn) {
 			err = errors.New("unpack: no stream")
 			break
 		}
-		err = unpackLayer(files[0], "/", req.First)
+		err = unpackLayer(files[0], "/", req.First, tarball.Marks(req.Marks))
 	case "restore":
 		// What a step left running could still write.
 		_ = unix.Kill(-1, unix.SIGKILL)

@@ -27,8 +27,10 @@ type layerUnpacker struct {
 	taken map[string]bool // paths at which there is only a mark
 }
 
-func unpackLayer(r io.Reader, root string, first bool) error {
-	u := &layerUnpacker{newUnpacker(root), first, tarball.OverlayMarks(), map[string]bool{}}
+// unpackLayer unpacks a layer; marks are those of overlays outside, which cannot be
+// told from within a tree without /proc.
+func unpackLayer(r io.Reader, root string, first bool, marks tarball.Marks) error {
+	u := &layerUnpacker{newUnpacker(root), first, marks, map[string]bool{}}
 	return u.all(r, u.entry)
 }
 

@@ -28,6 +28,7 @@ type request struct {
 	Env     []string `json:"env,omitempty"`
 	Dir     string   `json:"dir,omitempty"`
 	First   bool     `json:"first,omitempty"`   // of unpack-layer: nothing is below
+	Marks   string   `json:"marks,omitempty"`   // of unpack-layer: as in package tarball
 	TTY     bool     `json:"tty,omitempty"`     // the first descriptor is a terminal to control
 	Network string   `json:"network,omitempty"` // "none": a network namespace with a loopback device only
 	User    string   `json:"user,omitempty"`    // of the tree: the program runs as that; not with Network

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/strata-hpc/strata/internal/tarball"
 )
 
 // Spec says what a sandbox is made of. Directories must not be changed by
@@ -211,7 +213,7 @@ func (s *Sandbox) Unpack(ctx context.Context, r io.Reader) error {
 // first says that nothing is below it. It is an error if the tree would be
 // another than that of the stream.
 func (s *Sandbox) UnpackLayer(ctx context.Context, r io.Reader, first bool) error {
-	return s.unpack(ctx, r, request{Op: "unpack-layer", First: first})
+	return s.unpack(ctx, r, request{Op: "unpack-layer", First: first, Marks: string(tarball.OverlayMarks())})
 }
 
 func (s *Sandbox) unpack(ctx context.Context, r io.Reader, req request) error {
