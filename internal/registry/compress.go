@@ -123,7 +123,7 @@ func split(ctx context.Context, r io.Reader, free <-chan *piece, full func(p *pi
 type stoppable struct {
 	ctx    context.Context
 	r      io.Reader
-	moving func()
+	moving func(n int)
 }
 
 func (s *stoppable) Read(p []byte) (int, error) {
@@ -132,7 +132,7 @@ func (s *stoppable) Read(p []byte) (int, error) {
 	}
 	n, err := s.r.Read(p)
 	if s.moving != nil && n > 0 {
-		s.moving()
+		s.moving(n)
 	}
 	return n, err
 }

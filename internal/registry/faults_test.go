@@ -87,6 +87,22 @@ func broken(method, part string) func(http.ResponseWriter, *http.Request) bool {
 	}
 }
 
+// drip sends a byte now and then.
+func drip(method, part string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !is(r, method, part) {
+			return false
+		}
+		w.Header().Set("Content-Length", "500000")
+		for r.Context().Err() == nil {
+			_, _ = w.Write([]byte("x"))
+			w.(http.Flusher).Flush()
+			time.Sleep(20 * time.Millisecond)
+		}
+		return true
+	}
+}
+
 // sentOn sends who asks for a blob to another place.
 func sentOn(place string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
@@ -145,6 +161,7 @@ func TestPullFaults(t *testing.T) {
 		"no such blob":              {status(http.StatusNotFound, "GET", "/blobs/"), "it is not there", "push it again"},
 		"may not":                   {status(http.StatusForbidden, "GET", "/blobs/"), "403", "your account may not"},
 		"says nothing":              {silent("GET", "/blobs/"), "does not answer for 300ms", "is up"},
+		"says little":               {drip("GET", "/blobs/"), "bytes", "push it again"},
 		"manifest of something":     {cut("GET", "/manifests/v1"), "the image is inconsistent", "push it again"},
 		"credentials are asked for": {status(http.StatusUnauthorized, "GET", "/manifests/"), "pull from", "podman login"},
 		"sent to nowhere":           {sentOn("http://127.0.0.1:1/x?secret=1"), "connection refused", "to 127.0.0.1:1, or"},

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/pkg/blobinfocache/memory"
 	"go.podman.io/image/v5/types"
@@ -35,13 +37,26 @@ func (k known) of(diffID digest.Digest) []blob {
 	if k == "" {
 		return nil
 	}
-	content, err := os.ReadFile(k.path(diffID))
-	var blobs []blob
-	if err != nil || json.Unmarshal(content, &blobs) != nil {
+	f, err := os.Open(k.path(diffID))
+	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(blobs, func(b blob) bool { return b.Digest.Validate() != nil || b.Size <= 0 })
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxKnown))
+	var blobs []blob
+	if err != nil || json.Unmarshal(content, &blobs) != nil {
+		return nil // it is made anew
+	}
+	return slices.DeleteFunc(blobs, func(b blob) bool {
+		return checkDigest(b.Digest) != nil || b.Size <= 0 || !slices.Contains(layerMedia, b.Media)
+	})
 }
+
+// maxKnown is how much is read of what is remembered for a layer, in bytes.
+const maxKnown = 1 << 20
+
+// layerMedia are the types of the blobs that are remembered.
+var layerMedia = []string{v1.MediaTypeImageLayerZstd, v1.MediaTypeImageLayerGzip, v1.MediaTypeImageLayer}
 
 func (k known) path(diffID digest.Digest) string {
 	return filepath.Join(string(k), diffID.Encoded()+".json")

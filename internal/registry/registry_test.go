@@ -361,3 +361,33 @@ func TestCredentials(t *testing.T) {
 		}
 	}
 }
+
+// What is remembered of blobs and is no use is made anew.
+func TestBadMemory(t *testing.T) {
+	from, s, opts := newStore(t), newServer(t), testOptions(t)
+	id := addImage(t, from, "one", "two")
+	one := imageDiffIDs(t, from, id)[0]
+	path := known(opts.Known).path(one)
+	for i, content := range []string{"", "{", "null", `[{"digest": "nocolon", "size": 1}]`, `[{"digest": "` + one.String() + `", "size": -1}]`,
+		`[{"digest": "` + one.String() + `", "size": 9, "media_type": "text/plain\u001b", "repositories": ["../../x", ""]}]`,
+		`[{"digest": "` + one.String() + `", "size": 9, "media_type": "` + v1.MediaTypeImageLayerZstd + `", "repositories": ["../../x", "", "` + strings.TrimPrefix(s.URL, "http://") + `/\n"]}]`,
+		strings.Repeat("[", 2<<20)} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ref := s.ref(fmt.Sprintf("a/base:v%d", i))
+		mustPush(t, from, id, ref, opts)
+		fresh := opts
+		fresh.Known = ""
+		if _, err := Pull(context.Background(), ref, newStore(t), fresh); err != nil {
+			t.Errorf("%.80s: %v", content, err)
+		}
+		if now, err := os.ReadFile(path); err != nil || string(now) == content {
+			t.Errorf("%.80s: it is still there: %v", content, err)
+		}
+	}
+	if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	mustPush(t, from, id, s.ref("b/base:v1"), opts)
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,10 +32,20 @@ type attempt struct {
 	context.Context
 	timer    *time.Timer
 	patience time.Duration
+	moved    atomic.Int64 // bytes since it was last given time
 }
 
-// moving says that something has moved.
-func (a *attempt) moving() { a.timer.Reset(a.patience) }
+// least is how many bytes must move in the time that an attempt has patience: one
+// at a time would never end.
+const least = 64 << 10
+
+// moving says that so many bytes have moved.
+func (a *attempt) moving(n int) {
+	if a.moved.Add(int64(n)) >= least {
+		a.moved.Store(0)
+		a.timer.Reset(a.patience)
+	}
+}
 
 // reader tells of what is read.
 func (a *attempt) reader(r io.Reader) io.Reader { return &stoppable{a, r, a.moving} }
