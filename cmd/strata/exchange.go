@@ -8,7 +8,6 @@ import (
 
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
-	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/store"
 )
@@ -38,7 +37,7 @@ func (a *app) exchange(st *store.Store, p *project, at string) (*build.Exchange,
 func (a *app) spare(x *build.Exchange) {
 	if x != nil {
 		x.Missed = func(err error) {
-			fmt.Fprintf(a.err, "strata: note: going on without the registry (--pull=missing makes this an error): %s\n", printable.Text(err.Error()))
+			a.note("going on without the registry (--pull=missing makes this an error): %s", err.Error())
 		}
 	}
 }
@@ -46,7 +45,7 @@ func (a *app) spare(x *build.Exchange) {
 func (a *app) printEvent(e registry.Event) {
 	switch e.Kind {
 	case registry.Retrying:
-		fmt.Fprintln(a.err, "strata: note: the registry does not answer as it should; trying again")
+		a.note("the registry does not answer as it should; trying again")
 	case registry.Present:
 		fmt.Fprintf(a.err, "blob %s is there\n", e.Blob.Short())
 	default:

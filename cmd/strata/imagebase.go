@@ -65,7 +65,7 @@ func (h *history) ofRef(ref string, now plan.Revision) (from, error) {
 		if why == "" {
 			return from{}, err
 		}
-		fmt.Fprintf(h.app.err, "strata: note: nobody vouches for what the record of %s says: %s\n", ref, why)
+		h.app.note("nobody vouches for what the record of %s says: %s", ref, why)
 	}
 	return ofCommits(ref, newest.Commits)
 }

@@ -92,14 +92,14 @@ func (a *app) reportImport(name, out string, result *dag.Result) error {
 		}{out, recipe, result.Nodes, result.Images, notes})
 	}
 	for _, n := range result.Notes {
-		fmt.Fprintf(a.err, "strata: note: %s:%d: %s\n", printable.Line(name), n.Line, printable.Line(n.Message))
+		a.note("%s:%d: %s", name, n.Line, n.Message)
 	}
 	if out == "" {
 		_, err := a.out.Write(result.Recipe)
 		return err
 	}
 	if !a.quiet {
-		fmt.Fprintf(a.out, "%s has %s and %s; look at its lines with FILL IN, then run strata validate\n", out, count(result.Nodes, "node"), count(result.Images, "image"))
+		fmt.Fprintf(a.out, "%s has %s and %s; look at its lines with FILL IN, then run strata validate\n", printable.Line(out), count(result.Nodes, "node"), count(result.Images, "image"))
 	}
 	return nil
 }

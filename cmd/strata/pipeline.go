@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/pipeline"
 	"github.com/strata-hpc/strata/internal/plan"
-	"github.com/strata-hpc/strata/internal/printable"
 )
 
 type pipelineOptions struct {
@@ -192,10 +190,10 @@ func (a *app) makePipeline(cmd *cobra.Command, opts pipelineOptions, o pipeline.
 	}
 	jobs := pipeline.Of(made, project, o)
 	if project.Registry == "" && !a.quiet {
-		fmt.Fprintf(a.err, "strata: note: %s names no registry: runners have to share a store, or each builds all that its node stands on\n", printable.Line(a.file))
+		a.note("%s names no registry: runners have to share a store, or each builds all that its node stands on", a.file)
 	}
 	for _, note := range jobs.Notes {
-		fmt.Fprintf(a.err, "strata: note: %s\n", printable.Line(note))
+		a.note("%s", note)
 	}
 	return jobs, nil
 }

@@ -141,7 +141,7 @@ func (a *app) nameNode(ctx context.Context, x *build.Exchange, m *moved, r store
 	}
 	found, err := x.Vouched(ctx, m.Result, r.Node, r.Key)
 	if why := build.Unusable(err); why != "" {
-		fmt.Fprintf(a.err, "strata: note: %s is not taken as a build of node %s: %s\n", m.Ref, r.Node, why)
+		a.note("%s is not taken as a build of node %s: %s", m.Ref, r.Node, why)
 		return nil
 	}
 	if err != nil {

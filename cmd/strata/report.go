@@ -39,6 +39,11 @@ func (a *app) report(err error) {
 	}
 }
 
+// note says what is to know besides, in one line.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintf(a.err, "strata: note: %s\n", printable.Line(fmt.Sprintf(format, args...)))
+}
+
 func printIndented(a *app, text, indent string) {
 	if text == "" {
 		return

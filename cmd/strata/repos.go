@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
-	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/recipe"
 	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/union"
@@ -293,7 +291,7 @@ func (a *app) noteModules(dir string) {
 		return
 	}
 	for _, at := range repo.Unfetched() {
-		fmt.Fprintf(a.err, "strata: note: submodule %s was not fetched, and is empty here (git submodule update --init -- %[1]s)\n", printable.Line(at))
+		a.note("submodule %s was not fetched, and is empty here (git submodule update --init -- %[1]s)", at)
 	}
 }
 

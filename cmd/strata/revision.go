@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -20,7 +19,6 @@ import (
 	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
-	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/recipe"
 	"github.com/strata-hpc/strata/internal/union"
 )
@@ -169,7 +167,7 @@ func (h *history) base(at from) (plan.Revision, error) {
 		return h.revision(at.id, &at)
 	}
 	if !h.app.quiet {
-		fmt.Fprintf(h.app.err, "strata: note: commit %s has no %s, so that everything is new\n", commitOr(id, ""), printable.Line(h.place()))
+		h.app.note("commit %s has no %s, so that everything is new", commitOr(id, ""), h.place())
 	}
 	none := &layer.Project{}
 	return plan.Revision{Name: id, Project: none, Source: build.Source(none, union.New(files), h.dir)}, nil

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -154,7 +153,7 @@ func (a *app) signer(policy trust.Policy) (*trust.Signer, error) {
 	}
 	signer, err := signing.key()
 	if keys, ok := policy.(trust.Keys); ok && signer != nil && !signer.Among(keys) {
-		fmt.Fprintf(a.err, "strata: note: the key of %s is none of those that this project trusts: what it signs will not be believed\n", signing.name)
+		a.note("the key of %s is none of those that this project trusts: what it signs will not be believed", signing.name)
 	}
 	return signer, err
 }
@@ -162,6 +161,6 @@ func (a *app) signer(policy trust.Policy) (*trust.Signer, error) {
 // tellNobody says that a registry is of no use for lack of trust.
 func (a *app) tellNobody(at string, policy trust.Policy) {
 	if _, nobody := policy.(trust.Nobody); nobody && !a.quiet {
-		fmt.Fprintf(a.err, "strata: note: nothing of what %s has under a key is believed, and it is not asked: name the keys of those who may sign below trust:, or say 'trusted: true' below registry:\n", at)
+		a.note("nothing of what %s has under a key is believed, and it is not asked: name the keys of those who may sign below trust:, or say 'trusted: true' below registry:", at)
 	}
 }
