@@ -19,6 +19,7 @@ func TestTheExampleClusterBoots(t *testing.T) {
 	p := emptyProject(t, "", "", nil).freshStore()
 	p.dir = filepath.Join(p.top, "cluster")
 	must(t, exec.Command("cp", "-a", "../examples/cluster", p.dir))
+	p.compareFacts()
 	b := p.build()
 	if len(b.Images) != 2 {
 		t.Fatalf("built images %v", b.Images)
