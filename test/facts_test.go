@@ -75,6 +75,7 @@ func (p *project) compareFacts() {
 	p.replace("strata.yaml", "      - src: files/strata-release.tmpl\n", "      - {src: facts, dest: /usr/share/facts}\n      - src: files/strata-release.tmpl\n")
 	p.replace("strata.yaml", `      - name: one user cannot take all of the memory
 `, `      - name: the facts are those that the image build saw
+        timeout: 300
         run: python3 /usr/share/facts/setup.py > /dev/shm/booted.json && python3 /usr/share/facts/compare.py
       - name: one user cannot take all of the memory
 `)
