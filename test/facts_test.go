@@ -41,6 +41,7 @@ explained = json.load(open("/usr/share/facts/explained.json"))
 for name in "gather_subset", "module_setup", "discovered_interpreter_python", "_ansible_facts_gathered":
     built.pop(name, None), booted.pop(name, None), booted.pop("ansible_" + name, None)
 booted = {k[len("ansible_"):] if k.startswith("ansible_") else k: v for k, v in booted.items()}
+built = {k[len("ansible_"):] if k.startswith("ansible_") else k: v for k, v in built.items()}
 explained["network devices"] = [d.replace("-", "_") for facts in (built, booted) for d in facts["interfaces"]]
 reasons = [pattern for names in explained.values() for pattern in names]
 bad = 0
@@ -85,8 +86,10 @@ func (p *project) compareFacts() {
 func setupModule(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
+	config := filepath.Join(dir, "ansible.cfg") // and not this user's
+	writeFile(t, config, "")
 	cmd := exec.Command("ansible", "localhost", "--connection", "local", "--module-name", "setup")
-	cmd.Env = append(os.Environ(), "ANSIBLE_KEEP_REMOTE_FILES=1", "ANSIBLE_PIPELINING=0", "ANSIBLE_REMOTE_TEMP="+dir, "ANSIBLE_CONFIG=/dev/null", "LC_ALL=C.UTF-8")
+	cmd.Env = append(os.Environ(), "ANSIBLE_KEEP_REMOTE_FILES=1", "ANSIBLE_PIPELINING=0", "ANSIBLE_REMOTE_TEMP="+dir, "ANSIBLE_CONFIG="+config, "LC_ALL=C.UTF-8")
 	must(t, cmd)
 	module := ""
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
