@@ -20,6 +20,7 @@ import (
 
 	"go.podman.io/storage"
 	"go.podman.io/storage/types"
+	"golang.org/x/sys/unix"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -48,6 +49,13 @@ func Open(root string) (*Store, error) {
 		return nil, fault.New(fault.Machine, "the store at %s was made with the vfs driver; Strata builds with overlay", opts.GraphRoot).
 			WithHint("set driver = \"overlay\" in storage.conf and 'podman system reset', or use --store DIR")
 	}
+	if err := os.MkdirAll(opts.GraphRoot, 0o700); err != nil {
+		return nil, fault.New(fault.Machine, "open store: %w", err).WithHint("take another directory with --store DIR")
+	}
+	if !keepsAttributes(opts.GraphRoot) {
+		return nil, fault.New(fault.Machine, "the store at %s is on a file system that keeps no extended attributes", opts.GraphRoot).
+			WithHint("layers need them, for what they take away and for capabilities and ACLs: take a directory on ext4, xfs or btrfs with --store DIR")
+	}
 	st, err := storage.GetStore(opts)
 	if err != nil {
 		return nil, fault.New(fault.Machine, "open store %s: %w", opts.GraphRoot, err).
@@ -60,6 +68,21 @@ func Open(root string) (*Store, error) {
 		}
 	}
 	return s, nil
+}
+
+// keepsAttributes says whether a directory's file system keeps extended attributes
+// of the kind that overlayfs uses here: trusted ones, or in a user namespace, which
+// may not set those, the user's.
+func keepsAttributes(dir string) bool {
+	for _, name := range []string{"trusted.strata", "user.strata"} {
+		err := unix.Setxattr(dir, name, []byte("y"), 0)
+		if errors.Is(err, unix.EPERM) {
+			continue
+		}
+		_ = unix.Removexattr(dir, name)
+		return !errors.Is(err, unix.ENOTSUP)
+	}
+	return true
 }
 
 // DefaultRoot is the directory of the user's own store.

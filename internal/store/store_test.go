@@ -221,3 +221,23 @@ func TestTagOfAKeyElsewhere(t *testing.T) {
 		t.Errorf("%v, %v", chains, err)
 	}
 }
+
+// A file system without extended attributes is refused by name: layers would lose
+// what they take away.
+func TestStoreNeedsAttributes(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("strata-test", dir, "ramfs", 0, ""); err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = unix.Unmount(dir, 0) }()
+	s, err := Open(filepath.Join(dir, "store"))
+	if err == nil {
+		s.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "keeps no extended attributes") {
+		t.Errorf("got %v", err)
+	}
+}
