@@ -185,7 +185,11 @@ func (p *project) signalOnce(c signalled, moment time.Duration, random *rand.Ran
 	if code := state.ExitStatus(); code != 128+int(s) && (code != 0 || c.endless) && !(state.Signaled() && state.Signal() == s) {
 		p.t.Errorf("%v after %v: exit status %d after %v\n%s", s, moment, code, took, end(out.String()))
 	}
-	if p.clean(); !twice && !c.unswept {
+	p.clean()
+	if twice {
+		must(p.t, p.command("shell", "more", "--", "true")) // what was left is swept by the next one
+	}
+	if !c.unswept {
 		p.swept()
 	}
 	if p.t.Failed() {

@@ -28,15 +28,14 @@ type ending struct {
 }
 
 // interruptible returns a context that ends on the signals with which people and
-// systems stop a program. One that this process was started to ignore, as nohup
-// does, stays ignored.
+// systems stop a program. SIGHUP stays ignored if this process was started so, by
+// nohup; SIGINT does not, which scripts have ignored in whatever they start with &.
 func interruptible() (context.Context, *ending) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	e := &ending{signals: make(chan os.Signal, 2), now: make(chan struct{})}
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
-		if !signal.Ignored(s) {
-			signal.Notify(e.signals, s)
-		}
+	signal.Notify(e.signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(e.signals, syscall.SIGHUP)
 	}
 	go e.watch(cancel)
 	return ctx, e
