@@ -1,7 +1,6 @@
 package secret
 
 import (
-	"bytes"
 	"io"
 	"slices"
 	"strings"
@@ -19,62 +18,79 @@ const shortestLine = 3
 // held back until more is known.
 type Blotter struct {
 	out   io.Writer
-	forms []form
+	forms [256][]form // by their first byte, longer ones first: one may be part of another
 	held  []byte
+	blank []byte // what is handed on, kept for its space
 }
 
 // NewBlotter returns a Blotter that writes to out.
 func NewBlotter(out io.Writer, values Values) *Blotter {
-	b := &Blotter{out: out, forms: formsOf(values)}
+	b := &Blotter{out: out}
+	forms := formsOf(values)
 	for name, value := range values {
 		for _, line := range append(strings.Split(string(value), "\n"), string(value)) {
 			if line = strings.TrimSpace(line); len(line) >= shortestLine {
-				b.forms = append(b.forms, form{secret: name, text: []byte(line)})
+				forms = append(forms, form{secret: name, text: []byte(line)})
 			}
 		}
 	}
-	// Longer ones first: one may be part of another.
-	slices.SortStableFunc(b.forms, func(x, y form) int { return len(y.text) - len(x.text) })
+	slices.SortStableFunc(forms, func(x, y form) int { return len(y.text) - len(x.text) })
+	for _, f := range forms {
+		b.forms[f.text[0]] = append(b.forms[f.text[0]], f)
+	}
 	return b
 }
 
 // Write implements io.Writer.
 func (b *Blotter) Write(p []byte) (int, error) {
-	b.held = b.blot(append(b.held, p...))
-	held := 0
-	for i := range b.forms {
-		held = max(held, b.forms[i].begun(b.held))
+	b.held = append(b.held, p...)
+	done, out := 0, b.blank[:0]
+	for i := 0; i < len(b.held); {
+		end, begun := b.look(b.held[i:])
+		if end == 0 && begun {
+			err := b.hand(append(out, b.held[done:i]...))
+			b.held = append(b.held[:0], b.held[i:]...)
+			return len(p), err
+		}
+		if end == 0 {
+			i++
+			continue
+		}
+		out = append(append(out, b.held[done:i]...), Blot...)
+		i += end
+		done = i
 	}
-	return len(p), b.release(len(b.held) - held)
+	err := b.hand(append(out, b.held[done:]...))
+	b.held = b.held[:0]
+	return len(p), err
 }
 
-// Close hands on what was held back. It does not close what is written to.
-func (b *Blotter) Close() error { return b.release(len(b.held)) }
+// look returns how long the form is that p begins with, or 0, and whether p may be
+// the beginning of one.
+func (b *Blotter) look(p []byte) (end int, begun bool) {
+	forms := b.forms[p[0]]
+	for i := range forms {
+		length, whole := forms[i].begins(p)
+		if whole {
+			return length, false
+		}
+		begun = begun || length > 0
+	}
+	return 0, begun
+}
 
-func (b *Blotter) release(n int) error {
-	if n == 0 {
+func (b *Blotter) hand(out []byte) error {
+	b.blank = out
+	if len(out) == 0 {
 		return nil
 	}
-	_, err := b.out.Write(b.held[:n])
-	b.held = append([]byte(nil), b.held[n:]...)
+	_, err := b.out.Write(out)
 	return err
 }
 
-func (b *Blotter) blot(p []byte) []byte {
-	for i := range b.forms {
-		f := &b.forms[i]
-		for from := 0; ; {
-			at := bytes.IndexByte(p[from:], f.text[0])
-			if at < 0 {
-				break
-			}
-			at += from
-			from = at + 1
-			if begin, end, ok := f.at(p, at, 0); ok {
-				p = slices.Replace(p, begin, end, []byte(Blot)...)
-				from = begin + len(Blot)
-			}
-		}
-	}
-	return p
+// Close hands on what was held back. It does not close what is written to.
+func (b *Blotter) Close() error {
+	err := b.hand(append(b.blank[:0], b.held...))
+	b.held = b.held[:0]
+	return err
 }

@@ -124,24 +124,19 @@ func (f *form) at(p []byte, i, inner int) (from, to int, ok bool) {
 	return from, to, true
 }
 
-// begun is how many bytes at the end of p may be the beginning of the form.
-func (f *form) begun(p []byte) int {
-	for from := max(0, len(p)-2*len(f.text)); from < len(p); from++ {
-		if p[from] != f.text[0] {
-			continue
-		}
-		k := 0
-		for i := from; i < len(p) && k >= 0; i++ {
-			switch {
-			case k < len(f.text) && p[i] == f.text[k]:
-				k++
-			case !f.folds || p[i] != '\n' && p[i] != '\r':
-				k = -1
+// begins returns how many bytes of p the form takes at its beginning, and whether
+// all of the form is there; 0 if p is no beginning of it.
+func (f *form) begins(p []byte) (length int, whole bool) {
+	k := 0
+	for i, c := range p {
+		switch {
+		case c == f.text[k]:
+			if k++; k == len(f.text) {
+				return i + 1, true
 			}
-		}
-		if k >= 0 {
-			return len(p) - from
+		case !f.folds || c != '\n' && c != '\r' || i > 2*len(f.text):
+			return 0, false
 		}
 	}
-	return 0
+	return len(p), false
 }
