@@ -84,7 +84,8 @@ func (c *Cache) Lists(repositories []Repository) string {
 type Apt func(ctx context.Context, config string, args ...string) error
 
 // Refresh brings the lists of the repositories up to date, once in a process.
-func (c *Cache) Refresh(ctx context.Context, repositories []Repository, apt Apt) error {
+// Damaged is called with those that are damaged and are fetched anew.
+func (c *Cache) Refresh(ctx context.Context, repositories []Repository, damaged func(lists []string), apt Apt) error {
 	dir := c.Lists(repositories)
 	c.mu.Lock()
 	r := c.fresh[dir]
@@ -98,6 +99,13 @@ func (c *Cache) Refresh(ctx context.Context, repositories []Repository, apt Apt)
 			config, err := c.MachineConfig(repositories)
 			if err != nil {
 				return err
+			}
+			dropped, err := dropDamaged(dir)
+			if err != nil {
+				return err
+			}
+			if len(dropped) > 0 {
+				damaged(dropped)
 			}
 			return apt(ctx, config, "update")
 		})

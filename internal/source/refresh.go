@@ -2,8 +2,10 @@ package source
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/sandbox"
@@ -12,7 +14,10 @@ import (
 // Refresh brings the cache's lists of the repositories up to date, by this
 // machine's apt, which checks their signatures.
 func Refresh(ctx context.Context, cache *apt.Cache, repositories []apt.Repository, arch string, log io.Writer) error {
-	err := cache.Refresh(ctx, repositories, func(ctx context.Context, config string, args ...string) error {
+	damaged := func(lists []string) {
+		fmt.Fprintf(log, "damaged in the cache, fetched anew: %s\n", strings.Join(lists, " "))
+	}
+	err := cache.Refresh(ctx, repositories, damaged, func(ctx context.Context, config string, args ...string) error {
 		return machineApt(ctx, log, arch, config, args...)
 	})
 	return apt.Explain(brief(err), output(err))
