@@ -19,7 +19,7 @@ type identity struct {
 const atStart = "# Made by Strata: the image has none, so that no two cluster nodes share it.\n[Service]\n"
 
 // identities lists them. It comes of installing 370 packages of Debian 12 twice, and
-// looking at what differed (test/identities_test.go does it again).
+// looking at what differed (TestManyPackages does it again).
 var identities = []identity{
 	{pattern: "etc/nvme/hostnqn", pkg: "nvme-cli", anew: "nvme takes the machine's own UUID"},
 	{pattern: "etc/nvme/hostid", pkg: "nvme-cli", anew: "nvme takes the machine's own UUID"},
