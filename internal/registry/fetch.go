@@ -109,6 +109,10 @@ func (p *pull) cut(i int, err error) error {
 	if err == nil || !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrBroken) {
 		return err
 	}
+	var part partError
+	if errors.As(err, &part) {
+		err = part.err // the part is named below
+	}
 	return damage("%s: it was cut short, %d times in a row: %s", p.layer(i), attempts, short(clean(err.Error()))).
 		WithHint("what came was kept nowhere: see the log of %s, and of a proxy on the way; if it has only half of the blob, remove the image there and push it again", cmp.Or(p.from.host(), p.from.text))
 }
