@@ -105,22 +105,14 @@ func substituteOne(f Placeholder) (original, error) {
 // openText opens a regular file of the tree that this process is in, where links
 // lead, but not beyond what belongs to the layer: on none of the mounts in it.
 func openText(path string, flags uint64) (*os.File, error) {
-	root, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(root)
-	how := unix.OpenHow{
-		Flags: flags | unix.O_CLOEXEC | unix.O_NONBLOCK, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
-	}
+	how := unix.OpenHow{Flags: flags | unix.O_NONBLOCK, Resolve: unix.RESOLVE_NO_XDEV}
 	if flags&unix.O_CREAT != 0 {
 		how.Mode = 0o644
 	}
-	fd, err := unix.Openat2(root, path, &how)
+	f, err := openHow("/", path, how)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), path)
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() || st.Size() > maxText {
 		f.Close()
 		return nil, &os.PathError{Op: "open", Path: path, Err: errors.New("not a regular file of moderate length")}

@@ -16,15 +16,18 @@ func OpenIn(root, path string) (*os.File, error) {
 }
 
 func openIn(root, path string, flags uint64) (*os.File, error) {
+	return openHow(root, path, unix.OpenHow{Flags: flags})
+}
+
+// openHow is openat2(2) within a tree.
+func openHow(root, path string, how unix.OpenHow) (*os.File, error) {
 	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: root, Err: err}
 	}
 	defer unix.Close(dir)
-	how := unix.OpenHow{
-		Flags:   flags | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	}
+	how.Flags |= unix.O_CLOEXEC
+	how.Resolve |= unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS
 	for {
 		fd, err := unix.Openat2(dir, filepath.Join("/", path), &how)
 		if err == unix.EINTR || err == unix.EAGAIN {
