@@ -14,6 +14,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/disk"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/limit"
 )
 
 // files is a commit's tree, from one of its directories on. It does not change, and
@@ -122,6 +123,10 @@ func (f *files) ReadFile(name string) ([]byte, error) {
 }
 
 func (f *files) content(p *place) ([]byte, error) {
+	if size, err := f.repo.db.size(p.id); err == nil && size > limit.Blob {
+		return nil, fault.New(fault.Input, "%s has %d MiB, more than the %d MiB that a file in a commit may have", f.what(p), size>>20, limit.Blob>>20).
+			WithHint("keep it outside of git, and let a step fetch it")
+	}
 	return f.repo.object(plumbing.BlobObject, p.id, f.what(p))
 }
 

@@ -18,13 +18,13 @@ import (
 
 // Bytes of one file.
 const (
-	Recipe   = 4 << 20  // strata.yaml, and each file that it includes
-	Import   = 1 << 20  // a configuration that is imported
-	Ansible  = 16 << 20 // of an Ansible project: playbooks, variables, inventories, templates
-	Script   = 16 << 20 // a script, a template or a keyring of a layer
-	Secret   = 1 << 20  // a secret's value
-	Recipes  = 16 << 20 // strata.yaml and all that it includes together
-	Packages = 2 << 30  // a package file of a layer
+	Recipe  = 4 << 20  // strata.yaml, and each file that it includes
+	Import  = 1 << 20  // a configuration that is imported
+	Ansible = 16 << 20 // of an Ansible project: playbooks, variables, inventories, templates
+	Script  = 16 << 20 // a script, a template or a keyring of a layer
+	Secret  = 1 << 20  // a secret's value
+	Recipes = 16 << 20 // strata.yaml and all that it includes together
+	Blob    = 1 << 30  // a file in a commit: git's objects are read as a whole
 )
 
 // Values of one YAML document: each scalar, list and mapping, where aliases are

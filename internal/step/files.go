@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"strconv"
@@ -15,11 +16,13 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/limit"
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
 // tree collects files as a tar stream for the sandbox.
 type tree struct {
+	to  io.Writer // nil for buf
 	buf bytes.Buffer
 	tar *tar.Writer
 	err error
@@ -40,7 +43,10 @@ func (t *tree) file(name, content string, e entry) {
 
 func (t *tree) add(hdr *tar.Header, e entry) {
 	if t.tar == nil {
-		t.tar = tar.NewWriter(&t.buf)
+		if t.to == nil {
+			t.to = &t.buf
+		}
+		t.tar = tar.NewWriter(t.to)
 	}
 	if t.err != nil {
 		return
@@ -58,6 +64,57 @@ func (t *tree) add(hdr *tar.Header, e entry) {
 	t.err = t.tar.WriteHeader(hdr)
 }
 
+// copy adds a file of the project without holding it in memory. Of its mode only what
+// git keeps counts: whether it can be run.
+func (t *tree) copy(fsys fs.FS, src, dest string, e entry) error {
+	f, err := fsys.Open(src)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	mode := int64(0o644)
+	if st.Mode()&0o100 != 0 {
+		mode = 0o755
+	}
+	t.add(&tar.Header{Typeflag: tar.TypeReg, Name: dest, Size: st.Size()}, e.withMode(mode))
+	if t.err != nil {
+		return t.err
+	}
+	n, err := io.Copy(t.tar, f)
+	if err == nil && n != st.Size() {
+		err = fmt.Errorf("read %s: it changed meanwhile", src)
+	}
+	return err
+}
+
+// put unpacks what collect adds to a tree, while it does.
+func (w *Work) put(ctx context.Context, collect func(*tree) error) error {
+	from, to := io.Pipe()
+	collected := make(chan error, 1)
+	go func() {
+		t := tree{to: to}
+		err := collect(&t)
+		if err == nil && t.tar != nil {
+			err = t.tar.Close()
+		}
+		to.CloseWithError(err)
+		collected <- err
+	}()
+	err := w.Box.Unpack(ctx, from)
+	from.CloseWithError(errStopped)
+	if first := <-collected; first != nil && !errors.Is(first, errStopped) {
+		return first
+	}
+	return err
+}
+
+// errStopped is what is left to say where nobody unpacks any more.
+var errStopped = errors.New("unpacking has ended")
+
 // unpack writes what the tree collected.
 func (w *Work) unpack(ctx context.Context, t tree) error {
 	if t.tar == nil {
@@ -71,11 +128,7 @@ func (w *Work) unpack(ctx context.Context, t tree) error {
 
 func (w *Work) files(ctx context.Context, s layer.Files) error {
 	for _, f := range s.Files {
-		var t tree
-		if err := w.collect(&t, f); err != nil {
-			return err
-		}
-		if err := w.unpack(ctx, t); err != nil {
+		if err := w.put(ctx, func(t *tree) error { return w.collect(t, f) }); err != nil {
 			return fmt.Errorf("put %s: %w", f.Dest, err)
 		}
 	}
@@ -151,14 +204,16 @@ func (e entry) withMode(mode int64) entry {
 	return e
 }
 
-// collectSource adds a file of the project. Of its mode only what git keeps
-// counts: whether it can be run.
+// collectSource adds a file of the project, rendered if it is a template.
 func (w *Work) collectSource(t *tree, f layer.File, src, dest string, e entry) error {
+	if !f.Template {
+		return t.copy(w.Project, src, dest, e)
+	}
 	st, err := fs.Stat(w.Project, src)
 	if err != nil {
 		return err
 	}
-	content, err := fs.ReadFile(w.Project, src)
+	content, err := limit.Read(w.Project, src, limit.Script)
 	if err != nil {
 		return err
 	}

@@ -43,31 +43,37 @@ func (w *Work) remove(ctx context.Context, s layer.Remove) error {
 }
 
 func (w *Work) packages(ctx context.Context, s layer.Packages) error {
-	var t tree
+	var files []string
 	args := []string{"-o", fmt.Sprintf("APT::Install-Recommends=%t", !s.NoRecommends), "install", "--"}
 	for _, name := range s.Install {
 		if !local(name) {
 			args = append(args, name)
 			continue
 		}
-		content, err := limit.Read(w.Project, path.Clean(name), limit.Packages)
-		if err != nil {
-			return fmt.Errorf("read local package: %w", err)
-		}
-		inside := "/run/strata/packages/" + path.Base(name)
-		t.file(inside, string(content), entry{mode: 0o644})
-		args = append(args, inside)
+		files = append(files, path.Clean(name))
+		args = append(args, insideOf(name))
 	}
-	if err := w.unpack(ctx, t); err != nil {
+	err := w.put(ctx, func(t *tree) error {
+		for _, name := range files {
+			if err := t.copy(w.Project, name, insideOf(name), entry{mode: 0o644}); err != nil {
+				return fmt.Errorf("read local package: %w", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	err := w.apt(ctx, args...)
+	err = w.apt(ctx, args...)
 	if err != nil && ctx.Err() == nil {
 		err = w.withDamaged(err)
 	}
 	// What was downloaded serves the next attempt too.
 	return errors.Join(err, w.Downloads.Keep(filepath.Join(w.Downloads.Dir, "archives", "upper"), w.Repositories))
 }
+
+// insideOf is where a package file is in the tree while it is installed.
+func insideOf(name string) string { return "/run/strata/packages/" + path.Base(name) }
 
 // withDamaged says so in an error if the cache had packages that are damaged, and
 // removes them.
