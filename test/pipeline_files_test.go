@@ -134,3 +134,59 @@ func TestPipelineParent(t *testing.T) {
 		}
 	}
 }
+
+// TestPipelineWorkflow runs the workflow that a project commits, with a strata that
+// only says what it was called with: what is compared, and what jobs get of the plan.
+func TestPipelineWorkflow(t *testing.T) {
+	need(t, "git")
+	act := ciTool(t, "bin", "act")
+	archive, err := txtar.ParseFile("../cmd/strata/testdata/script/pipeline.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	script := `#!/bin/sh
+case $* in
+*"pipeline github"*) echo "called with $*" >&2; printf '%s\n' 'jobs=["build-base","image-login"]' 'pins=a=1 b=2' 'reasons={"build-base":"{\"base\":\"because\"}"}' ;;
+*export*) mkdir -p cluster/artifacts/login && echo "$*" >cluster/artifacts/login/manifest.json ;;
+*) echo "called with $*, pins $STRATA_PINS, reasons $STRATA_REASONS" ;;
+esac
+`
+	files := map[string]string{"bin/strata": script, "event.json": `{"pull_request": {"base": {"sha": "abc"}}}`}
+	for _, f := range archive.Files {
+		if f.Name == "github.parent" {
+			files[".github/workflows/images.yml"] = string(f.Data)
+		}
+	}
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	likeForge(t, dir)
+	for want, args := range map[string][]string{
+		"--base abc":                       {"pull_request", "--eventpath", "event.json"},
+		"--base HEAD --override tools=abc": {"workflow_dispatch", "--input", "override=tools=abc"},
+		"":                                 {"push"},
+	} {
+		cmd := exec.Command(act, append(append(args, "-P", "ubuntu-latest=-self-hosted"), keeper(t)...)...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "DOCKER_HOST=", "HOME="+dir, "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
+		r := run(t, cmd)
+		for _, says := range []string{
+			strings.TrimRight("called with -C cluster pipeline github --jobs --plan plan.html "+want, " ") + "\n",
+			`called with -C cluster build base --push --pull=missing, pins a=1 b=2, reasons {"base":"because"}`,
+			"called with -C cluster build login --push --pull=missing, pins a=1 b=2, reasons \n",
+		} {
+			if r.code != 0 || !strings.Contains(r.all(), says) {
+				t.Errorf("%v: exit status %d, it does not say %q\n%s", args, r.code, says, end(r.all()))
+			}
+		}
+		if strings.Contains(r.all(), "build uan") {
+			t.Errorf("%v: a job runs that the plan does not have", args)
+		}
+	}
+}

@@ -35,7 +35,7 @@ images:
   compute: {node: slurm-compute, artifacts: [tar]}
   login: {node: desktop, artifacts: [tar]}
 pipeline:
-  after_image: [{name: tell, run: ['tar -tf "artifacts/$STRATA_IMAGE/rootfs.tar" | grep -q etc/motd', 'echo "image $STRATA_IMAGE is there"']}]
+  after_image: [{name: tell, run: ['tar -tf "artifacts/$STRATA_IMAGE/rootfs.tar" | grep -c etc/motd', 'echo "image $STRATA_IMAGE is there"']}]
 `
 
 // runner runs pipelines of a git repository as GitLab does, with gitlab-ci-local.
@@ -84,7 +84,7 @@ XDG_CACHE_HOME=$top/cache %[2]s --store "$top/store" "$@"
 	r.env = append(os.Environ(), "PATH="+bin+":"+nodeBin+":"+os.Getenv("PATH"), "HOME="+p.top)
 	must(t, p.command("push", "base"))
 	likeForge(t, p.dir)
-	p.write(".git/info/exclude", ".gitlab-ci-local\nplan.html\npipeline.yml\n") // the tool leaves them here
+	p.write(".git/info/exclude", ".gitlab-ci-local\nplan.html\npipeline.yml\nartifacts/\n") // the tool leaves them here
 	must(t, p.command("pipeline", "gitlab", "--parent", "-o", ".gitlab-ci.yml"))
 	r.commit("pipelines")
 	return r
