@@ -89,7 +89,7 @@ func (p *project) signalled() []signalled {
 		{name: "plan", args: []string{"plan", "--base", "HEAD"}, within: time.Second},
 		{name: "export", args: []string{"export", "work", out, "--force"}, before: artifacts, within: 5 * time.Second},
 		{name: "push", args: []string{"push", "--to", "oci:" + out + "-oci:x", "more"}, before: func() { os.RemoveAll(out + "-oci") }, seldom: true},
-		{name: "pull", args: []string{"--store", filepath.Join(p.top, "pulled"), "pull", "more"}},
+		{name: "pull", args: []string{"--store", filepath.Join(p.top, "pulled"), "pull", "more"}, before: func() { os.RemoveAll(filepath.Join(p.top, "pulled")) }},
 		{name: "gc", args: []string{"gc"}, unswept: true},
 		{name: "verify", args: []string{"ci", "verify"}, seldom: true},
 		{name: "shell", args: []string{"shell", "more", "--", "sh", "-c", "trap '' TERM INT HUP; while :; do sleep 1; done"}, endless: true, within: time.Second},
