@@ -22,7 +22,6 @@ type straits struct {
 	// squeeze leaves so many MiB at most, or so few that nothing can be written;
 	// relax makes room again.
 	squeeze, relax func(t *testing.T, dir string, leave int64)
-	always         bool // it is so from the beginning, and stays so
 }
 
 // taking is something that takes space.

@@ -31,7 +31,7 @@ func TestNothingOfTheBuilderIsInherited(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ignored bytes.Buffer // asked without busybox' shell, which ignores one itself
-	if err := s.Run(context.Background(), Cmd{Args: []string{"grep", "SigIgn", "/proc/self/status"}, Stdout: &ignored}, RunOptions{}); err != nil || strings.Trim(ignored.String(), "SigIgn:0\t\n") != "" {
+	if err := s.Run(context.Background(), Cmd{Args: []string{"grep", "SigIgn", "/proc/self/status"}, Stdout: &ignored}, RunOptions{}); err != nil || strings.Trim(ignored.String(), "SigIn:0\t\n") != "" {
 		t.Errorf("signals that are ignored: %s, %v", ignored.String(), err)
 	}
 	for _, opts := range []RunOptions{{}, {NoNetwork: true}} {
