@@ -31,6 +31,7 @@ func agentMain() {
 	// would be passed on to every program of a step, which then could not be ended
 	// by kill or timeout, nor by the end of a pipe.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
+	ownSignals()
 	unix.CloseOnExec(3)
 	unix.CloseOnExec(4)
 	a := &agent{}

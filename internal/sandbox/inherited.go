@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,4 +46,15 @@ func ownLimits() error {
 // it starts.
 func ownPersonality() {
 	_, _, _ = unix.Syscall(unix.SYS_PERSONALITY, 0, 0, 0)
+}
+
+// ownSignals makes this process heed the signals that Go leaves as they were when
+// it was started, so that what it starts heeds them too: those of job control, and
+// those that C libraries use among their threads. make, for one, starts programs
+// with some of them ignored (posix_spawn of glibc before 2.38).
+func ownSignals() {
+	var byDefault [4]uint64 // struct sigaction of the kernel; 0 is SIG_DFL
+	for _, signal := range []uintptr{uintptr(syscall.SIGCONT), uintptr(syscall.SIGTSTP), uintptr(syscall.SIGTTIN), uintptr(syscall.SIGTTOU), 32, 33, 34} {
+		_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&byDefault)), 0, 8, 0, 0)
+	}
 }

@@ -7,9 +7,16 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
+
+// ignore has this process ignore a signal that package signal does not know.
+func ignore(signal syscall.Signal) {
+	ignored := [4]uint64{1} // SIG_IGN
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&ignored)), 0, 8, 0, 0)
+}
 
 // A program in a tree inherits nothing of how the builder was started.
 func TestNothingOfTheBuilderIsInherited(t *testing.T) {
@@ -19,6 +26,8 @@ func TestNothingOfTheBuilderIsInherited(t *testing.T) {
 	}
 	umask := unix.Umask(0o077)
 	signal.Ignore(syscall.SIGHUP, syscall.SIGQUIT)
+	ignore(syscall.SIGTSTP)
+	ignore(32) // as make does
 	t.Setenv("TZ", "Asia/Tokyo")
 	if err := syscall.Setrlimit(unix.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 700, Max: before.Max}); err != nil {
 		t.Fatal(err)
@@ -27,6 +36,7 @@ func TestNothingOfTheBuilderIsInherited(t *testing.T) {
 	s := start(t, Spec{Lower: []string{tree}, Upper: t.TempDir()})
 	unix.Umask(umask)
 	signal.Reset(syscall.SIGHUP, syscall.SIGQUIT)
+	ownSignals()
 	if err := syscall.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
 		t.Fatal(err)
 	}
