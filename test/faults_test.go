@@ -165,7 +165,8 @@ func (p *project) checkImages(want map[string]map[string]string) {
 func TestKillEachProgram(t *testing.T) {
 	need(t, "ansible-playbook", "mksquashfs")
 	p := everyKindProject(t).ownStore()
-	for _, name := range []string{"exe", "ansible-playboo", "apt-get", "mksquashfs"} {
+	// The agent is called as the tree's init would be.
+	for _, name := range []string{"init", "ansible-playboo", "apt-get", "mksquashfs"} {
 		p.vary("k" + name)
 		cmd := p.command("build")
 		var out strings.Builder

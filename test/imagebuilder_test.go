@@ -40,7 +40,7 @@ func TestHostResolvConfIsALink(t *testing.T) {
 		t.Errorf("the host's resolv.conf is now %q", got)
 	}
 	p.via = nil
-	if got := p.shell("link", "cat /seen"); got != "nameserver 192.0.2.53\n" {
+	if got := p.shell("link", "cat /seen"); !strings.Contains(got, "\nnameserver 192.0.2.53") {
 		t.Errorf("in a step, resolv.conf was %q", got)
 	}
 }

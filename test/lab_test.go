@@ -16,9 +16,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -53,6 +55,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "prepare the tests:", l.err)
 		os.Exit(1)
 	}
+	// Started by nohup, this process ignores the signal, and so would all builds.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	status := m.Run()
 	os.RemoveAll(l.dir)
 	os.Exit(status)
