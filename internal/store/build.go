@@ -52,6 +52,11 @@ type Layer struct {
 // layer. A layer of the same content is there only once. If fill fails, nothing
 // is committed and its error is returned as it is.
 func (s *Store) AddLayer(ctx context.Context, parent string, fill func(Staging) error) (Layer, error) {
+	return s.stage(ctx, parent, func(d *differ, st Staging) (drivers.DriverWithDifferOutput, error) { return d.build(st, fill) })
+}
+
+// stage has a layer made in a staging directory, on top of parent, and commits it.
+func (s *Store) stage(ctx context.Context, parent string, fill func(*differ, Staging) (drivers.DriverWithDifferOutput, error)) (Layer, error) {
 	lower, err := s.dirs(parent)
 	if err != nil {
 		return Layer{}, err
@@ -61,12 +66,7 @@ func (s *Store) AddLayer(ctx context.Context, parent string, fill func(Staging) 
 		return Layer{}, err
 	}
 	d := &differ{ctx: ctx, lower: lower, locked: unlock}
-	d.make = func(st Staging) (drivers.DriverWithDifferOutput, error) { return d.build(st, fill) }
-	return s.stage(parent, d)
-}
-
-// stage has a differ make a layer on top of parent, and commits it.
-func (s *Store) stage(parent string, d *differ) (Layer, error) {
+	d.make = func(st Staging) (drivers.DriverWithDifferOutput, error) { return fill(d, st) }
 	defer d.unlock()
 	out, err := s.st.PrepareStagedLayer(nil, d)
 	if err != nil {

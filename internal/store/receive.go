@@ -32,17 +32,9 @@ type Incoming struct {
 // bytes again at a push. Nothing is mounted, and what a process that is killed
 // leaves goes with the staging directory.
 func (s *Store) ReceiveLayer(ctx context.Context, in Incoming, unpack func(Staging, io.Reader) error) (Layer, error) {
-	lower, err := s.dirs(in.Parent)
-	if err != nil {
-		return Layer{}, err
-	}
-	unlock, err := s.lock(ctx, "staging")
-	if err != nil {
-		return Layer{}, err
-	}
-	d := &differ{ctx: ctx, lower: lower, locked: unlock}
-	d.make = func(st Staging) (drivers.DriverWithDifferOutput, error) { return receive(ctx, in, st, unpack) }
-	return s.stage(in.Parent, d)
+	return s.stage(ctx, in.Parent, func(_ *differ, st Staging) (drivers.DriverWithDifferOutput, error) {
+		return receive(ctx, in, st, unpack)
+	})
 }
 
 // receive unpacks a stream, and digests and records what goes by.
