@@ -151,18 +151,22 @@ func (x *Exchange) PushTo(ctx context.Context, ref string, key layer.Key, im *st
 func (x *Exchange) Fetch(ctx context.Context, node layer.NodeID, key layer.Key) (*registry.Result, error) {
 	opts := x.options(node, key)
 	opts.Records, opts.Names = []string{store.RecordName(key)}, store.Names(x.Cluster, node, key)
-	opts.Accept = func(records map[string][]byte) error {
-		r, err := store.ParseRecord(records[store.RecordName(key)])
-		if err == nil && (r.Node != node || r.Key != key) {
-			err = errors.New("its record is of another node or key")
-		}
-		return err
-	}
+	opts.Accept = func(records map[string][]byte) error { return recordIsOf(records, node, key) }
 	res, err := x.fetch(ctx, x.Ref(node, key), opts)
 	if err != nil {
 		return res, err
 	}
 	return res, x.Store.SetSource(res.ID, key, store.Source{Ref: res.Ref, Manifest: res.Manifest, Why: res.Why})
+}
+
+// recordIsOf is an error if the records that came with an image are not those of a
+// node for a key: a record may be put under any name.
+func recordIsOf(records map[string][]byte, node layer.NodeID, key layer.Key) error {
+	r, err := store.ParseRecord(records[store.RecordName(key)])
+	if err == nil && (r.Node != node || r.Key != key) {
+		err = errors.New("its record is of another node or key")
+	}
+	return err
 }
 
 // Forget has what the registry has for a key count as not there.

@@ -261,3 +261,27 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// The map is in blocks of 4 KiB: another unit would give every layer with a sparse
+// file another digest.
+func TestUnitOfTheMap(t *testing.T) {
+	root := t.TempDir()
+	f, err := os.Create(filepath.Join(root, "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(4 << 20); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("x"), 3<<12); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Write(t.Context(), &out, root, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(out.Bytes(), []byte("\n12288\n4096\n")) {
+		t.Error("the block with data is not in the map as it was")
+	}
+}
