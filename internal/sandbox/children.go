@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -84,6 +85,7 @@ func (c *children) start(req request, files []*os.File) (pid int, exited <-chan 
 	if err != nil {
 		return 0, nil, err
 	}
+	req.Env = (&exec.Cmd{Env: req.Env}).Environ() // each variable once, the last one given: programs differ in which of two they take
 	attr := &syscall.ProcAttr{
 		Dir:   req.Dir,
 		Env:   req.Env,
