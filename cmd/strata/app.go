@@ -240,7 +240,7 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 		return nil, err
 	}
 	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Store: st, Cache: cache,
-		Version: programVersion(), Invocation: a.invocation(), Passing: passing(os.Getenv)}
+		Version: programVersion(), Invocation: a.invocation(), Git: runGit, Passing: passing(os.Getenv)}
 	if p.Registry != "" {
 		if b.Exchange, err = a.exchange(st, p, p.Registry); err != nil {
 			st.Close()

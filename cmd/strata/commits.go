@@ -56,7 +56,7 @@ func stateOf(ctx context.Context, dir string) layer.Commit {
 // isDirty reports whether files in a directory differ from a commit: those that git
 // ignores do not count, as far as there is a git that can say so.
 func isDirty(ctx context.Context, repo *git.Repository, head git.Commit, dir string) bool {
-	out, err := runGit(ctx, []string{"git", "-C", dir, "status", "--porcelain", "--untracked-files=normal", "--", "."}, []string{"GIT_OPTIONAL_LOCKS=0"})
+	out, err := runGit(ctx, []string{"git", "-C", dir, "status", "--porcelain", "--untracked-files=normal", "--", "."}, []string{"GIT_OPTIONAL_LOCKS=0"}, nil)
 	if err == nil {
 		return len(out) > 0
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -296,9 +297,9 @@ func (a *app) noteModules(dir string) {
 }
 
 // runGit runs the git program for package git.
-func runGit(ctx context.Context, args, env []string) ([]byte, error) {
+func runGit(ctx context.Context, args, env []string, stdin io.Reader) ([]byte, error) {
 	var out bytes.Buffer
-	err := sandbox.Host(ctx, sandbox.Cmd{Args: args, Env: append(os.Environ(), env...), Stdout: &out})
+	err := sandbox.Host(ctx, sandbox.Cmd{Args: args, Env: append(os.Environ(), env...), Stdin: stdin, Stdout: &out})
 	var exit *sandbox.ExitError
 	if errors.As(err, &exit) && exit.Output != "" {
 		err = errors.New(exit.Output) // all of it: git ends in advice

@@ -253,8 +253,9 @@ func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan
 	if err != nil {
 		return nil, err
 	}
-	if now.Name == "" {
-		made.Unused = h.unignored(made.Unused)
+	if now.Name == "" && len(made.Unused) > 0 {
+		ignored := git.Ignored(h.app.ctx, runGit, h.dir, made.Unused)
+		made.Unused = slices.DeleteFunc(made.Unused, func(name string) bool { return ignored[name] })
 	}
 	if h.brief() {
 		h.answerTo(was.Name, now.Name, names).keep(made, was, now)

@@ -32,6 +32,7 @@ type Builder struct {
 	// Invocation is how the user calls Strata for this project and store, for
 	// hints: "strata -C site".
 	Invocation string
+	Git        git.Runner  // asks git which files it ignores; nil: it ignores none
 	Passing    bool        // the store goes when this ends: hints do not speak of it
 	Watch      func(Event) // may be nil; called by one goroutine at a time
 	mu         sync.Mutex

@@ -1,21 +1,18 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/disk"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
-	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/union"
 )
 
@@ -45,7 +42,7 @@ func (b *Builder) leadsOut(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("look for links that lead out of the project: %w", err)
 		}
-		for _, l := range unignored(ctx, files, found) {
+		for _, l := range b.unignored(ctx, files, found) {
 			f := fault.New(fault.Input, "no playbook is run: %w", l.Err)
 			f.File = path.Join(name, l.Name)
 			errs = append(errs, f)
@@ -60,24 +57,18 @@ func (b *Builder) leadsOut(ctx context.Context) error {
 
 // unignored leaves out the links that git ignores and does not have: they are this
 // machine's, such as a virtual environment of Python, and no commit brings them.
-func unignored(ctx context.Context, files fs.FS, found []disk.Link) []disk.Link {
-	on, ok := files.(interface{ Top() string })
-	if len(found) == 0 || !ok {
+func (b *Builder) unignored(ctx context.Context, files fs.FS, found []disk.Link) []disk.Link {
+	on, ok := files.(interface {
+		Top() string
+		Below() string
+	})
+	if len(found) == 0 || !ok || b.Git == nil {
 		return found
 	}
-	below := files.(interface{ Below() string }).Below()
-	var names, ignored bytes.Buffer
-	for _, l := range found {
-		names.WriteString(path.Join(below, l.Name) + "\x00")
+	names := make([]string, len(found))
+	for i, l := range found {
+		names[i] = l.Name
 	}
-	// Its status says whether it ignores any; without git, nothing is ignored.
-	_ = sandbox.Host(ctx, sandbox.Cmd{
-		Args: []string{"git", "-C", on.Top(), "check-ignore", "-z", "--stdin"}, Env: append(os.Environ(), "GIT_OPTIONAL_LOCKS=0"),
-		Stdin: &names, Stdout: &ignored,
-	})
-	said := map[string]bool{}
-	for name := range strings.SplitSeq(ignored.String(), "\x00") {
-		said[filepath.Clean(name)] = true
-	}
-	return slices.DeleteFunc(found, func(l disk.Link) bool { return said[path.Join(below, l.Name)] })
+	ignored := git.Ignored(ctx, b.Git, path.Join(on.Top(), on.Below()), names)
+	return slices.DeleteFunc(found, func(l disk.Link) bool { return ignored[l.Name] })
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,8 +20,9 @@ import (
 )
 
 // Runner runs a program to its end: args begin with the program's name, env is
-// added to the environment. An error has the end of standard error in its text.
-type Runner func(ctx context.Context, args, env []string) (stdout []byte, err error)
+// added to the environment; without stdin there is nothing to read. An error has the end
+// of standard error in its text.
+type Runner func(ctx context.Context, args, env []string, stdin io.Reader) (stdout []byte, err error)
 
 // lockWait is how often a lock that another process has is tried again.
 const lockWait = 20 * time.Millisecond
@@ -193,7 +195,7 @@ func (f fetch) output(ctx context.Context, args ...string) ([]byte, error) {
 	if args[0] != "init" {
 		all = append(all, "--git-dir="+f.dir)
 	}
-	return f.run(ctx, append(all, args...), []string{"GIT_TERMINAL_PROMPT=0", "LC_ALL=C"})
+	return f.run(ctx, append(all, args...), []string{"GIT_TERMINAL_PROMPT=0", "LC_ALL=C"}, nil)
 }
 
 // noRef is the fault of a ref that the remote does not have, with the nearest name.

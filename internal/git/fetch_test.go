@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,14 +18,14 @@ import (
 
 // counting counts the fetches of a Runner.
 func counting(n *atomic.Int32) Runner {
-	return func(ctx context.Context, args, env []string) ([]byte, error) {
+	return func(ctx context.Context, args, env []string, stdin io.Reader) ([]byte, error) {
 		if slices.Contains(args, "fetch") {
 			n.Add(1)
 		}
 		if !slices.Contains(env, "GIT_TERMINAL_PROMPT=0") {
 			return nil, errors.New("git could ask")
 		}
-		return runGit(ctx, args, env)
+		return runGit(ctx, args, env, stdin)
 	}
 }
 
@@ -116,8 +117,8 @@ func TestFetchRefuses(t *testing.T) {
 func TestFetchOfACommitThatIsNotGivenOut(t *testing.T) {
 	dir, url := remote(t)
 	cache := t.TempDir()
-	old := func(ctx context.Context, args, env []string) ([]byte, error) {
-		return runGit(ctx, args, append(env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=protocol.version", "GIT_CONFIG_VALUE_0=0"))
+	old := func(ctx context.Context, args, env []string, stdin io.Reader) ([]byte, error) {
+		return runGit(ctx, args, append(env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=protocol.version", "GIT_CONFIG_VALUE_0=0"), stdin)
 	}
 	for _, rev := range []string{"main", "main~1", "main~2"} {
 		id := git(t, dir, "rev-parse", rev)
@@ -156,7 +157,7 @@ func TestFetchByManyAtOnce(t *testing.T) {
 func TestFetchIsInterrupted(t *testing.T) {
 	_, url := remote(t)
 	cache := t.TempDir()
-	stop := func(ctx context.Context, args, env []string) ([]byte, error) {
+	stop := func(ctx context.Context, args, env []string, stdin io.Reader) ([]byte, error) {
 		<-ctx.Done()
 		return nil, errors.New("signal: killed")
 	}

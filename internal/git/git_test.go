@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -156,11 +157,11 @@ func read(f fs.FS, name string) string {
 }
 
 // runGit is a Runner.
-func runGit(ctx context.Context, args, env []string) ([]byte, error) {
+func runGit(ctx context.Context, args, env []string, stdin io.Reader) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = append(environment(), env...)
 	var errs bytes.Buffer
-	cmd.Stderr = &errs
+	cmd.Stdin, cmd.Stderr = stdin, &errs
 	out, err := cmd.Output()
 	if err != nil {
 		return out, fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, errs.String())

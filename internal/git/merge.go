@@ -205,5 +205,5 @@ func (f fetch) alone(ctx context.Context, at Commit, args ...string) ([]byte, er
 		"LC_ALL=C", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_ATTR_NOSYSTEM=1", "GIT_NO_REPLACE_OBJECTS=1",
 		"GIT_AUTHOR_NAME=Strata", "GIT_AUTHOR_EMAIL=strata@localhost", "GIT_AUTHOR_DATE=" + when,
 		"GIT_COMMITTER_NAME=Strata", "GIT_COMMITTER_EMAIL=strata@localhost", "GIT_COMMITTER_DATE=" + when,
-	})
+	}, nil)
 }

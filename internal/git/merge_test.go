@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,9 +82,9 @@ func TestMergeIsTheSameForEverybody(t *testing.T) {
 }
 
 // asTheUser runs git in the environment of whoever runs the tests.
-func asTheUser(ctx context.Context, args, env []string) ([]byte, error) {
+func asTheUser(ctx context.Context, args, env []string, stdin io.Reader) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env, cmd.Stdin = append(os.Environ(), env...), stdin
 	return cmd.Output()
 }
 
@@ -139,7 +140,9 @@ func TestLeft(t *testing.T) {
 		t.Errorf("%+v, %v", m.Relation, err)
 	}
 	git(t, clone, "fetch", "-q", "origin")
-	none := func(context.Context, []string, []string) ([]byte, error) { return nil, errors.New("git was run") }
+	none := func(context.Context, []string, []string, io.Reader) ([]byte, error) {
+		return nil, errors.New("git was run")
+	}
 	m, err = Left(t.Context(), none, place, newer, Other{Dir: clone})
 	if err != nil || m.Behind != 3 || m.Repo.Bare() {
 		t.Errorf("%+v, %v", m.Relation, err)

@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,9 +116,9 @@ func TestSubmoduleThatCannotBeFetched(t *testing.T) {
 	must(t, os.Rename(one, one+"-gone"))
 	defer os.RemoveAll(one + "-gone")
 	var n atomic.Int32
-	counted := func(ctx context.Context, args, env []string) ([]byte, error) {
+	counted := func(ctx context.Context, args, env []string, stdin io.Reader) ([]byte, error) {
 		n.Add(1)
-		return runGit(ctx, args, env)
+		return runGit(ctx, args, env, stdin)
 	}
 	r, c, err := Fetch(t.Context(), counted, dir, "main", t.TempDir())
 	must(t, err)

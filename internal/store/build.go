@@ -2,7 +2,6 @@ package store
 
 import (
 	"archive/tar"
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -186,42 +185,29 @@ func (d *differ) build(st Staging, fill func(Staging) error) (drivers.DriverWith
 	return d.describe(len(d.lower) == 0)
 }
 
-// describe streams a sealed layer once: for its digest, and for the record of
-// the tar stream (tar-split) from which a push makes the same bytes again. First
-// says that it is the lowest layer.
+// describe streams a sealed layer once. First says that it is the lowest layer.
 func (d *differ) describe(first bool) (drivers.DriverWithDifferOutput, error) {
-	var out drivers.DriverWithDifferOutput
-	dir := d.dest
-	record, err := os.CreateTemp(filepath.Dir(dir), "tar-split-")
+	rec, err := newRecorder(d.dest)
 	if err != nil {
-		return out, err
+		return drivers.DriverWithDifferOutput{}, err
 	}
-	os.Remove(record.Name())
-	buffered := bufio.NewWriterSize(record, 1<<20)
-	split := newSplitter(buffered)
-	ids := owners{uids: map[uint32]bool{}, gids: map[uint32]bool{}}
-	opts := tarball.Options{Root: true, Overlay: tarball.OverlayMarks(), First: first, Entry: ids.note, Stored: split.stored}
-	to := io.Writer(split)
+	opts := tarball.Options{Root: true, Overlay: tarball.OverlayMarks(), First: first, Entry: rec.note, Stored: rec.stored}
+	to := io.Writer(rec)
 	if d.inspector != nil {
-		to = io.MultiWriter(split, d.inspector)
+		to = io.MultiWriter(rec, d.inspector)
 		opts.Entry = func(hdr *tar.Header, st *unix.Stat_t) error {
 			d.inspector.Begin(hdr.Name)
-			return ids.note(hdr, st)
+			return rec.note(hdr, st)
 		}
 	}
-	err = tarball.Write(d.ctx, to, dir, opts)
+	err = tarball.Write(d.ctx, to, d.dest, opts)
 	if d.inspector != nil && err == nil {
 		err = d.inspector.Close()
 	}
-	if err = errors.Join(err, split.Close(), buffered.Flush()); err != nil {
-		record.Close()
+	out, err := rec.end(0o755, err)
+	if err != nil {
 		return out, unkeepable(fmt.Errorf("digest layer: %w", err))
 	}
-	out.UncompressedDigest = digest.NewDigest(digest.SHA256, split.digest.sum)
-	out.Size, out.TarSplit, out.Metadata = split.size, record, madeHere
-	out.UIDs, out.GIDs = ids.lists()
-	mode := os.FileMode(0o755)
-	out.RootDirMode = &mode
 	return out, nil
 }
 

@@ -2,13 +2,11 @@ package store
 
 import (
 	"archive/tar"
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
 	tsstorage "github.com/vbatts/tar-split/tar/storage"
@@ -39,14 +37,10 @@ func (s *Store) ReceiveLayer(ctx context.Context, in Incoming, unpack func(Stagi
 
 // receive unpacks a stream, and digests and records what goes by.
 func receive(ctx context.Context, in Incoming, st Staging, unpack func(Staging, io.Reader) error) (out drivers.DriverWithDifferOutput, err error) {
-	record, err := os.CreateTemp(filepath.Dir(st.Upper), "tar-split-")
+	rec, err := newRecorder(st.Upper)
 	if err != nil {
 		return out, err
 	}
-	os.Remove(record.Name())
-	buffered := bufio.NewWriterSize(record, 1<<20)
-	split := newSplitter(buffered)
-	ids := owners{uids: map[uint32]bool{}, gids: map[uint32]bool{}}
 	r, w := io.Pipe()
 	unpacked := make(chan error, 1)
 	go func() {
@@ -56,33 +50,29 @@ func receive(ctx context.Context, in Incoming, st Staging, unpack func(Staging, 
 		}
 		unpacked <- err
 	}()
-	err = follow(ctx, io.TeeReader(in.Stream, io.MultiWriter(split, w)), split, ids)
+	err = follow(ctx, io.TeeReader(in.Stream, io.MultiWriter(rec, w)), rec)
 	w.CloseWithError(err) // nil is the end
 	if unpackErr := <-unpacked; err == nil || errors.Is(err, errUnpack) {
 		err = unpackErr
 	}
-	if err = errors.Join(err, split.Close(), buffered.Flush()); err != nil {
-		record.Close()
+	var mode os.FileMode
+	if root, statErr := os.Stat(st.Upper); statErr == nil {
+		mode = root.Mode()
+	} else {
+		err = errors.Join(err, statErr)
+	}
+	if out, err = rec.end(mode, err); err != nil {
 		return out, fmt.Errorf("unpack layer: %w", err)
 	}
-	out.UncompressedDigest, out.CompressedDigest = digest.Digest(in.DiffID), digest.Digest(in.Blob)
-	out.Size, out.TarSplit, out.Metadata = split.size, record, madeHere
-	out.UIDs, out.GIDs = ids.lists()
-	root, err := os.Stat(st.Upper)
-	if err != nil {
-		record.Close()
-		return out, err
-	}
-	mode := root.Mode()
-	out.RootDirMode = &mode
+	out.CompressedDigest = digest.Digest(in.Blob)
 	return out, nil
 }
 
 // errUnpack stands for the error of whoever unpacks.
 var errUnpack = errors.New("it is not unpacked any more")
 
-// follow reads a stream to its end and tells split where the files' contents are.
-func follow(ctx context.Context, stream io.Reader, split *splitter, ids owners) error {
+// follow reads a stream to its end and tells rec where the files' contents are.
+func follow(ctx context.Context, stream io.Reader, rec *recorder) error {
 	r, buf := tarball.NewReader(stream), make([]byte, 256<<10)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -102,13 +92,13 @@ func follow(ctx context.Context, stream io.Reader, split *splitter, ids owners) 
 		if _, sparse := r.Sparse(); sparse || hdr.Typeflag != tar.TypeReg {
 			own.Size = 0 // what follows, if anything, is not a file's content
 		}
-		if err := split.stored(&own); err != nil {
+		if err := rec.stored(&own); err != nil {
 			if errors.Is(err, tsstorage.ErrDuplicatePath) {
 				return fmt.Errorf("it has two entries of the name %q", hdr.Name)
 			}
 			return err
 		}
-		if err := ids.note(hdr, nil); err != nil {
+		if err := rec.note(hdr, nil); err != nil {
 			return err
 		}
 		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, r, buf); err != nil {
