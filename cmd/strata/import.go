@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,9 +17,11 @@ import (
 
 // importOptions are the flags of strata import.
 type importOptions struct {
-	out     string
-	force   bool
-	cluster string
+	out      string
+	force    bool
+	cluster  string
+	repos    []string
+	repoBase string
 }
 
 func newImportCommand(a *app) *cobra.Command {
@@ -29,18 +32,22 @@ func newImportCommand(a *app) *cobra.Command {
 	var opts importOptions
 	sub := &cobra.Command{
 		Use:   "dag FILE",
-		Short: "Import a graph of layers: inventory, layers, image_types",
+		Short: "Import a graph of layers: inventory, layers with repositories, image_types",
 		Long: "Import the configuration of a layered image build (inventory, layers with their\n" +
 			"repositories, image_types with groups, pb, firstlayer and children) as a strata.yaml\n" +
 			"with the same graph. What could not be carried over is printed on standard error.\n" +
-			"FILE may be - for standard input.",
-		Example: "  strata import dag dag.yaml --out strata.yaml",
-		Args:    args(cobra.ExactArgs(1)),
-		RunE:    func(_ *cobra.Command, args []string) error { return runImportDag(a, args[0], opts) },
+			"A repository that FILE only names is looked up in --repo, then below --repo-base;\n" +
+			"without them it is marked to be filled in. FILE may be - for standard input.",
+		Example: "  strata import dag dag.yaml --out strata.yaml\n" +
+			"  strata import dag dag.yaml --repo-base https://git.example/images --repo site-inventory=../inventory",
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error { return runImportDag(a, args[0], opts) },
 	}
 	sub.Flags().StringVar(&opts.out, "out", "", "write to this `file` instead of standard output")
 	sub.Flags().BoolVar(&opts.force, "force", false, "replace the file if it exists")
-	sub.Flags().StringVar(&opts.cluster, "cluster", "", "`name` of the cluster, which FILE does not hold")
+	sub.Flags().StringVar(&opts.cluster, "cluster", "", "`name` of the cluster, in place of FILE's")
+	sub.Flags().StringArrayVar(&opts.repos, "repo", nil, "URL or directory of what FILE calls NAME, a repository or the inventory, as `NAME=URL`; repeatable")
+	sub.Flags().StringVar(&opts.repoBase, "repo-base", "", "`URL` or directory that the other repositories are below, by their names")
 	cmd.AddCommand(sub)
 	return cmd
 }
@@ -53,6 +60,14 @@ func runImportDag(a *app, name string, opts importOptions) error {
 			return err
 		}
 	}
+	repos, err := opts.places()
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(a.path("."))
+	if err != nil {
+		return err
+	}
 	text, err := a.readInput(name, out)
 	if err != nil {
 		return err
@@ -60,7 +75,7 @@ func runImportDag(a *app, name string, opts importOptions) error {
 	if name == "-" {
 		name = "standard input"
 	}
-	result, err := dag.Import(name, text, dag.Options{Cluster: opts.cluster})
+	result, err := dag.Import(name, text, dag.Options{Cluster: opts.cluster, Repos: repos, RepoBase: opts.repoBase, Dir: dir})
 	if err != nil {
 		return err
 	}
@@ -70,6 +85,23 @@ func runImportDag(a *app, name string, opts importOptions) error {
 		}
 	}
 	return a.reportImport(name, opts.out, result)
+}
+
+// places are what --repo says, by name.
+func (o importOptions) places() (map[string]string, error) {
+	places := map[string]string{}
+	for _, entry := range o.repos {
+		name, url, _ := strings.Cut(entry, "=")
+		if name == "" || url == "" {
+			return nil, fault.New(fault.Input, "%s is not NAME=URL", strings.TrimSpace("--repo "+printable.Line(name))).
+				WithHint("NAME is what the file writes for the repository, or for the inventory")
+		}
+		if places[name] != "" {
+			return nil, fault.New(fault.Input, "--repo names %s twice", printable.Line(name))
+		}
+		places[name] = url
+	}
+	return places, nil
 }
 
 // reportImport prints what came out, and every note.

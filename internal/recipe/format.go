@@ -33,7 +33,7 @@ func formats() map[string]format {
 		"package-name": {pattern: `^[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9-]+)?$`, means: "the name of a package"},
 		"package":      {check: checkPackage, means: "a package's name, name=version, or the path of a .deb file"},
 		"url":          {pattern: `^(https?://|file:/)[!-~]+$`, means: "a URL that begins with http://, https:// or file:/", check: checkURL},
-		"git-url":      {pattern: `^[^-\s][^\s]*$`, means: "a URL that git understands", check: checkGitURL},
+		"git-url":      {pattern: `^[^-\s][^\s]*$`, means: "a URL, HOST:PATH or directory, as git understands it", check: checkGitURL},
 		"below":        {means: "a directory in the repository", check: func(w *walker, v word, where string) string { clean, _ := w.inside(v, where); return clean }},
 		"registry":     {pattern: `^[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._-]+)*$`, means: "HOST[:PORT][/PATH], without https:// and without a tag"},
 		"mode":         {pattern: `^0?[0-7]{3,4}$`, means: `an octal number of three or four digits in quotes, such as "0644"`},

@@ -146,7 +146,7 @@ func (w *walker) configure(p *playbooksDoc) {
 
 // join makes a repository part of the project and returns where its paths start.
 func (w *walker) join(r layer.Repo, user string, at site) string {
-	if w.repo == nil || w.fsys == nil {
+	if w.repo == nil || w.fsys == nil || strings.HasPrefix(r.URL, unfilled) {
 		return unreachable
 	}
 	dir, err := w.repo(r, user)

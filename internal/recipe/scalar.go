@@ -100,6 +100,9 @@ func (w *walker) text(n *yaml.Node, s *shape, at site) (string, bool) {
 		return "", false
 	case !w.clean(n, s, at):
 		return "", false
+	case s.legal != nil && !s.legal.MatchString(n.Value) && strings.HasPrefix(n.Value, unfilled):
+		w.faults.add(w.place(n), "in its place, write "+form.means, "%s is still to be filled in: %s", at.path, strings.TrimPrefix(n.Value, unfilled))
+		return "", false
 	case s.legal != nil && !s.legal.MatchString(n.Value):
 		w.faults.add(w.place(n), "it must be "+form.means, "%s: %s is not legal", at.path, quote(n.Value))
 		return "", false
@@ -109,6 +112,10 @@ func (w *walker) text(n *yaml.Node, s *shape, at site) (string, bool) {
 	}
 	return form.check(w, word{n.Value, w.place(n)}, at.path), true
 }
+
+// unfilled is what the value begins with that somebody has yet to write, in a
+// strata.yaml that another configuration was made into. No format with a pattern takes it.
+const unfilled = "FILL IN "
 
 // clean refuses a zero byte, which no argument, variable or path can hold.
 func (w *walker) clean(n *yaml.Node, s *shape, at site) bool {

@@ -14,9 +14,12 @@ import (
 	"github.com/strata-hpc/strata/internal/fault"
 )
 
-// Options of Import. The zero value leaves the cluster's name to be filled in.
+// Options of Import. The zero value leaves to be filled in what the file does not say.
 type Options struct {
-	Cluster string // the cluster's name, which the file does not hold
+	Cluster  string            // the cluster's name, instead of the file's
+	Repos    map[string]string // URLs, or directories of this machine, of repositories, by what the file calls them
+	RepoBase string            // the URL or directory that the others are below
+	Dir      string            // absolute; where relative directories of the two begin, "" to leave them as they are
 }
 
 // Note says what a person must look at in a result. Its message is a sentence
@@ -42,12 +45,17 @@ func Import(name string, text []byte, opts Options) (*Result, error) {
 		return nil, fault.New(fault.Input, "%s cannot be the name of a cluster", quote(opts.Cluster)).
 			WithHint("a name is letters, digits, dots, underscores and hyphens, with a letter or digit first")
 	}
-	s := newSource(name, text)
+	places, err := newPlaces(opts)
+	if err != nil {
+		return nil, err
+	}
+	s := newSource(name, text, places)
 	root := s.parse()
 	if root == nil {
 		return nil, s.err()
 	}
 	doc := s.document(root)
+	s.unasked()
 	if len(s.faults) > 0 {
 		return nil, s.err()
 	}
@@ -60,6 +68,7 @@ func Import(name string, text []byte, opts Options) (*Result, error) {
 	}
 	if len(s.faults) == 0 {
 		g.arrange()
+		g.noteUnknown()
 	}
 	if len(s.faults) > 0 {
 		return nil, s.err()

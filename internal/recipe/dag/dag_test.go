@@ -26,9 +26,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestGood(t *testing.T) {
 	each(t, "testdata/good", func(t *testing.T, archive *txtar.Archive) []txtar.File {
 		in := archive.Files[0]
-		got, err := Import(in.Name, in.Data, Options{})
+		got, err := Import(in.Name, in.Data, flags(t, archive))
 		if err != nil {
-			t.Fatal(err)
+			t.Fatal(render(err))
 		}
 		var notes, nodes bytes.Buffer
 		for _, n := range got.Notes {
@@ -50,10 +50,34 @@ func TestBad(t *testing.T) {
 	each(t, "testdata/bad", func(t *testing.T, archive *txtar.Archive) []txtar.File {
 		in := archive.Files[0]
 		text := strings.NewReplacer("%tab%", "\t", "%ff%", "\xff").Replace(string(in.Data))
-		_, err := Import(in.Name, []byte(text), Options{})
+		_, err := Import(in.Name, []byte(text), flags(t, archive))
 		checkFaults(t, err)
 		return []txtar.File{in, {Name: "faults", Data: []byte(render(err))}}
 	})
+}
+
+// flags are what the last line of an archive's comment says, as "with FLAG VALUE...".
+func flags(t *testing.T, archive *txtar.Archive) Options {
+	lines := strings.Split(strings.TrimSpace(string(archive.Comment)), "\n")
+	words := strings.Fields(lines[len(lines)-1])
+	opts := Options{Dir: "/home/site"}
+	if len(words) == 0 || words[0] != "with" {
+		return opts
+	}
+	opts.Repos = map[string]string{}
+	for words = words[1:]; len(words) > 1; words = words[2:] {
+		switch name, url, _ := strings.Cut(words[1], "="); words[0] {
+		case "--repo":
+			opts.Repos[name] = url
+		case "--repo-base":
+			opts.RepoBase = words[1]
+		case "--cluster":
+			opts.Cluster = words[1]
+		default:
+			t.Fatalf("%s: no such flag", words[0])
+		}
+	}
+	return opts
 }
 
 // each runs a test for every archive in a directory; what it returns is what the
@@ -235,6 +259,45 @@ func TestBomb(t *testing.T) {
 	}
 }
 
+// TestPlaces wants of every place that is given for a repository that it is one.
+func TestPlaces(t *testing.T) {
+	const text = "a: {repo: A, image_types: [{type: x, firstlayer: true}]}\n"
+	for given, want := range map[string]string{
+		"https://git.example/a.git":  "https://git.example/a.git",
+		"git@git.example:a.git":      "git@git.example:a.git",
+		"/srv/a":                     "/srv/a",
+		"../a":                       "/home/a",
+		"a:b":                        "a:b",
+		"./a:b":                      "/home/site/a:b",
+		"https://me@git.example/a":   "",
+		"ssh://me:word@git.example/": "",
+		"--upload-pack=x":            "",
+		"a b":                        "",
+		"~/a":                        "",
+		"a\x1b":                      "",
+	} {
+		for _, opts := range []Options{{Repos: map[string]string{"A": given}, Dir: "/home/site"}, {RepoBase: given, Dir: "/home/site"}} {
+			r, err := Import("dag.yaml", []byte(text), opts)
+			if want == "" {
+				if fault.KindOf(err) != fault.Input || strings.Contains(err.Error(), "word@") || strings.Contains(err.Error(), "\x1b") {
+					t.Errorf("%q: %v", given, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%q: %v", given, err)
+			}
+			url := want
+			if opts.RepoBase != "" {
+				url = strings.TrimSuffix(want, "/") + "/A"
+			}
+			if !bytes.Contains(r.Recipe, []byte("repo: {url: "+scalar(url)+"}\n")) {
+				t.Errorf("%q: no %s in\n%s", given, url, r.Recipe)
+			}
+		}
+	}
+}
+
 // FuzzImport wants no panic, the same result twice, places that exist, and a
 // recipe that package recipe takes.
 func FuzzImport(f *testing.F) {
@@ -249,8 +312,8 @@ func FuzzImport(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		first, err := Import("dag.yaml", []byte(text), Options{})
-		second, err2 := Import("dag.yaml", []byte(text), Options{})
+		first, err := Import("dag.yaml", []byte(text), Options{RepoBase: "https://git.example"})
+		second, err2 := Import("dag.yaml", []byte(text), Options{RepoBase: "https://git.example"})
 		if fmt.Sprint(err) != fmt.Sprint(err2) {
 			t.Fatalf("%v, then %v", err, err2)
 		}
@@ -267,5 +330,16 @@ func FuzzImport(f *testing.F) {
 			}
 		}
 		load(t, first)
+		// Without places, they are all that is missing.
+		third, err := Import("dag.yaml", []byte(text), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = recipe.Load(everything(third.Recipe), "strata.yaml", recipe.Options{})
+		for _, f := range fault.All(err) {
+			if !strings.Contains(f.Message, "is still to be filled in") {
+				t.Errorf("%s\n%s", f, third.Recipe)
+			}
+		}
 	})
 }

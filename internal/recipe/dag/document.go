@@ -22,6 +22,8 @@ type document struct {
 	at        *yaml.Node
 	inventory *word // a path in the project
 	shared    *repo // or a repository that holds the inventory
+	cluster   *word // the cluster's name, or nil
+	short     *word // its short form, or nil
 	layers    []*layerDoc
 	types     []*entry   // the list at the top
 	typesAt   *yaml.Node // its key, if it is there
@@ -84,7 +86,11 @@ func (d *document) byName() (map[string]*layerDoc, map[string]*entry) {
 // document reads the file's tree.
 func (s *source) document(root *yaml.Node) *document {
 	d := &document{at: root}
-	for _, p := range s.pairs(root, "the file", "inventory", "layers", "image_types") {
+	rest, layers := s.topLayers(root)
+	if layers != nil {
+		d.layers = s.layers(layers)
+	}
+	for _, p := range s.pairs(rest, "the file", topKeys()...) {
 		switch p.key.Value {
 		case "inventory":
 			s.inventory(p.value, d)

@@ -2,7 +2,6 @@ package dag
 
 import (
 	"slices"
-	"strings"
 )
 
 // placeTypes makes the graph of a file that lists image types below layers: a
@@ -48,7 +47,7 @@ func (g *graph) connect() {
 		i := slices.IndexFunc(v.kind.entries, func(e *entry) bool { return e.name == v.typ })
 		for _, c := range v.kind.entries[i].children {
 			if !c.bare {
-				g.source.refuseAt(c.name.at, "write only the layer's name here, and the rest below \"layers\"", "the children of an image type of a layer are names of layers")
+				g.source.refuseAt(c.name.at, "write only the layer's name here, and the rest where that layer is", "the children of an image type of a layer are names of layers")
 				continue
 			}
 			g.connectChild(v, c.name, byLayer)
@@ -67,15 +66,22 @@ func (g *graph) connectChild(v *vertex, name word, byLayer map[string][]*vertex)
 	case len(choices) == 0:
 		g.source.refuseAt(name.at, g.didYouMean(name.text), "there is no layer %s", quote(name.text))
 		return
-	case i < 0 && len(choices) > 1:
+	case i >= 0:
+		choices = choices[i : i+1]
+	case len(choices) > 1: // here the graph branches
 		var types []string
 		for _, c := range choices {
 			types = append(types, quote(c.typ.text))
 		}
-		g.source.refuseAt(name.at, "it has "+strings.Join(types, ", "), "layer %s has no image type %s", quote(name.text), quote(v.typ.text))
-		return
+		g.source.note(name.at, "layer %s has no image type %s, so each that it has stands on %s: %s", quote(name.text), quote(v.typ.text), quote(v.kind.name.text), few(types))
 	}
-	child := choices[max(i, 0)]
+	for _, child := range choices {
+		g.stand(child, v, name)
+	}
+}
+
+// stand puts a node on its parent, which names it there.
+func (g *graph) stand(child, v *vertex, name word) {
 	if child.parent != nil {
 		g.source.refuseAt(name.at, "name it once for each image type", "layer %s in image type %s stands on two layers: %s and %s", quote(name.text), quote(child.typ.text), quote(child.parent.kind.name.text), quote(v.kind.name.text))
 		return

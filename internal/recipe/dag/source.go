@@ -31,17 +31,18 @@ type source struct {
 	name   string
 	text   []byte
 	lines  []string
+	places *places
 	values int // that were seen
 	faults []*fault.Error
 	secret map[*fault.Error]bool // whose line is not shown
 	notes  []Note
 }
 
-func newSource(name string, text []byte) *source {
+func newSource(name string, text []byte, places *places) *source {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	// All that the parser counts as the end of a line.
 	ends := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
-	return &source{name: name, text: text, lines: strings.Split(ends.Replace(string(text)), "\n"), secret: map[*fault.Error]bool{}}
+	return &source{name: name, text: text, lines: strings.Split(ends.Replace(string(text)), "\n"), places: places, secret: map[*fault.Error]bool{}}
 }
 
 // refuse reports a mistake at a line and column, which count from 1; its hint
@@ -190,8 +191,11 @@ func (s *source) syntax(err error) {
 			high = mid
 		}
 	}
-	line := s.lines[high-1]
-	s.refuse(high, len(line)-len(strings.TrimLeft(line, " "))+1, "", "not valid YAML: %s", problem)
+	line, hint := s.lines[high-1], ""
+	if i := slices.IndexFunc(s.lines[:high], func(l string) bool { return strings.ContainsAny(l, curly) }); i >= 0 {
+		hint = fmt.Sprintf("line %d has typographic quotation marks, as printed pages do; write ' or \"", i+1)
+	}
+	s.refuse(high, len(line)-len(strings.TrimLeft(line, " "))+1, hint, "not valid YAML: %s", problem)
 }
 
 // plain refuses what makes a YAML file say more than is written in it, and
@@ -213,6 +217,9 @@ func (s *source) plain(n *yaml.Node, depth int) {
 	case n.Style&yaml.TaggedStyle != 0:
 		s.refuseAt(n, "leave out the tag; to make a string of a number, put it in quotes", "tag %s is not understood", quote(n.Tag))
 		return
+	case n.Kind == yaml.ScalarNode:
+		s.straight(n)
+		return
 	}
 	first := map[string]int{}
 	for i, below := range n.Content {
@@ -227,6 +234,8 @@ func (s *source) plain(n *yaml.Node, depth int) {
 			s.plain(below, depth+1)
 		case below.Kind != yaml.ScalarNode:
 			s.refuseAt(below, "", "a key must be a string, not %s", describe(below))
+		case strings.Trim(below.Value, curly) != below.Value:
+			s.straight(below)
 		case !isString(below):
 			s.refuseAt(below, "write "+quote(below.Value)+" in quotes", "a key must be a string, not %s", describe(below))
 		case first[below.Value] > 0:
@@ -234,6 +243,16 @@ func (s *source) plain(n *yaml.Node, depth int) {
 		default:
 			first[below.Value] = below.Line
 		}
+	}
+}
+
+// curly are the quotation marks that printed pages have, and that YAML takes for letters.
+const curly = "‘’‚‛“”„‟"
+
+// straight refuses a value in such quotation marks, as copied from a printed page.
+func (s *source) straight(n *yaml.Node) {
+	if inside := strings.Trim(n.Value, curly); inside != n.Value {
+		s.refuseAt(n, "write "+quote(strings.Trim(inside, `'"`)), "%s is in typographic quotation marks, which are letters in YAML", quote(n.Value))
 	}
 }
 

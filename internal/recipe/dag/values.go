@@ -7,29 +7,66 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// inventory reads a path, the URL of a repository, or a repository.
+// inventory reads a path, the URL of a repository, or a mapping: with a path or a
+// repository, and what the cluster is called.
 func (s *source) inventory(n *yaml.Node, d *document) {
-	if n.Kind == yaml.MappingNode && value(n, "url") == nil && value(n, "repo") == nil && value(n, "path") != nil {
-		for _, p := range s.pairs(n, "inventory", "path") {
-			w := s.word(p.value, "path of inventory")
-			w.text = s.inside(w, "inventory")
-			d.inventory = &w
+	if n.Kind != yaml.MappingNode {
+		s.inventoryAt(n, "inventory", d)
+		return
+	}
+	cluster, rest := split(n, func(key, _ *yaml.Node) bool { return strings.HasPrefix(key.Value, "cluster") })
+	for _, p := range s.pairs(cluster, "inventory", "cluster_name", "cluster_name_short") {
+		w := s.label(p.value, p.key.Value)
+		if p.key.Value == "cluster_name" {
+			d.cluster = &w
+		} else {
+			d.short = &w
 		}
+	}
+	where := value(rest, "path")
+	switch {
+	case len(rest.Content) == 0 && len(cluster.Content) > 0: // it only names the cluster
+	case where == nil || value(rest, "url") != nil || value(rest, "repo") != nil:
+		d.shared = s.repo(rest, "inventory")
+	default:
+		for _, p := range s.pairs(rest, "inventory", "path") {
+			s.inventoryAt(p.value, "path of inventory", d)
+		}
+	}
+}
+
+// label reads what a cluster is called, as Strata can call it.
+func (s *source) label(n *yaml.Node, key string) word {
+	w := s.word(n, key+" of inventory")
+	legal := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(w.text, "-")
+	legal = strings.TrimLeft(strings.TrimRight(legal, "-"), "._-")
+	switch {
+	case legal == w.text:
+	case legal == "":
+		s.refuseAt(n, "a name is letters, digits, dots, underscores and hyphens, with a letter or digit first", "%s cannot be the name of a cluster, and nothing like it can", quote(w.text))
+	default:
+		s.note(n, "%s %s becomes %s: such names in Strata are letters, digits, dots, underscores and hyphens", key, quote(w.text), legal)
+	}
+	w.text = legal
+	return w
+}
+
+// inventoryAt reads where the inventory is: in a repository, if it looks like one or
+// if --repo says so, or else in the project.
+func (s *source) inventoryAt(n *yaml.Node, where string, d *document) {
+	given := isString(n) && s.places.given[n.Value] != ""
+	if given || isString(n) && remote(n.Value) {
+		d.shared = &repo{at: n, url: s.url(n, where)}
 		return
 	}
-	if n.Kind == yaml.MappingNode || isString(n) && remote(n.Value) {
-		d.shared = s.repo(n, "inventory")
-		return
-	}
-	w := s.word(n, "inventory")
+	w := s.word(n, where)
+	s.places.asked = append(s.places.asked, w.text)
 	w.text = s.inside(w, "inventory")
 	d.inventory = &w
 }
 
 // remote says whether a string names a repository, and not a path in this one.
-func remote(text string) bool {
-	return strings.Contains(text, "://") || strings.HasSuffix(text, ".git") || regexp.MustCompile(`^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:`).MatchString(text)
-}
+func remote(text string) bool { return isAddress(text) || strings.HasSuffix(text, ".git") }
 
 // repo reads a URL, or a mapping with one.
 func (s *source) repo(n *yaml.Node, where string) *repo {
@@ -68,17 +105,17 @@ func (s *source) repo(n *yaml.Node, where string) *repo {
 	return r
 }
 
-// url reads the URL of a repository, which ends up in a file in git.
+// url reads the URL of a repository, or its name.
 func (s *source) url(n *yaml.Node, where string) string {
 	w := s.word(n, "the url of "+where)
-	_, rest, _ := strings.Cut(w.text, "://")
-	host, _, _ := strings.Cut(rest, "/")
-	user, _, named := strings.Cut(host, "@")
+	problem, hint := badURL(w.text)
 	switch {
-	case named && (strings.Contains(user, ":") || strings.HasPrefix(w.text, "http")):
-		s.refuseSecret(n, "leave out what stands before the @; git has credential helpers for it", "%s: the URL holds credentials", where)
-	case w.text != "" && (!regexp.MustCompile(`^[!-~]+$`).MatchString(w.text) || strings.HasPrefix(w.text, "-")):
-		s.refuseAt(n, "", "%s: %s cannot be a URL", where, quote(w.text))
+	case problem == credentials:
+		s.refuseSecret(n, hint, "%s: %s", where, problem)
+	case problem != "":
+		s.refuseAt(n, hint, "%s: %s", where, problem)
+	case w.text != "":
+		return s.places.of(w.text)
 	}
 	return w.text
 }

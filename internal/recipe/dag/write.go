@@ -28,23 +28,14 @@ type writer struct {
 func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.out, format+"\n", args...) }
 
 func (w *writer) write() []byte {
-	name := w.graph.source.name
-	if !regexp.MustCompile(`^[!-~]+$`).MatchString(name) {
-		name = quote(name)
-	}
-	w.line("# Made by 'strata import dag' from %s. Where it says FILL IN, the file does not say enough.", name)
+	w.line("# Made by 'strata import dag' from %s. Where it says FILL IN, the file does not say enough.", shown(w.graph.source.name))
 	w.line("strata: 1")
-	if w.cluster == "" {
-		w.line("cluster: {name: cluster} # FILL IN: the cluster's name; images are named after it")
-		w.graph.source.note(w.graph.doc.at, "the file does not name the cluster: fill in cluster.name, or give --cluster NAME")
-	} else {
-		w.line("cluster: {name: %s}", scalar(w.cluster))
-	}
+	w.called()
 	switch d := w.graph.doc; {
 	case d.shared != nil:
-		w.line("inventory: %s", d.shared.flow())
+		w.line("inventory: %s%s", d.shared.flow(), d.shared.remark())
 	case d.inventory != nil:
-		w.line("inventory: %s", scalar(d.inventory.text))
+		w.line("inventory: %s%s", scalar(d.inventory.text), w.inventoryRemark())
 	}
 	w.repositories()
 	w.line("\nlayers:")
@@ -61,6 +52,27 @@ func (w *writer) write() []byte {
 		w.line("    artifacts: [squashfs, kernel, initrd]")
 	}
 	return w.out.Bytes()
+}
+
+// called writes what the cluster is called.
+func (w *writer) called() {
+	d, s := w.graph.doc, w.graph.source
+	name, short, remark := w.cluster, "", ""
+	switch {
+	case name == "" && d.cluster == nil:
+		name, remark = "cluster", " # FILL IN: the cluster's name; images are named after it"
+		s.note(d.at, "the file does not name the cluster: fill in cluster.name, or give --cluster NAME")
+	case name == "":
+		name = d.cluster.text
+	}
+	switch {
+	case d.short == nil:
+	case d.cluster != nil && name != d.cluster.text:
+		s.note(d.short.at, "cluster_name_short %s is not carried over: --cluster names another cluster", quote(d.short.text))
+	default:
+		short = ", short: " + scalar(d.short.text)
+	}
+	w.line("cluster: {name: %s%s}%s", scalar(name), short, remark)
 }
 
 // repositories writes one repository for each release that first layers start from.
@@ -97,7 +109,7 @@ func (w *writer) layer(l *outLayer) {
 	}
 	w.line("  %s:", scalar(l.name))
 	if l.repo != nil {
-		w.line("    repo: %s", l.repo.flow())
+		w.line("    repo: %s%s", l.repo.flow(), l.repo.remark())
 	}
 	if l.first != nil {
 		w.line("    from: {bootstrap: {distribution: debian, repositories: [%s]}}", w.repository(suite(l.first)))
@@ -175,6 +187,32 @@ func (r *repo) flow() string {
 		keys = append(keys, "path: "+scalar(r.path))
 	}
 	return "{" + strings.Join(keys, ", ") + "}"
+}
+
+// inventoryRemark is a comment on an inventory that is taken for a directory of the
+// project, in a file that names repositories: it could be one of them.
+func (w *writer) inventoryRemark() string {
+	if !w.graph.source.places.names {
+		return ""
+	}
+	return " # a path in this project; if a repository: import with --repo " + shown(w.graph.doc.inventory.at.Value) + "=URL"
+}
+
+// shown is a name as a comment can hold it.
+func shown(name string) string {
+	if regexp.MustCompile(`^[!-~]+$`).MatchString(name) {
+		return name
+	}
+	return quote(name)
+}
+
+// remark is a comment on a repository of which nobody said where it is.
+func (r *repo) remark() string {
+	name, ok := r.unknown()
+	if !ok {
+		return ""
+	}
+	return " # FILL IN: its URL, or import with --repo " + name + "=URL"
 }
 
 func list(words []string) string {
