@@ -28,6 +28,7 @@ type Repository struct {
 	Trusted    bool   // take it unsigned
 	Named      bool   // the image names it; otherwise only builds use it
 	Key        string // the keyring's path in the project; "" for the distribution's own
+	Installed  string // the keyring's path in the image, if it names a repository of this suite
 }
 
 // Sources renders repositories in the format of sources.list(5), deb822 style.

@@ -55,7 +55,7 @@ func (b *Builder) repositories(n layer.Node) ([]apt.Repository, error) {
 		}
 		list = append(list, r)
 	}
-	return list, nil
+	return list, apt.Agree(list)
 }
 
 // keyring is where apt finds a keyring of the project: not in the project's

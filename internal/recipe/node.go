@@ -55,11 +55,21 @@ func (r *resolver) build(d *draft) layer.Node {
 // whatever the order in which it is written. What has nothing to do is left out.
 func (r *resolver) steps(doc *layerDoc, groups []string, extra map[string]any) []layer.Step {
 	var steps []layer.Step
-	if len(doc.Repositories) > 0 {
-		var s layer.Repositories
-		for _, name := range doc.Repositories {
-			s.Names = append(s.Names, name.Text)
-			s.Definitions = append(s.Definitions, r.repositories[name.Text].Value)
+	var names []string
+	if doc.From != nil && doc.From.Source.Bootstrap != nil {
+		for _, name := range doc.From.Source.Bootstrap.Repositories {
+			if r.repositories[name].Value.URL != "" { // then the image names it
+				names = append(names, name)
+			}
+		}
+	}
+	for _, name := range doc.Repositories {
+		names = appendNew(names, name.Text)
+	}
+	if len(names) > 0 {
+		s := layer.Repositories{Names: names}
+		for _, name := range names {
+			s.Definitions = append(s.Definitions, r.repositories[name].Value)
 		}
 		steps = append(steps, s)
 	}

@@ -55,14 +55,20 @@ func Equip(spec *sandbox.Spec, cache *apt.Cache, downloads *apt.Scratch, reposit
 	spec.Substitutes = append(spec.Substitutes,
 		sandbox.Placeholder{Path: "/etc/apt/apt.conf.d/99strata-build", Content: apt.TreeConfig(aptLists, aptArchives, aptCache), Mode: 0o644})
 	var unnamed []apt.Repository // those that the image does not name
+	mounted := map[string]bool{}
 	for _, r := range repositories {
 		if r.Named {
 			continue
 		}
-		if !r.Trusted {
-			target := path.Join(aptKeyrings, r.Name+path.Ext(r.Keyring))
-			spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: r.Keyring, Target: target, ReadOnly: true})
-			r.Keyring = target
+		switch target := path.Join(aptKeyrings, path.Base(r.Keyring)); {
+		case r.Trusted:
+		case r.Installed != "":
+			r.Keyring = r.Installed
+		default:
+			if !mounted[target] {
+				spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: r.Keyring, Target: target, ReadOnly: true})
+			}
+			mounted[target], r.Keyring = true, target
 		}
 		unnamed = append(unnamed, r)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/apt"
@@ -15,25 +17,29 @@ import (
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
-// repositories writes those that have an address into the image. The others
-// are this machine's business: see Equip.
+// repositories writes those that have an address into the image, and anew those of a
+// parent that may have to name another keyring now. The others are this machine's
+// business: see Equip.
 func (w *Work) repositories(ctx context.Context, s layer.Repositories) error {
 	var t tree
-	for _, name := range s.Names {
-		for _, r := range w.Repositories {
-			if r.Name != name || !r.Named {
-				continue
-			}
-			if !r.Trusted {
-				key, err := limit.Read(w.Project, r.Key, limit.Script)
-				if err != nil {
-					return fmt.Errorf("read key of repository %s: %w", name, err)
-				}
-				r.Keyring = "/etc/apt/keyrings/" + name + path.Ext(r.Key)
-				t.file(r.Keyring, string(key), entry{mode: 0o644})
-			}
-			t.file("/etc/apt/sources.list.d/"+name+".sources", apt.Sources([]apt.Repository{r}), entry{mode: 0o644})
+	keyrings := map[string]string{} // in the project, by their path in the image
+	for _, r := range w.Repositories {
+		if r.Named && r.Key != "" && slices.Contains(s.Names, r.Name) {
+			keyrings[r.Installed] = r.Key
 		}
+	}
+	for _, r := range w.Repositories {
+		if r.Named && (keyrings[r.Installed] != "" || slices.Contains(s.Names, r.Name)) {
+			r.Keyring = r.Installed
+			t.file("/etc/apt/sources.list.d/"+r.Name+".sources", apt.Sources([]apt.Repository{r}), entry{mode: 0o644})
+		}
+	}
+	for _, installed := range slices.Sorted(maps.Keys(keyrings)) {
+		key, err := limit.Read(w.Project, keyrings[installed], limit.Script)
+		if err != nil {
+			return fmt.Errorf("read key of a repository: %w", err)
+		}
+		t.file(installed, string(key), entry{mode: 0o644})
 	}
 	return w.unpack(ctx, t)
 }
