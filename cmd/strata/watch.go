@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io/fs"
@@ -12,6 +15,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/plan"
 )
 
 type watchOptions struct {
@@ -26,8 +32,8 @@ func newWatchCommand(a *app) *cobra.Command {
 		Use:   "watch [NODE|IMAGE]...",
 		Short: "Plan again whenever files change",
 		Long: "Watch prints the plan, and again whenever a file of the project, or of a directory that\n" +
-			"--override names, has changed; with --build it builds as well. A mistake is printed, and\n" +
-			"watching goes on. It ends when it is interrupted.",
+			"--override names, has changed in a way that matters to it; with --build it builds as well.\n" +
+			"A mistake is printed, and watching goes on. It ends when it is interrupted.",
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := noneEmpty(cmd, "base"); err != nil {
@@ -53,20 +59,56 @@ func runWatch(cmd *cobra.Command, a *app, names []string, opts watchOptions) err
 	}
 	ctx := cmd.Context()
 	seen := signature(dirs)
+	shown := a.replan(names, opts.plan)
+	a.show(cmd, names, shown, opts)
 	for {
-		a.replan(cmd, names, opts)
 		if seen, err = change(ctx, dirs, seen, opts.interval); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.out, "\n== %s: files changed\n", time.Now().Format(time.TimeOnly))
+		now := a.replan(names, opts.plan)
+		// What is printed may itself be written below one of the directories.
+		if now.sum == shown.sum {
+			continue
+		}
+		if a.output == "text" {
+			fmt.Fprintf(a.out, "\n== %s: files changed\n", time.Now().Format(time.TimeOnly))
+		}
+		a.show(cmd, names, now, opts)
+		shown = now
 	}
 }
 
-// replan prints the plan, or what is wrong, and builds if it is asked to.
-func (a *app) replan(cmd *cobra.Command, names []string, opts watchOptions) {
-	made, project, err := a.makePlan(names, opts.plan)
+// replanned is a plan, or what is wrong.
+type replanned struct {
+	made    *plan.Plan
+	project *layer.Project
+	said    string // notes
+	err     error
+	sum     [sha256.Size]byte // of all that it depends on
+}
+
+// replan plans.
+func (a *app) replan(names []string, opts planOptions) replanned {
+	var r replanned
+	var said bytes.Buffer
+	usual := a.err
+	a.err = &said
+	r.made, r.project, r.err = a.makePlan(names, opts)
+	a.err, r.said = usual, said.String()
+	whole, err := json.Marshal([]any{r.made, r.project, r.said, fmt.Sprint(r.err)})
+	if err != nil {
+		whole = fmt.Append(nil, time.Now()) // a value that JSON does not have, such as infinity
+	}
+	r.sum = sha256.Sum256(whole)
+	return r
+}
+
+// show prints a plan, or what is wrong, and builds if it is asked to.
+func (a *app) show(cmd *cobra.Command, names []string, now replanned, opts watchOptions) {
+	fmt.Fprint(a.err, now.said)
+	err := now.err
 	if err == nil {
-		err = a.printPlan(made, project)
+		err = a.printPlan(now.made, now.project)
 	}
 	if err == nil && opts.build {
 		err = runBuild(cmd, a, names, buildOptions{jobs: runtime.NumCPU()})
