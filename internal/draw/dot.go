@@ -18,7 +18,7 @@ func Dot(w io.Writer, g Graph) error {
 		title += ": " + printable.Line(c)
 	}
 	fmt.Fprintf(&b, "digraph strata {\n")
-	fmt.Fprintf(&b, "\tgraph [rankdir=LR, nodesep=0.2, ranksep=0.45, labelloc=t, fontname=\"Helvetica\", label=%s];\n", quoted(title))
+	fmt.Fprintf(&b, "\tgraph [rankdir=LR, nodesep=0.2, ranksep=0.45, labelloc=t, fontname=\"Helvetica\", label=%s];\n", quoted(append([]string{title}, printed(g.About)...)...))
 	fmt.Fprintf(&b, "\tnode [shape=box, fontname=\"Helvetica\", fontsize=11, height=0.3, margin=\"0.14,0.07\", color=\"#59636e\"];\n")
 	fmt.Fprintf(&b, "\tedge [arrowsize=0.6, color=\"#59636e\"];\n")
 	f := g.forest()

@@ -177,3 +177,25 @@ func TestWrap(t *testing.T) {
 		}
 	}
 }
+
+// What the text of a plan says of its commits and repositories, pictures say as well.
+func TestAbout(t *testing.T) {
+	p, images := figures()
+	g := Of(p, images)
+	if len(g.About) != 2 || p.SinceText()+p.ReposText() != strings.Join(g.About, "\n")+"\n" {
+		t.Errorf("about %q", g.About)
+	}
+	for ending, f := range formats() {
+		got := drawn(t, f, g)
+		for _, want := range []string{"main has 2 commits that are not in what is planned", "at 3333333 merged with main 2222222"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s lacks %q", ending, want)
+			}
+		}
+	}
+	for ending, want := range map[string]string{"svg": "1 image has other tests", "html": "1 image has other tests"} {
+		if !strings.Contains(drawn(t, formats()[ending], g), want) {
+			t.Errorf("%s lacks %q", ending, want)
+		}
+	}
+}

@@ -37,7 +37,9 @@ func figures() (*plan.Plan, []layer.Image) {
 	}
 	profile := plan.Reason{Kind: plan.ReasonFile, Name: "files/motd", File: "files/motd", Old: digest("old")[:12], New: digest("newer")[:12], Via: []string{"strata.yaml:31"}}
 	p := &plan.Plan{Base: "4f2c1d9be07a3356c8812f0e4d5a6b7c8d9e0f11", Head: "a91b77e02c64d1f8e3b5a7c9d0e1f2a3b4c5d6e7", Unused: []string{"README.md", "inventory/group_vars/gpu.yml"},
-		Removed: []string{"slurm-gpu", "image gpu"}, Images: []string{"uan-debug"}}
+		Removed: []string{"slurm-gpu", "image gpu"}, Images: []string{"uan-debug"}, Tests: []string{"uan"},
+		Since: &plan.Since{Ref: "main", Commit: "4f2c1d9be07a3356c8812f0e4d5a6b7c8d9e0f11", Newer: 2},
+		Repos: []plan.Repo{{Name: "uan", URL: "https://git.example/hpc/uan.git", Ref: "mr", Commit: "1111111aaaa", Usual: "main", Base: "2222222bbbb", Merged: "3333333cccc"}}}
 	p.Nodes = []plan.Decision{
 		{Node: node("base", "base", "", "", 9), Action: plan.Keep, Reason: "nothing changed"},
 		{Node: node("hsn", "hsn", "", "base", 14), Action: plan.Keep, Reason: "nothing changed"},

@@ -13,11 +13,15 @@ type Graph struct {
 	Plan   bool     // whether it says what is to be done; without, it is the bare graph
 	Base   string   // the commit compared with; "" for what the store has
 	Head   string   // the commit planned; "" for the files on disk
+	About  []string // what is to know of the commits and repositories that are compared, in lines
 	Nodes  []Node   // parents before children; one whose parent does not come before it is drawn as a root
 	Unused []string // changed files that decide nothing
 	// Removed are nodes, and images as "image NAME", that were there; Images
-	// those that are new, or whose artifacts are made in another way.
-	Removed, Images []string
+	// those that are new, or whose artifacts are made in another way; Tests those
+	// of which only the tests are others.
+	Removed, Images, Tests []string
+	Unset                  []string // secrets that could not be read
+	Circles                []string // links to directories that they are in
 }
 
 // Node is one node with what is known about it. Only the ID must be there.
@@ -50,7 +54,11 @@ type Input struct {
 
 // Of is the graph of a plan, with the images that stand on its nodes.
 func Of(p *plan.Plan, images []layer.Image) Graph {
-	g := Graph{Title: "Plan", Plan: true, Base: p.Base, Head: p.Head, Unused: p.Unused, Removed: p.Removed, Images: p.Images}
+	g := Graph{
+		Title: "Plan", Plan: true, Base: p.Base, Head: p.Head, Unused: p.Unused,
+		Removed: p.Removed, Images: p.Images, Tests: p.Tests, Unset: p.Unset, Circles: p.Circles,
+		About: strings.FieldsFunc(p.SinceText()+p.ReposText(), func(r rune) bool { return r == '\n' }),
+	}
 	on := imagesOn(images)
 	for _, d := range p.Nodes {
 		n := node(d.Node, on)

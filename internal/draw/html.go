@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"slices"
 
 	"github.com/strata-hpc/strata/internal/plan"
 )
@@ -33,6 +32,7 @@ type page struct {
 	Title    string
 	Plan     bool
 	Compared string
+	About    []string
 	Base     string
 	Head     string
 	Actions  []counted
@@ -50,27 +50,6 @@ type page struct {
 type counted struct {
 	action
 	Count int
-}
-
-// note is what a plan says besides, about names.
-type note struct {
-	Says  string
-	Names []string
-}
-
-// notes are those of a graph that have names.
-func notes(g Graph) []note {
-	say := func(names []string, one, more string) note {
-		if len(names) == 1 {
-			return note{"1 " + one, names}
-		}
-		return note{fmt.Sprintf("%d %s", len(names), more), names}
-	}
-	return slices.DeleteFunc([]note{
-		say(g.Removed, "node or image is no longer there", "nodes or images are no longer there"),
-		say(g.Images, "image is new or made in another way", "images are new or made in another way"),
-		say(g.Unused, "changed file decides nothing", "changed files decide nothing"),
-	}, func(n note) bool { return len(n.Names) == 0 })
 }
 
 // item is a node on the page, or a row of leaves that are wrapped into columns.
@@ -93,7 +72,7 @@ func HTML(w io.Writer, g Graph) error {
 	}
 	f := g.forest()
 	p := page{
-		Title: g.Title, Plan: g.Plan, Compared: g.compared(), Base: g.Base, Head: g.Head, Notes: notes(g),
+		Title: g.Title, Plan: g.Plan, Compared: g.compared(), About: g.About, Base: g.Base, Head: g.Head, Notes: g.notes(),
 		Nodes: len(g.Nodes), Images: g.images(), Roots: items(g, f), Data: dataOf(g, f),
 		Style: template.CSS(pageCSS), Script: template.JS(pageJS),
 		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hashed(pageCSS), hashed(pageJS)),

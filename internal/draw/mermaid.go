@@ -58,6 +58,9 @@ func mermaid(g Graph, reasons bool) []byte {
 		for _, a := range actions() {
 			fmt.Fprintf(&b, "    legend_%s[%s]%s\n", a.Action, label(fmt.Sprintf("%s: %d", a.Action, g.count(a.Action))), mermaidClass(a.Action))
 		}
+		if len(g.About) > 0 {
+			fmt.Fprintf(&b, "    legend_about[%s]\n", label(printed(g.About)...))
+		}
 		fmt.Fprintf(&b, "    legend_image([%s])\n  end\n", label("image"))
 		b.WriteString("  style legend fill:none,stroke:#7d8590\n")
 		// No fill: the page's theme, dark or light, keeps text readable.

@@ -138,21 +138,29 @@ func (s *svg) heading() []string {
 	for _, a := range actions() {
 		counts = append(counts, fmt.Sprintf("%d %s", s.g.count(a.Action), a.Action))
 	}
-	return []string{printable.Line(s.g.compared()), nodes + ": " + strings.Join(counts, ", ")}
+	list := []string{printable.Line(s.g.compared())}
+	for _, line := range s.g.About {
+		list = append(list, wrap(line, wideLine, 0)...)
+	}
+	return append(list, nodes+": "+strings.Join(counts, ", "))
 }
 
-// foot names changed files that decide nothing.
+// wideLine is how many cells a line above or below the nodes takes.
+const wideLine = 90
+
+// foot is what a plan says besides.
 func (s *svg) foot() []string {
-	if len(s.g.Unused) == 0 {
-		return nil
-	}
-	const most, wide = 8, 90
-	list := []string{"changed, but decides nothing:"}
-	for i, name := range s.g.Unused {
-		if i == most {
-			return append(list, fmt.Sprintf("  and %d more", len(s.g.Unused)-most))
+	const most = 8
+	var list []string
+	for _, n := range s.g.notes() {
+		list = append(list, n.Says+":")
+		for i, name := range n.Names {
+			if left := len(n.Names) - i; i == most && left > 1 {
+				list = append(list, fmt.Sprintf("  and %d more", left))
+				break
+			}
+			list = append(list, wrap(name, wideLine, 1)...)
 		}
-		list = append(list, wrap(name, wide, 1)...)
 	}
 	return list
 }

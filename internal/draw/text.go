@@ -23,6 +23,15 @@ func cell(r rune) int {
 	return 2
 }
 
+// printed are lines as they can be shown.
+func printed(lines []string) []string {
+	all := make([]string, len(lines))
+	for i, line := range lines {
+		all[i] = printable.Line(line)
+	}
+	return all
+}
+
 // wrap breaks a text into lines of at most so many cells: between words, else
 // behind a sign that parts names, else anywhere. What does not fit into so many
 // lines ends in an ellipsis; 0 lines means as many as it takes.
