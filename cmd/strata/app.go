@@ -33,6 +33,7 @@ var version = ""
 type app struct {
 	in       io.Reader
 	out, err io.Writer
+	document io.Writer // out, for what must arrive byte by byte
 
 	dir     string // -C
 	file    string // -f
@@ -292,7 +293,7 @@ func cacheDir() (string, error) {
 // terminal says whether results go to a person's screen. Some CI systems give
 // their jobs a terminal, too, that nobody looks at.
 func (a *app) terminal() bool {
-	f, ok := a.out.(*os.File)
+	f, ok := a.document.(*os.File)
 	return ok && os.Getenv("CI") == "" && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 

@@ -127,7 +127,7 @@ func (a *app) reportImport(name, out string, result *dag.Result) error {
 		a.note("%s:%d: %s", name, n.Line, n.Message)
 	}
 	if out == "" {
-		_, err := a.out.Write(result.Recipe)
+		_, err := a.document.Write(result.Recipe)
 		return err
 	}
 	if !a.quiet {

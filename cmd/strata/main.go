@@ -34,7 +34,8 @@ func main() {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, ending := interruptible()
 	defer ending.stop()
-	a := &app{in: stdin, out: stdout, err: stderr, ending: ending}
+	form := sectionsOf(os.Getenv)
+	a := &app{in: stdin, out: inJob(stdout, form), err: inJob(stderr, form), document: stdout, ending: ending}
 	cmd := newCommand(a)
 	cmd.SetArgs(args)
 	cmd.SetIn(stdin)

@@ -276,7 +276,7 @@ func (a *app) writeOut(out string, text []byte) error {
 	if out != "" {
 		return writeNew(a.path(out), text, true)
 	}
-	_, err := a.out.Write(text)
+	_, err := a.document.Write(text)
 	return err
 }
 

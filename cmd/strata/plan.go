@@ -257,7 +257,7 @@ const (
 )
 
 // draw draws a graph in the form that --output names.
-func (a *app) draw(g draw.Graph) error { return drawTo(a.out, a.output, g) }
+func (a *app) draw(g draw.Graph) error { return drawTo(a.document, a.output, g) }
 
 func drawTo(w io.Writer, form string, g draw.Graph) error {
 	write := map[string]func(io.Writer, draw.Graph) error{

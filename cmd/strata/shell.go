@@ -48,7 +48,7 @@ func runShell(ctx context.Context, a *app, name string, command []string, failed
 	if err != nil {
 		return err
 	}
-	status, err := b.Shell(ctx, tree, sandbox.Cmd{Args: command, Stdin: a.in, Stdout: a.out, Stderr: a.err})
+	status, err := b.Shell(ctx, tree, sandbox.Cmd{Args: command, Stdin: a.in, Stdout: a.document, Stderr: orders(a.err)})
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func newSchemaCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of strata.yaml, for editors", Args: args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := a.out.Write(recipe.Schema())
+			_, err := a.document.Write(recipe.Schema())
 			return err
 		},
 	}

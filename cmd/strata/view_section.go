@@ -27,9 +27,9 @@ func (s *section) begin(w io.Writer, now time.Time) {
 	s.open = s.form != ""
 	switch s.count++; s.form {
 	case gitlabSections:
-		_, _ = fmt.Fprintf(w, "\x1b[0Ksection_start:%d:strata_%d[collapsed=true]\r\x1b[0K", now.Unix(), s.count)
+		_, _ = fmt.Fprintf(orders(w), "\x1b[0Ksection_start:%d:strata_%d[collapsed=true]\r\x1b[0K", now.Unix(), s.count)
 	case githubSections:
-		_, _ = io.WriteString(w, "::group::")
+		_, _ = io.WriteString(orders(w), "::group::")
 	}
 }
 
@@ -41,9 +41,9 @@ func (s *section) end(w io.Writer, now time.Time) {
 	s.open = false
 	switch s.form {
 	case gitlabSections:
-		_, _ = fmt.Fprintf(w, "\x1b[0Ksection_end:%d:strata_%d\r\x1b[0K\n", now.Unix(), s.count)
+		_, _ = fmt.Fprintf(orders(w), "\x1b[0Ksection_end:%d:strata_%d\r\x1b[0K\n", now.Unix(), s.count)
 	case githubSections:
-		_, _ = io.WriteString(w, "::endgroup::\n")
+		_, _ = io.WriteString(orders(w), "::endgroup::\n")
 	}
 }
 
