@@ -2,9 +2,11 @@ package test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,15 +21,18 @@ type straits struct {
 	says []string // any of these is in the error
 	// mount mounts the disk at a directory.
 	mount func(t *testing.T, dir string)
-	// squeeze leaves so many MiB at most, or so few that nothing can be written;
-	// relax makes room again.
-	squeeze, relax func(t *testing.T, dir string, leave int64)
+	// squeeze leaves as little as is said; relax makes room again.
+	squeeze func(t *testing.T, dir string, leave little)
+	relax   func(t *testing.T, dir string)
 }
+
+// little does not suffice, on a disk that lacks the one or the other.
+type little struct{ mib, inodes int64 }
 
 // taking is something that takes space.
 type taking struct {
 	name   string
-	leave  int64 // MiB, that do not suffice
+	leave  little
 	args   []string
 	before func() // brings about that there is something to do
 	plenty bool   // it does without
@@ -65,6 +70,17 @@ func TestDiskInStraits(t *testing.T) {
 	}
 }
 
+// sealing writes what there is room for, and leaves names of one file that are files
+// of their own once they are sealed: these, and what is recorded of them, have none.
+const sealing = `#!/usr/bin/perl
+sub noise { open my $f, "<", "/dev/urandom"; read $f, my $bytes, 100; unpack "H*", $bytes }
+open my $one, ">", "/one"; print $one "x"; close $one;
+link "/one", "/var/log/" . noise() for 1 .. 3000;
+my $block = noise() x 20;
+open my $fill, ">", "/fill"; syswrite $fill, $block for 1 .. 8000;
+for (1 .. 200) { open my $f, ">", "/more$_"; syswrite $f, "x" }
+`
+
 // straitsProject has a node for each kind of step, each of which writes 40 MB.
 func straitsProject(t *testing.T) *project {
 	p := newProject(t, `
@@ -73,7 +89,7 @@ func straitsProject(t *testing.T) *project {
   files: {parent: base, files: [{src: noise, dest: /noise}, {src: many, dest: /many}]}
   run: {parent: base, run: ["mkdir /many && cd /many && for i in $(seq 3000); do echo $i > $i; done && head -c 40M /dev/urandom > noise"]}
   playbook: {parent: base, ansible: {playbooks: [site.yml]}}
-  seal: {parent: base, run: ["rm -rf /usr/share/doc; (dd if=/dev/zero of=/fill bs=64k; dd if=/dev/zero of=/fill2 bs=512; i=0; while echo > /f$i; do i=$((i+1)); done) 2>/dev/null || true"]}
+  seal: {parent: base, run: [{script: seal}]}
   probe: {parent: base, run: ["true"]}
 images:
   squashfs: {node: base, artifacts: [squashfs]}
@@ -81,7 +97,7 @@ images:
   tar: {node: base, artifacts: [tar]}
   dir: {node: base, artifacts: [dir]}
   oci: {node: base, artifacts: [oci]}
-`, "", files{"site.yml": strings.Replace(playbook, "echo two > /etc/two", "mkdir /many && cd /many && for i in $(seq 3000); do echo $i > $i; done && head -c 40M /dev/urandom > noise", 1)})
+`, "", files{"seal": sealing, "site.yml": strings.Replace(playbook, "echo two > /etc/two", "mkdir /many && cd /many && for i in $(seq 3000); do echo $i > $i; done && head -c 40M /dev/urandom > noise", 1)})
 	must(t, exec.Command("sh", "-c", `cd "$1" && head -c 40M /dev/urandom > noise && mkdir many && cd many && seq 3000 | xargs touch`, "sh", p.dir))
 	must(t, exec.Command("cp", theLab().binary, p.top+"/serving"))
 	p.write("strata.yaml", strings.Replace(readFile(t, p.dir+"/strata.yaml"), "repositories:", "registry: "+p.serve(p.top+"/serving")+"/test\nrepositories:", 1))
@@ -104,19 +120,20 @@ func (p *project) takings(disk string) []taking {
 	}
 	artifacts := p.store + "/strata/artifacts"
 	return []taking{
-		{name: "packages", leave: 20, args: []string{"build", "packages"}, sample: true},
-		{name: "files", leave: 20, args: []string{"build", "files"}},
-		{name: "run", leave: 20, args: []string{"build", "run"}, sample: true},
-		{name: "playbook", leave: 20, args: []string{"build", "playbook"}},
-		{name: "seal", leave: 5, args: []string{"build", "seal"}},
-		{name: "bootstrap", leave: 100, args: []string{"--store", disk + "/fresh", "build", "--pull=never", "base"}, before: gone(disk + "/fresh")},
-		{name: "push", leave: 10, args: []string{"push", "--to", "oci:" + out + "-oci:x", "base"}, before: gone(out + "-oci")},
-		{name: "pull", leave: 50, args: []string{"--store", disk + "/pulled", "pull", "base"}, before: gone(disk + "/pulled"), sample: true},
-		{name: "squashfs", leave: 10, args: []string{"export", "squashfs", out, "--force"}, before: gone(artifacts), sample: true},
-		{name: "erofs", leave: 10, args: []string{"export", "erofs", out, "--force"}, before: gone(artifacts)},
-		{name: "tar", leave: 10, args: []string{"export", "tar", out, "--force"}, before: gone(artifacts)},
-		{name: "dir", leave: 10, args: []string{"export", "dir", out, "--force"}, before: gone(artifacts)},
-		{name: "oci", leave: 10, args: []string{"export", "oci", out, "--force"}, before: gone(artifacts)},
+		{name: "packages", leave: little{20, 400}, args: []string{"build", "packages"}, sample: true},
+		{name: "files", leave: little{20, 400}, args: []string{"build", "files"}},
+		{name: "run", leave: little{20, 400}, args: []string{"build", "run"}, sample: true},
+		{name: "playbook", leave: little{20, 400}, args: []string{"build", "playbook"}},
+		{name: "seal", leave: little{5, 100}, args: []string{"build", "seal"}},
+		{name: "bootstrap", leave: little{100, 2000}, args: []string{"--store", disk + "/fresh", "build", "--pull=never", "base"}, before: gone(disk + "/fresh")},
+		{name: "push", leave: little{10, 3}, args: []string{"push", "--to", "oci:" + out + "-oci:x", "base"}, before: gone(out + "-oci")},
+		{name: "pull", leave: little{50, 1000}, args: []string{"--store", disk + "/pulled", "pull", "base"}, before: gone(disk + "/pulled"), sample: true},
+		{name: "squashfs", leave: little{10, 3}, args: []string{"export", "squashfs", out, "--force"}, before: gone(artifacts), sample: true},
+		{name: "erofs", leave: little{10, 3}, args: []string{"export", "erofs", out, "--force"}, before: gone(artifacts)},
+		{name: "tar", leave: little{10, 3}, args: []string{"export", "tar", out, "--force"}, before: gone(artifacts)},
+		{name: "dir", leave: little{1, 200}, // where files share their blocks, it needs few
+			args: []string{"export", "dir", out, "--force"}, before: gone(artifacts)},
+		{name: "oci", leave: little{10, 3}, args: []string{"export", "oci", out, "--force"}, before: gone(artifacts)},
 		{name: "plan", args: []string{"plan", "--base", "HEAD"}, before: gone(p.cache + "/strata/plans"), plenty: true, sample: true},
 	}
 }
@@ -127,9 +144,10 @@ func (p *project) inStraits(s straits, what taking, disk string) {
 	if what.before != nil {
 		what.before()
 	}
+	before := filesOf(p.t, disk)
 	s.squeeze(p.t, disk, what.leave)
 	r := p.strata(what.args...)
-	s.relax(p.t, disk, 0)
+	s.relax(p.t, disk)
 	p.t.Logf("%v, exit status %d\n%s", r.took.Round(time.Millisecond), r.code, end(r.err))
 	want := 1
 	if what.plenty {
@@ -142,12 +160,13 @@ func (p *project) inStraits(s straits, what taking, disk string) {
 	if !what.plenty && (!slices.ContainsFunc(s.says, said) || !said("hint: ")) {
 		p.t.Errorf("the error says none of %q:\n%s", s.says, end(r.err))
 	}
-	if what.name != "bootstrap" && what.name != "pull" {
-		p.swept()
-	} else {
-		p.clean()
+	p.swept()
+	for _, path := range filesOf(p.t, disk) {
+		if !slices.Contains(before, path) {
+			p.t.Errorf("%s is left", path)
+		}
 	}
-	if p.t.Failed() || what.name == "seal" {
+	if p.t.Failed() {
 		return
 	}
 	must(p.t, p.command(what.args...))
@@ -155,36 +174,54 @@ func (p *project) inStraits(s straits, what taking, disk string) {
 	os.RemoveAll(filepath.Join(disk, "pulled"))
 }
 
+// filesOf lists the files of a disk, apart from those that stay whatever happens: locks,
+// logs, what was downloaded, and what a store is empty.
+func filesOf(t *testing.T, disk string) []string {
+	t.Helper()
+	var all []string
+	stays := regexp.MustCompile(`\.lock$|/ballast|/strata/(logs|locks|apt)/|/cache/strata/(blobs|plans)/|/overlay-(images|layers)/[a-z-]*\.json$|/overlay/\.has-|/defaultNetworkBackend$`)
+	err := filepath.WalkDir(disk, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !stays.MatchString(path) {
+			all = append(all, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 var fullDisk = straits{
 	name: "full", says: []string{"the disk is full", "MiB are free in"},
-	mount: func(t *testing.T, dir string) { smallDisk(t, 1200, dir) },
-	squeeze: func(t *testing.T, dir string, leave int64) {
-		fill(t, dir+"/ballast", dir, leave)
+	mount: func(t *testing.T, dir string) { smallDisk(t, 2000, dir) },
+	squeeze: func(t *testing.T, dir string, leave little) {
+		fill(t, dir+"/ballast", dir, leave.mib)
 	},
-	relax: func(t *testing.T, dir string, _ int64) { os.Remove(dir + "/ballast") },
+	relax: func(t *testing.T, dir string) { os.Remove(dir + "/ballast") },
 }
 
 var noInodes = straits{
 	name: "no inodes", says: []string{"no inodes are left"},
-	mount: func(t *testing.T, dir string) { smallDisk(t, 1200, dir, "-N", "60000") },
-	squeeze: func(t *testing.T, dir string, leave int64) {
+	mount: func(t *testing.T, dir string) { smallDisk(t, 2000, dir, "-N", "60000") },
+	squeeze: func(t *testing.T, dir string, leave little) {
 		var st syscall.Statfs_t
 		if err := syscall.Statfs(dir, &st); err != nil {
 			t.Fatal(err)
 		}
-		must(t, exec.Command("sh", "-c", `mkdir "$1/ballast" && cd "$1/ballast" && seq $2 | xargs touch || true`, "sh", dir, strconv.FormatInt(int64(st.Ffree)-20*leave-1, 10)))
+		must(t, exec.Command("sh", "-c", `mkdir "$1/ballast" && cd "$1/ballast" && seq $2 | xargs touch || true`, "sh", dir, strconv.FormatInt(int64(st.Ffree)-leave.inodes-1, 10)))
 	},
-	relax: func(t *testing.T, dir string, _ int64) { os.RemoveAll(dir + "/ballast") },
+	relax: func(t *testing.T, dir string) { os.RemoveAll(dir + "/ballast") },
 }
 
 var overQuota = straits{
 	name: "over quota", says: []string{"the disk quota is used up"},
 	mount: func(t *testing.T, dir string) {
 		need(t, "mkfs.btrfs", "btrfs")
-		mountImage(t, 1500, dir, "mkfs.btrfs", "-q")
+		mountImage(t, 2500, dir, "mkfs.btrfs", "-q")
 		must(t, exec.Command("btrfs", "quota", "enable", dir))
 	},
-	squeeze: func(t *testing.T, dir string, leave int64) {
+	squeeze: func(t *testing.T, dir string, leave little) {
 		must(t, exec.Command("sync", "-f", dir))
 		out := must(t, exec.Command("btrfs", "qgroup", "show", "--raw", dir))
 		fields := strings.Fields(out[strings.Index(out, "0/5"):])
@@ -192,16 +229,16 @@ var overQuota = straits{
 		if err != nil {
 			t.Fatal(err)
 		}
-		must(t, exec.Command("btrfs", "qgroup", "limit", fmt.Sprint(used+leave<<20+1<<20), dir))
+		must(t, exec.Command("btrfs", "qgroup", "limit", fmt.Sprint(used+leave.mib<<20+1<<20), dir))
 	},
-	relax: func(t *testing.T, dir string, _ int64) {
+	relax: func(t *testing.T, dir string) {
 		must(t, exec.Command("btrfs", "qgroup", "limit", "none", dir))
 	},
 }
 
 var readOnly = straits{
 	name: "read-only", says: []string{"the disk is mounted read-only"},
-	mount:   func(t *testing.T, dir string) { smallDisk(t, 1200, dir) },
-	squeeze: func(t *testing.T, dir string, _ int64) { must(t, exec.Command("mount", "-o", "remount,ro", dir)) },
-	relax:   func(t *testing.T, dir string, _ int64) { must(t, exec.Command("mount", "-o", "remount,rw", dir)) },
+	mount:   func(t *testing.T, dir string) { smallDisk(t, 2000, dir) },
+	squeeze: func(t *testing.T, dir string, _ little) { must(t, exec.Command("mount", "-o", "remount,ro", dir)) },
+	relax:   func(t *testing.T, dir string) { must(t, exec.Command("mount", "-o", "remount,rw", dir)) },
 }

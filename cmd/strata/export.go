@@ -15,6 +15,7 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/sandbox"
+	"github.com/strata-hpc/strata/internal/space"
 )
 
 func newExportCommand(a *app) *cobra.Command {
@@ -131,18 +132,23 @@ func copyArtifacts(ctx context.Context, from, to string) error {
 		return fmt.Errorf("export: %w", err)
 	}
 	defer os.RemoveAll(staging)
+	if err := moveIn(ctx, staging, from, to); err != nil {
+		return fmt.Errorf("export: %w", space.Note(err, staging))
+	}
+	return nil
+}
+
+// moveIn copies a directory into staging, and puts it in the place of another.
+func moveIn(ctx context.Context, staging, from, to string) error {
 	out := filepath.Join(staging, "out")
 	cp := []string{"cp", "--archive", "--reflink=auto", from, out}
 	if err := sandbox.Host(ctx, sandbox.Cmd{Args: cp}); err != nil {
-		return fmt.Errorf("export: %w", err)
+		return err
 	}
 	if err := os.Rename(to, filepath.Join(staging, "old")); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("export: %w", err)
+		return err
 	}
-	if err := os.Rename(out, to); err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	return nil
+	return os.Rename(out, to)
 }
 
 // completeImages offers the project's images to a shell.

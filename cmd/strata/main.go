@@ -13,9 +13,9 @@ import (
 	"github.com/sirupsen/logrus"
 	"go.podman.io/storage/pkg/reexec"
 
-	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/sandbox"
+	"github.com/strata-hpc/strata/internal/space"
 )
 
 func main() {
@@ -56,7 +56,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case err == nil:
 		return 0
 	case ctx.Err() == nil:
-		a.report(build.WithSpace(err, a.places()...))
+		a.report(space.Explain(err, a.places()...))
 		return fault.KindOf(err).ExitCode()
 	}
 	a.report(context.Cause(ctx))

@@ -40,6 +40,9 @@ type Builder struct {
 	outward    error // of the project's links, once they were looked at
 }
 
+// places are the directories that a build writes to.
+func (b *Builder) places() []string { return []string{b.Store.Root(), b.Cache.Dir()} }
+
 // engine changes when the same definition, built anew, comes out otherwise: it
 // is part of every key.
 const engine = "strata engine 2"

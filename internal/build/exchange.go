@@ -13,6 +13,7 @@ import (
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/sandbox"
+	"github.com/strata-hpc/strata/internal/space"
 	"github.com/strata-hpc/strata/internal/store"
 	"github.com/strata-hpc/strata/internal/trust"
 )
@@ -143,7 +144,7 @@ func (x *Exchange) PushTo(ctx context.Context, ref string, key layer.Key, im *st
 	opts.Scratch, opts.Records, opts.Fixed, opts.Before = scratch.Dir, []string{store.RecordName(key)}, o.Fixed, o.Before
 	opts.Trust, opts.Claims = x.Trust, o.Claims
 	res, err = registry.Push(ctx, x.Store.Containers(), im.ID, ref, opts)
-	return res, WithSpace(err, x.Store.Root())
+	return res, space.Explain(err, x.Store.Root())
 }
 
 // Fetch brings a node's image for a key into the store, with the node's names.
@@ -210,7 +211,7 @@ func (x *Exchange) fetch(ctx context.Context, ref string, opts registry.Options)
 	defer func() { err = errors.Join(err, scratch.Close()) }()
 	opts.Scratch, opts.Unpack = scratch.Dir, x.unpack
 	res, err = registry.Pull(ctx, ref, x.Store.Containers(), opts)
-	return res, WithSpace(err, x.Store.Root())
+	return res, space.Explain(err, x.Store.Root())
 }
 
 // unpack makes a layer of a pulled one's tar stream, in a sandbox.

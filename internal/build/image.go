@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/sandbox"
+	"github.com/strata-hpc/strata/internal/space"
 	"github.com/strata-hpc/strata/internal/store"
 )
 
@@ -79,10 +79,20 @@ func artifactKey(im layer.Image, opts artifact.Options) (string, error) {
 // export writes the artifacts beside their place and renames them when whole.
 func (b *Builder) export(ctx context.Context, im layer.Image, of *store.Image, dir string, opts artifact.Options) (*artifact.Manifest, error) {
 	staging := b.Store.ArtifactStaging(b.Project.Cluster.Name, im.Name)
-	out, scratch := filepath.Join(staging, "out"), filepath.Join(staging, "scratch")
 	defer os.RemoveAll(staging)
-	if err := errors.Join(os.MkdirAll(out, 0o755), os.MkdirAll(scratch, 0o700), os.MkdirAll(filepath.Dir(dir), 0o755)); err != nil {
-		return nil, err
+	m, err := b.exportIn(ctx, staging, im, of, dir, opts)
+	if err != nil && ctx.Err() == nil {
+		err = space.Explain(space.Note(fmt.Errorf("image %s: %w", im.Name, err), b.Store.Root()))
+	}
+	return m, err
+}
+
+func (b *Builder) exportIn(ctx context.Context, staging string, im layer.Image, of *store.Image, dir string, opts artifact.Options) (*artifact.Manifest, error) {
+	out, scratch := filepath.Join(staging, "out"), filepath.Join(staging, "scratch")
+	for _, dir := range []string{out, scratch, filepath.Dir(dir)} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
 	}
 	view, err := b.View(ctx, of, scratch)
 	if err != nil {
@@ -97,7 +107,7 @@ func (b *Builder) export(ctx context.Context, im layer.Image, of *store.Image, d
 	}
 	m, err := artifact.Export(ctx, tree, im, out, opts)
 	if err != nil {
-		return nil, withShortage(fmt.Errorf("image %s: %w", im.Name, err), whileThere(err, "", []string{staging}))
+		return nil, err
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, err

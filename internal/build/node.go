@@ -20,6 +20,7 @@ import (
 	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/secret"
 	"github.com/strata-hpc/strata/internal/source"
+	"github.com/strata-hpc/strata/internal/space"
 	"github.com/strata-hpc/strata/internal/step"
 	"github.com/strata-hpc/strata/internal/store"
 )
@@ -73,7 +74,7 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 	case ctx.Err() != nil, errors.As(err, &explained):
 		return nil, err
 	default:
-		return nil, WithSpace(fmt.Errorf("node %s: %w", n.ID, err), b.places()...)
+		return nil, space.Explain(fmt.Errorf("node %s: %w", n.ID, err), b.places()...)
 	}
 	c := store.Commit{
 		Cluster: b.Project.Cluster.Name, Arch: n.Arch, Parent: parent, Layer: added,
@@ -125,7 +126,7 @@ func (nb *nodeBuild) fill(ctx context.Context, st store.Staging, parent *store.I
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	short := whileThere(err, nb.log.end(), nb.places())
+	short := space.Find(err, nb.log.end(), nb.places()...)
 	if short != nil {
 		nb.Store.ForgetFailed(nb.Project.Cluster.Name, nb.node.ID) // it would keep what is lacking
 		return nb.explain(title, err, short, false)
@@ -293,7 +294,7 @@ func environment(env map[string]string) []string {
 }
 
 // explain makes a step's error one that an administrator can act on.
-func (nb *nodeBuild) explain(title string, err error, short *shortage, kept bool) error {
+func (nb *nodeBuild) explain(title string, err error, short *space.Shortage, kept bool) error {
 	where := fmt.Sprintf("node %s: %s", nb.node.ID, title)
 	f := fault.New(fault.Failed, "%s: %w", where, err)
 	var hints []string
@@ -305,7 +306,7 @@ func (nb *nodeBuild) explain(title string, err error, short *shortage, kept bool
 	}
 	if short != nil {
 		f = fault.New(fault.Failed, "%s: %w: %s", where, err, short)
-		hints = []string{short.hint}
+		hints = []string{short.Hint()}
 	}
 	if !nb.Passing {
 		hints = append(hints, "whole log: "+nb.logPath)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/printable"
+	"github.com/strata-hpc/strata/internal/space"
 )
 
 // explain turns an error of a registry into what a person can act on.
@@ -33,7 +34,7 @@ func (p *place) explain(ctx context.Context, verb string, err error) error {
 	hint := p.hint(err)
 	switch {
 	case noSpace(err):
-		return f // whoever chose the disk knows more
+		return space.Move(err, f) // whoever chose the disk knows more
 	case p.host() == "":
 		return f
 	case passing(err) && statusOf(err) == 0 && p.elsewhere(err) == "":

@@ -26,6 +26,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/space"
 )
 
 // Annotations of a manifest in a registry.
@@ -46,13 +47,19 @@ func Push(ctx context.Context, from storage.Store, imageID, ref string, opts Opt
 	if err := p.load(imageID); err != nil {
 		return nil, fmt.Errorf("push to %s: %w", to.text, err)
 	}
-	switch to.Transport().Name() {
-	case docker.Transport.Name(), layout.Transport.Name():
+	held, err := to.claim()
+	switch {
+	case err != nil:
+	case slices.Contains([]string{docker.Transport.Name(), layout.Transport.Name()}, to.Transport().Name()):
 		err = p.run(ctx)
 	default:
 		err = p.copy(ctx)
 	}
-	return p.res, to.explain(ctx, "push to", err)
+	err = to.explain(ctx, "push to", err)
+	if held == nil {
+		return p.res, err
+	}
+	return p.res, held.end(space.Note(err, held.path))
 }
 
 // push is one image on its way.

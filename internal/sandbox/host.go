@@ -41,6 +41,9 @@ func (e *ExitError) Error() string {
 	return msg
 }
 
+// Said returns the end of what the program wrote on standard error.
+func (e *ExitError) Said() string { return e.Output }
+
 // Host runs a program of this machine to its end. It runs in a process group
 // of its own, which is killed when ctx is done and when this process dies. A
 // program that is not installed is a fault of kind Machine.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/space"
 	"github.com/strata-hpc/strata/internal/tarball"
 )
 
@@ -157,6 +158,9 @@ func (d *differ) ApplyDiff(dest string, _ *archive.TarOptions, _ *drivers.Differ
 		return none, err
 	}
 	out, err := d.make(Staging{Upper: dest, Lower: d.lower, Scratch: scratch})
+	if err != nil && d.ctx.Err() == nil {
+		err = space.Note(err, dest) // it will be gone
+	}
 	if err != nil {
 		return none, err
 	}

@@ -33,7 +33,11 @@ func newRecorder(dest string) (*recorder, error) {
 // end tells what came out, of a layer whose root has a mode; or, if err is not nil, the
 // record goes.
 func (r *recorder) end(mode os.FileMode, err error) (out drivers.DriverWithDifferOutput, _ error) {
-	if err = errors.Join(err, r.splitter.Close(), r.buffered.Flush()); err != nil {
+	err = errors.Join(err, r.splitter.Close())
+	if err == nil {
+		err = r.buffered.Flush() // else it says the same again
+	}
+	if err != nil {
 		r.file.Close()
 		return out, err
 	}
