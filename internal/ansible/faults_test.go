@@ -90,7 +90,7 @@ func TestFaultsOfInventories(t *testing.T) {
 		"-- hosts.yml --\nall: {children: {a: {children: {b: {children: {a: }}}}}}\n",
 		"-- hosts.yml --\nall: {children: [\n",
 	} {
-		_, err := reachInTime(t, simple+write, Query{Playbooks: []string{"p.yml"}, Inventory: "hosts.yml", Host: "n", Groups: []string{"x"}})
+		_, err := reachInTime(t, simple+write, Query{Playbooks: []string{"p.yml"}, Inventory: []string{"hosts.yml"}, Host: "n", Groups: []string{"x"}})
 		if faults := fault.All(err); len(faults) != 1 || faults[0].Kind != fault.Input || faults[0].File != "hosts.yml" || faults[0].Line == 0 {
 			t.Errorf("%s: %v", write, err)
 		}
@@ -102,7 +102,7 @@ func TestFaultsOfQueries(t *testing.T) {
 	const simple = "-- p.yml --\n- hosts: all\n"
 	for _, q := range []Query{
 		{Playbooks: []string{"nope.yml"}}, {Playbooks: []string{"../p.yml"}}, {Playbooks: []string{"/p.yml"}},
-		{Playbooks: []string{"p.yml"}, Inventory: "nope"}, {Playbooks: []string{"p.yml"}, Config: "nope"},
+		{Playbooks: []string{"p.yml"}, Inventory: []string{"nope"}}, {Playbooks: []string{"p.yml"}, Config: "nope"},
 		{Playbooks: []string{"p.yml"}, RolesPath: []string{"../roles"}},
 	} {
 		if _, err := reachInTime(t, simple, q); fault.KindOf(err) != fault.Input || len(fault.All(err)) != 1 {

@@ -39,7 +39,7 @@ func TestGuards(t *testing.T) {
 		{"broken", "x ==", "", may},
 		{"a template itself", "'{{ flag }}'", "", may},
 	}
-	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: "hosts"}
+	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: []string{"hosts"}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			base := "-- hosts --\n-- p.yml --\n- hosts: all\n  roles: [one]\n-- group_vars/all.yml --\nflag: false\ntext: ''\nempty_text: ''\nlist: [1, 2]\nkind: y\nword: no way\nlead: '{{ flag }}'\nread: 1\nitem: false\n" +
@@ -88,7 +88,7 @@ func TestEmptyLoops(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			base := "-- hosts --\n-- p.yml --\n- hosts: all\n  roles: [one]\n-- group_vars/all.yml --\nlist: []\nfull: [1]\nmap: {}\nlead: '{{ list }}'\n" +
 				"-- roles/one/defaults/main.yml --\nown: []\n-- roles/one/tasks/main.yml --\n- debug:\n" + test.more
-			q := Query{Playbooks: []string{"p.yml"}, Host: "n", Inventory: "hosts"}
+			q := Query{Playbooks: []string{"p.yml"}, Host: "n", Inventory: []string{"hosts"}}
 			before := digestOf(t, project(base), q)
 			if after := digestOf(t, project(base+"- copy: {content: '{{ full }}', dest: /x}\n"+test.task), q); (after == before) != test.want {
 				t.Errorf("as good as none: %v", test.want)
@@ -96,7 +96,7 @@ func TestEmptyLoops(t *testing.T) {
 		})
 	}
 	block := "-- hosts --\n-- p.yml --\n- hosts: all\n  roles: [one]\n-- roles/one/defaults/main.yml --\nown: []\n-- roles/one/tasks/main.yml --\n"
-	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Inventory: "hosts"}
+	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Inventory: []string{"hosts"}}
 	if digestOf(t, project(block), q) == digestOf(t, project(block+"- block: [{debug: }]\n  loop: '{{ own }}'\n"), q) {
 		t.Error("Ansible takes no block with a loop")
 	}

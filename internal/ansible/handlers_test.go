@@ -36,7 +36,7 @@ func TestHandlers(t *testing.T) {
 		{"one that others look at", "- debug:", "  register: x\n", "", build},
 		{"notified, and it never runs", "- debug:\n  notify: it", "  when: not strata_image\n", "", keep},
 	}
-	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Inventory: "hosts"}
+	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Inventory: []string{"hosts"}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			with := func(arg string) string {

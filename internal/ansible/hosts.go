@@ -39,7 +39,7 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 	if w.inv.Hosts[w.q.Host] != nil {
 		self = w.q.Host
 	}
-	of := fmt.Sprintf("%s\x00%s\x00%p\x00%s\x00%s", self, strings.Join(w.dirs, ":"), w.files.Differences, w.q.Inventory, w.cfg.digest)
+	of := fmt.Sprintf("%s\x00%s\x00%p\x00%s\x00%s", self, strings.Join(w.dirs, ":"), w.files.Differences, w.sources(), w.cfg.digest)
 	r := w.foreign.Get([2]string{h.host + "\x00" + h.name, of}, func() foreignResult { return w.readForeign(h) })
 	w.files.Touched = w.files.Touched || r.touched
 	return r
@@ -118,7 +118,7 @@ func (w *walk) broken() []string {
 		in := func(dir string) bool {
 			return within(name, path.Join(dir, "group_vars")) || within(name, path.Join(dir, "host_vars"))
 		}
-		if (in(w.inv.Dir) || slices.ContainsFunc(w.dirs, in)) && isVars(name) && w.Project.files.Kind(name) == tree.File && w.Project.files.Document(name).Err != nil {
+		if (slices.ContainsFunc(w.inv.Dirs, in) || slices.ContainsFunc(w.dirs, in)) && isVars(name) && w.Project.files.Kind(name) == tree.File && w.Project.files.Document(name).Err != nil {
 			all = append(all, name)
 		}
 	}

@@ -20,7 +20,7 @@ type Query struct {
 	Playbooks   []string
 	Host        string         // the node's name in the inventory
 	Groups      []string       // the groups that the node is in, besides those that the inventory puts it in
-	Inventory   string         // file or directory; "" for none
+	Inventory   []string       // files and directories, in Ansible's order: a later one is stronger
 	RolesPath   []string       // directories that hold roles, before those of the configuration
 	Collections []string       // directories that hold ansible_collections
 	Config      string         // the ansible.cfg; "" for the one in the project's directory, if any
@@ -57,7 +57,7 @@ func (q Query) cleaned() (Query, error) {
 	q.Playbooks = all("playbook", q.Playbooks)
 	q.RolesPath = all("roles path", q.RolesPath)
 	q.Collections = all("collections path", q.Collections)
-	q.Inventory = clean("inventory", q.Inventory)
+	q.Inventory = all("inventory", q.Inventory)
 	q.Config = clean("ansible configuration", q.Config)
 	exclude := make([]string, 0, len(q.Exclude)+1)
 	for _, name := range append(slices.Clip(q.Exclude), q.VaultPasswordFile) {

@@ -128,7 +128,7 @@ func digestOf(t *testing.T, fsys fs.FS, q Query) string {
 	return b.String()
 }
 
-var onCompute = Query{Playbooks: []string{"playbooks/compute.yml"}, Host: "compute", Groups: []string{"compute"}, Inventory: "inventory"}
+var onCompute = Query{Playbooks: []string{"playbooks/compute.yml"}, Host: "compute", Groups: []string{"compute"}, Inventory: []string{"inventory"}}
 
 // TestOneChange changes one thing of the site.
 func TestOneChange(t *testing.T) {
@@ -356,7 +356,7 @@ extra: 1
 		{"a command on the node", "command: cat files/one", "", "files/one"},
 		{"a command here", "local_action: command cat files/one", "files/one README.md", ""},
 	}
-	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: "hosts"}
+	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: []string{"hosts"}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			base := common + "  - " + strings.ReplaceAll(test.task, "\n", "\n  ") + "\n"
@@ -472,7 +472,7 @@ func TestWhatElseCounts(t *testing.T) {
 			"-- p.yml --\n- hosts: all\n  tasks: [{debug: , loop: [1], register: x, loop_control: {label: 'a {{ item.x }}'}}]\n",
 			"-- p.yml --\n- hosts: all\n  tasks: [{debug: , loop: [1], register: x, loop_control: {label: 'b {{ item.x }}'}}]\n", "-- q.yml --\n"},
 	}
-	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: "hosts"}
+	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: []string{"hosts"}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			base := "-- hosts --\n" + test.project

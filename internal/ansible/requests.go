@@ -376,10 +376,7 @@ func (w *walk) unsearched(dir string, files, searched []string, vars bool) []str
 // searched are the directories whose files are found by other names: of roles,
 // collections and the inventory.
 func (w *walk) searched() []string {
-	known := slices.Concat(w.q.RolesPath, w.q.Collections, w.cfg.roles, w.cfg.collections)
-	if w.q.Inventory != "" {
-		known = append(known, w.q.Inventory)
-	}
+	known := slices.Concat(w.q.RolesPath, w.q.Collections, w.cfg.roles, w.cfg.collections, w.q.Inventory)
 	return slices.DeleteFunc(known, func(dir string) bool { return dir == "." || slices.Contains(w.dirs, dir) })
 }
 

@@ -196,6 +196,9 @@ func (w *walk) variableOutcomes(name string, at []string, o owner, depth int) []
 // of the project lies, or which node or role this is.
 func (w *walk) ownPath(name string, o owner) []outcome {
 	dirs := func(names ...string) []outcome {
+		if len(names) == 0 {
+			names = []string{""}
+		}
 		out := make([]outcome, len(names))
 		for i, n := range names {
 			out[i].text = projectText + n
@@ -206,9 +209,9 @@ func (w *walk) ownPath(name string, o owner) []outcome {
 	case "playbook_dir":
 		return dirs(w.dirs...)
 	case "inventory_dir":
-		return dirs(w.inv.Dir)
+		return dirs(w.inv.Dirs...)
 	case "inventory_file", "ansible_inventory_sources":
-		return dirs(w.q.Inventory)
+		return dirs(w.q.Inventory...)
 	case "ansible_config_file":
 		return dirs(w.cfg.file)
 	case "role_path":

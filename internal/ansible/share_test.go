@@ -40,7 +40,7 @@ func TestSharedIsAlone(t *testing.T) {
 	for _, groups := range [][]string{{"cluster"}, {"HSN"}, {"Compute"}, {"UAN"}, {"Slurm", "Compute"}, {"Slurm", "UAN"}, {"elsewhere"}, nil} {
 		for _, book := range []string{"base.yml", "hsn.yml", "compute.yml", "uan.yml", "slurm.yml"} {
 			for i := range 2 {
-				q := Query{Playbooks: []string{book, "base.yml"}, Host: fmt.Sprintf("node%d", i), Groups: groups, Inventory: "inventory"}
+				q := Query{Playbooks: []string{book, "base.yml"}, Host: fmt.Sprintf("node%d", i), Groups: groups, Inventory: []string{"inventory"}}
 				got, err := shared.Reach(q, Options{})
 				want, wantErr := alone(Open(fsys, NewParsed()), q)
 				if (err == nil) != (wantErr == nil) {
@@ -84,7 +84,7 @@ ansible_remote_tmp: /somewhere
 	for _, order := range [][]string{{"a", "b"}, {"b", "a"}, {"a", "b", "a", "b"}} {
 		shared := Open(fsys, NewParsed())
 		for i, group := range order {
-			q := Query{Playbooks: []string{"p.yml"}, Host: fmt.Sprint("node", i), Groups: []string{group}, Inventory: "inventory"}
+			q := Query{Playbooks: []string{"p.yml"}, Host: fmt.Sprint("node", i), Groups: []string{group}, Inventory: []string{"inventory"}}
 			got, err := shared.Reach(q, Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -128,7 +128,7 @@ func allNasty(t *testing.T) []nasty {
 			return line
 		}
 		n := nasty{name: path.Base(file), fsys: project(string(archive))}
-		n.query = Query{Playbooks: strings.Fields(says("playbooks")), Host: "node", Inventory: says("inventory")}
+		n.query = Query{Playbooks: strings.Fields(says("playbooks")), Host: "node", Inventory: []string{says("inventory")}}
 		w, err := newWalk(Open(n.fsys, NewParsed()), n.query, Options{})
 		if err != nil {
 			t.Fatal(file, err)
@@ -224,7 +224,7 @@ func digests(r *Reached) map[string]string {
 // it as it is, whatever fields a walk gets.
 func TestGoingOnChangesNothing(t *testing.T) {
 	p := Open(os.DirFS("../../examples/cluster"), NewParsed())
-	q := Query{Playbooks: []string{"base.yml", "slurm.yml"}, Host: "a", Groups: []string{"cluster", "Slurm", "Compute"}, Inventory: "inventory"}
+	q := Query{Playbooks: []string{"base.yml", "slurm.yml"}, Host: "a", Groups: []string{"cluster", "Slurm", "Compute"}, Inventory: []string{"inventory"}}
 	first, err := p.begin(q, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +288,7 @@ func TestAdoptedIsAlone(t *testing.T) {
 		differences := now.Compare(old, []string{changed})
 		for _, groups := range [][]string{{"cluster"}, {"Slurm", "Compute"}, {"Slurm", "UAN"}, {"HSN"}} {
 			for i := range 2 {
-				q := Query{Playbooks: []string{"base.yml", "slurm.yml"}, Host: fmt.Sprintf("node%d", i), Groups: groups, Inventory: "inventory"}
+				q := Query{Playbooks: []string{"base.yml", "slurm.yml"}, Host: fmt.Sprintf("node%d", i), Groups: groups, Inventory: []string{"inventory"}}
 				if _, err := now.Reach(q, Options{Differences: differences}); err != nil {
 					t.Fatal(err)
 				}
@@ -309,7 +309,7 @@ func TestAdoptedIsAlone(t *testing.T) {
 // though a stronger place decides the one that is read.
 func TestBrokenForeignVariables(t *testing.T) {
 	const site = "-- p.yml --\n- hosts: all\n  tasks:\n    - debug: msg={{ hostvars['d1'].ip }}\n-- hosts --\n[db]\nd1 ip=1\n-- group_vars/db.yml --\n"
-	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: "hosts"}
+	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: []string{"hosts"}}
 	for says, touched := range map[string]bool{"ip: 2\n": false, "ip: [\n": true} {
 		parsed := NewParsed()
 		old, now := Open(project(site+"ip: 3\n"), parsed), Open(project(site+says), parsed)

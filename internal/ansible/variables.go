@@ -123,7 +123,7 @@ func (w *walk) resolve(name string) []definition {
 // not beside others: then only some have it.
 func (w *walk) besideSome(d inventory.Definition) bool {
 	return len(w.dirs) > 1 && slices.ContainsFunc(w.dirs, func(dir string) bool {
-		return dir != w.inv.Dir && (within(d.File, path.Join(dir, "group_vars")) || within(d.File, path.Join(dir, "host_vars")))
+		return !slices.Contains(w.inv.Dirs, dir) && (within(d.File, path.Join(dir, "group_vars")) || within(d.File, path.Join(dir, "host_vars")))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/inventory"
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
@@ -128,13 +129,14 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 
 // readInventory reads the inventory and the variables that it gives the node.
 func (w *walk) readInventory() error {
-	name := w.q.Inventory
-	if name != "" && w.files.Kind(name) == tree.Absent && w.files.Bad == nil {
-		return fault.New(fault.Input, "the inventory %s does not exist", name)
+	for _, name := range w.q.Inventory {
+		if w.files.Kind(name) == tree.Absent && w.files.Bad == nil {
+			return fault.New(fault.Input, "the inventory %s does not exist", name)
+		}
 	}
-	result := w.inventories.Get(name+"\x00"+w.cfg.digest, func() inventoryResult {
+	result := w.inventories.Get(w.sources()+"\x00"+w.cfg.digest, func() inventoryResult {
 		seen := &tree.Seen{Files: w.Project.files}
-		inv, err := w.cfg.inventory.Read(seen, name)
+		inv, err := w.cfg.inventory.Read(seen, w.q.Inventory...)
 		if bad := errors.Join(seen.Faults()...); bad != nil {
 			return inventoryResult{err: bad}
 		}
@@ -155,6 +157,9 @@ func (w *walk) readInventory() error {
 	}
 	return nil
 }
+
+// sources are the inventory's, as a part of keys in this process.
+func (w *walk) sources() string { return strings.Join(w.q.Inventory, "\x00") }
 
 // readScope reads the variables of the inventory: those beside playbooks too,
 // which is why it is called again for each new directory of playbooks.

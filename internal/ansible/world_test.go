@@ -124,7 +124,7 @@ func FuzzReach(f *testing.F) {
 			"p.yml": {Data: []byte(book)}, "group_vars/all.yml": {Data: []byte(vars)}, "hosts": {Data: []byte("[a]\nb x=1\n")},
 			"roles/r/tasks/main.yml": {Data: []byte(tasks)}, "roles/r/templates/a.j2": {Data: []byte(vars)}, "a.yml": {Data: []byte(tasks)},
 		}
-		q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"a"}, Inventory: "hosts"}
+		q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"a"}, Inventory: []string{"hosts"}}
 		r, err := Open(project, NewParsed()).Reach(q, Options{})
 		again, errAgain := Open(project, NewParsed()).Reach(q, Options{})
 		if (err == nil) != (errAgain == nil) || err == nil && (paths(r) != paths(again) || len(r.Variables) != len(again.Variables)) {

@@ -80,7 +80,7 @@ type Project struct {
 	Registry     string                // "" when none is named
 	Trusted      bool                  // whether that is believed without signatures, wherever it is
 	Trust        Trust                 // whose signatures are believed
-	Inventory    string                // path of the Ansible inventory below the project's directory, or ""
+	Inventory    []string              // paths of the Ansible inventory's sources below the project's directory; a later one is stronger
 	Repositories map[string]Repository // package repositories by name
 	Nodes        []Node                // parents before children, siblings in the order written
 	Images       []Image               // in the order written

@@ -297,10 +297,14 @@ func (c *comparer) unused() {
 			}
 		}
 	}
-	inventory := c.head.Project.Inventory
+	inventory := func(name string) bool {
+		return slices.ContainsFunc(c.head.Project.Inventory, func(source string) bool {
+			return name == source || strings.HasPrefix(name, source+"/")
+		})
+	}
 	for _, name := range c.o.Changed {
 		// Then the node is in other groups, or groups in others.
-		groups := elsewhere && inventory != "" && (name == inventory || strings.HasPrefix(name, inventory+"/"))
+		groups := elsewhere && inventory(name)
 		if !c.used[name] && !groups {
 			c.plan.Unused = append(c.plan.Unused, name)
 		}

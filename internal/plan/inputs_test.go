@@ -245,7 +245,7 @@ func example() *layer.Project {
 	base.Source = &layer.Source{Bootstrap: &layer.Bootstrap{Distribution: "debian", Repositories: []string{"debian"}}}
 	return &layer.Project{
 		Cluster:      layer.Cluster{Name: "a", Short: "a"},
-		Inventory:    "inventory",
+		Inventory:    []string{"inventory"},
 		Repositories: map[string]layer.Repository{"debian": {Type: "apt", Suite: "bookworm", Key: "keys/debian.asc"}},
 		Nodes: []layer.Node{
 			base,

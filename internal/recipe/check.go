@@ -62,6 +62,8 @@ func (w *walker) check(doc any, k keys) {
 		checkPlaybooks(v.Playbooks, k)
 	case rolesDoc:
 		checkRoles(k)
+	case inventoryDoc:
+		checkInventory(k)
 	case layer.Services:
 		checkServices(v, k)
 	case layer.Artifact:
@@ -127,6 +129,14 @@ func checkRoles(k keys) {
 	}
 	if k.has("ref") && !k.has("repo") {
 		k.add("ref", "name the repository with \"repo\", or take it out", "ref has no effect without repo")
+	}
+}
+
+func checkInventory(k keys) {
+	if !k.has("path") && !k.has("url") && !k.meant["path"] && !k.meant["url"] {
+		k.add("", "write \"path\", \"url\" or both", "neither path nor url is named")
+	} else if k.has("ref") && !k.has("url") && !k.meant["url"] {
+		k.add("ref", "name the repository with \"url\", or take it out", "ref has no effect without url")
 	}
 }
 

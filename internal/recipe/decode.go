@@ -22,7 +22,7 @@ type walker struct {
 	repositories []reference // names of repositories that were used
 	repo         func(layer.Repo, string) (string, error)
 	base         string // where paths start: "" for the project's directory
-	roles        *rolesRepos
+	joined       *sharedRepos
 
 	left        int                 // of the budget
 	open        map[*yaml.Node]bool // mappings and lists that are being decoded, against aliases that hold themselves
@@ -40,7 +40,7 @@ type reference struct {
 func newWalker(fsys fs.FS, f *file, faults *faults) *walker {
 	table := formats()
 	return &walker{
-		fsys: fsys, file: f, faults: faults, roles: &rolesRepos{map[layer.Repo]string{}, map[string]bool{}}, left: limit.RecipeValues, open: map[*yaml.Node]bool{}, formats: table,
+		fsys: fsys, file: f, faults: faults, joined: &sharedRepos{map[sharedRepo]string{}, map[string]bool{}}, left: limit.RecipeValues, open: map[*yaml.Node]bool{}, formats: table,
 		packageName: regexp.MustCompile(table["package-name"].pattern),
 		word:        regexp.MustCompile(table["word"].pattern),
 	}
@@ -140,6 +140,12 @@ func (w *walker) enter(n *yaml.Node, at site) bool {
 
 // list decodes a list.
 func (w *walker) list(n *yaml.Node, s *shape, out reflect.Value, at site) {
+	if s.alone && n.Kind != yaml.SequenceNode {
+		delete(w.open, n)
+		out.Set(reflect.MakeSlice(out.Type(), 1, 1))
+		w.decode(n, s.elem, out.Index(0), at)
+		return
+	}
 	if n.Kind != yaml.SequenceNode {
 		w.wrongType(n, "a list", listHint(n), at)
 		return

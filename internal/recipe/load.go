@@ -25,9 +25,9 @@ type loader struct {
 	files        []string // that were read
 	repositories []reference
 	repo         func(layer.Repo, string) (string, error)
-	roles        *rolesRepos // of all files
-	bytes        int         // that were read
-	broken       bool        // a file could not be read, so names that are not there may be in it
+	joined       *sharedRepos // of all files
+	bytes        int          // that were read
+	broken       bool         // a file could not be read, so names that are not there may be in it
 }
 
 // load reads the main file and those it includes. It is false where there is no
@@ -58,10 +58,10 @@ func (l *loader) load(name string) (*projectDoc, []*includedDoc, bool) {
 func (l *loader) decode(f *file, root *yaml.Node, doc any) {
 	w := newWalker(l.fsys, f, l.faults)
 	w.repo = l.repo
-	if l.roles == nil {
-		l.roles = w.roles
+	if l.joined == nil {
+		l.joined = w.joined
 	}
-	w.roles = l.roles
+	w.joined = l.joined
 	decodeInto(w, root, doc)
 	l.repositories = append(l.repositories, w.repositories...)
 }

@@ -105,6 +105,9 @@ func mappingIn(s *shape) (*shape, string) {
 		return s, ""
 	case kindList:
 		m, suffix := mappingIn(s.elem)
+		if s.alone {
+			return m, suffix
+		}
 		return m, "[]" + suffix
 	case kindEntries:
 		m, suffix := mappingIn(s.elem)
@@ -125,6 +128,9 @@ func valueWords(s *shape) string {
 	case kindAny:
 		return "anything"
 	case kindList:
+		if s.alone {
+			return valueWords(s.elem) + ", or a list of these"
+		}
 		if s.elem.short != nil {
 			return "list, each item " + valueWords(s.elem)
 		}

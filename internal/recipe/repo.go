@@ -35,7 +35,7 @@ func (w *walker) startIn(out reflect.Value, pairs []pair, at site) func() {
 	case *inventoryDoc:
 		if r := written(&yaml.Node{Kind: yaml.MappingNode, Content: contents(pairs)}); r.URL != "" {
 			r.Path = "" // of the inventory, it is what is looked for
-			w.base = w.join(r, "inventory", at)
+			w.base = w.shared(r, "inventory", at)
 			return func() {
 				if doc.Path == "" && w.base != unreachable {
 					doc.Path = w.base
@@ -45,7 +45,7 @@ func (w *walker) startIn(out reflect.Value, pairs []pair, at site) func() {
 		}
 	case *rolesDoc:
 		if r := writtenRoles(pairs); r.URL != "" {
-			w.base = w.sharedRoles(r, at)
+			w.base = w.shared(r, "roles-"+lastPart(r.URL), at)
 			return func() {
 				if doc.Path == "" && w.base != unreachable {
 					doc.Path = w.base
@@ -71,34 +71,45 @@ func writtenRoles(pairs []pair) layer.Repo {
 	return r
 }
 
-// rolesRepos are the repositories of roles that were joined: one that several layers
-// name is there once, under a name of its own.
-type rolesRepos struct {
-	bases map[layer.Repo]string
+// sharedRepos are the repositories of roles and of inventories that were joined: one
+// that is named several times is there once, under a name of its own.
+type sharedRepos struct {
+	bases map[sharedRepo]string
 	names map[string]bool
 }
 
-// sharedRoles makes a repository of roles part of the project, once, and returns where
-// its paths start: in roles-NAME, after the last part of its URL.
-func (w *walker) sharedRoles(r layer.Repo, at site) string {
-	if base, ok := w.roles.bases[r]; ok {
+// sharedRepo is a repository, and what it is to be called: roles and inventories may be
+// in the same one.
+type sharedRepo struct {
+	layer.Repo
+	name string
+}
+
+// shared makes a repository part of the project, once, and returns where its paths
+// start: in a directory of this name, or one with a number if another has it.
+func (w *walker) shared(r layer.Repo, plain string, at site) string {
+	key := sharedRepo{r, plain}
+	if base, ok := w.joined.bases[key]; ok {
 		return base
 	}
-	url := strings.TrimSuffix(strings.TrimRight(r.URL, "/"), ".git")
-	last := url[strings.LastIndexAny(url, "/:")+1:]
-	plain := "roles-" + strings.Map(func(c rune) rune {
+	name := plain
+	for i := 2; w.joined.names[name]; i++ {
+		name = plain + "-" + strconv.Itoa(i)
+	}
+	w.joined.names[name] = true
+	w.joined.bases[key] = w.join(r, name, at)
+	return w.joined.bases[key]
+}
+
+// lastPart is the last part of a repository's URL, as a directory may be called.
+func lastPart(url string) string {
+	url = strings.TrimSuffix(strings.TrimRight(url, "/"), ".git")
+	return strings.Map(func(c rune) rune {
 		if strings.ContainsRune("._-", c) || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
 			return c
 		}
 		return '-'
-	}, last)
-	name := plain
-	for i := 2; w.roles.names[name]; i++ {
-		name = plain + "-" + strconv.Itoa(i)
-	}
-	w.roles.names[name] = true
-	w.roles.bases[r] = w.join(r, name, at)
-	return w.roles.bases[r]
+	}, url[strings.LastIndexAny(url, "/:")+1:])
 }
 
 func contents(pairs []pair) []*yaml.Node {

@@ -52,8 +52,13 @@ func newResolver(l *loader, opts Options) *resolver {
 // resolve returns the project; it is whole only if no mistake was reported.
 func (r *resolver) resolve(doc *projectDoc, fragments []*includedDoc) *layer.Project {
 	p := &layer.Project{
-		Cluster: doc.Cluster, Registry: doc.Registry.URL, Trusted: doc.Registry.Trusted, Trust: doc.Trust, Inventory: doc.Inventory.Path,
+		Cluster: doc.Cluster, Registry: doc.Registry.URL, Trusted: doc.Registry.Trusted, Trust: doc.Trust,
 		Repositories: map[string]layer.Repository{}, Files: r.loader.files,
+	}
+	for _, source := range doc.Inventory {
+		if source.Path != "" {
+			p.Inventory = append(p.Inventory, source.Path)
+		}
 	}
 	r.identities = doc.Identities
 	for _, f := range fragments {

@@ -60,6 +60,9 @@ func (s schemer) of(sh *shape) object {
 		if sh.min > 0 {
 			list["minItems"] = sh.min
 		}
+		if sh.alone {
+			return object{"anyOf": []object{s.of(sh.elem), list}}
+		}
 		return list
 	case kindDict, kindEntries:
 		return object{"type": "object", "propertyNames": textSchema(sh.keys), "additionalProperties": s.of(sh.elem)}

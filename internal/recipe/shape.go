@@ -41,6 +41,7 @@ type shape struct {
 	keys   *shape // of a dict or entries: what its names look like
 	fields []field
 	short  *field // a mapping that may also be written as only this field
+	alone  bool   // a list whose one item may be written without the brackets
 }
 
 // field is a key of a mapping.
@@ -101,7 +102,7 @@ func (b *shaper) shape(t reflect.Type, tag reflect.StructTag) *shape {
 			value, _ := elem.FieldByName("Value")
 			return &shape{kind: kindEntries, keys: b.keys(tag), elem: b.shape(value.Type, "")}
 		}
-		return &shape{kind: kindList, elem: b.shape(t.Elem(), tag), min: least(tag)}
+		return &shape{kind: kindList, elem: b.shape(t.Elem(), tag), min: least(tag), alone: tag.Get("alone") != ""}
 	case reflect.Map:
 		if t.Elem().Kind() == reflect.Interface {
 			return &shape{kind: kindDict, keys: b.keys(tag), elem: &shape{kind: kindAny}}

@@ -31,7 +31,7 @@ type projectDoc struct {
 	Cluster    layer.Cluster    `yaml:"cluster" doc:"The cluster that the images are for."`
 	Registry   registryDoc      `yaml:"registry" doc:"Registry, and path in it, through which layers and images are exchanged." short:"url"`
 	Trust      layer.Trust      `yaml:"trust" doc:"Whose word counts for what the registry holds under a key."`
-	Inventory  inventoryDoc     `yaml:"inventory" doc:"Ansible inventory." short:"path"`
+	Inventory  []inventoryDoc   `yaml:"inventory" doc:"Ansible inventory. Of several, what a later one says wins, as with ansible-playbook -i ONE -i OTHER." short:"path" min:"1" alone:"yes"`
 	Include    []word           `yaml:"include" doc:"More files of the recipe; * and ? stand for any characters but a slash. They hold repositories, layers and images only." format:"glob"`
 	Identities layer.Identities `yaml:"identities" doc:"Which files are one cluster node's alone, in all layers."`
 	Pipeline   pipelineDoc      `yaml:"pipeline" doc:"What the pipelines that strata pipeline makes have besides."`

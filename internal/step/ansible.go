@@ -40,8 +40,8 @@ func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
 		return fmt.Errorf("prepare Ansible: %w", err)
 	}
 	args := []string{"ansible-playbook", "--limit", string(w.Node.ID)}
-	if w.Inventory != "" {
-		args = append(args, "--inventory", w.Inventory)
+	for _, source := range w.Inventory {
+		args = append(args, "--inventory", source)
 	}
 	args = append(args, "--inventory", inventory)
 	if len(s.Tags) > 0 {

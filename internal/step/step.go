@@ -21,7 +21,7 @@ type Work struct {
 	Box          *sandbox.Sandbox
 	Node         layer.Node
 	Cluster      layer.Cluster
-	Inventory    string           // the site's Ansible inventory below the project, or ""
+	Inventory    []string         // the site's Ansible inventory: its sources below the project, in order
 	Project      fs.FS            // the project's files
 	Dir          string           // where the project is on this machine
 	Environment  []string         // of every command: KEY=value

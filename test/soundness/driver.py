@@ -154,8 +154,8 @@ def inventory(job):
 
 def arguments(job, playbook):
     args = ["ansible-playbook", "--limit", job["host"]]
-    if job.get("inventory"):
-        args += ["--inventory", os.path.join(PROJECT, job["inventory"])]
+    for source in job.get("inventory") or []:
+        args += ["--inventory", os.path.join(PROJECT, source)]
     args += ["--inventory", TEMP + "/strata.json"]
     if job.get("extra"):
         args += ["--extra-vars", json.dumps(job["extra"])]

@@ -73,7 +73,7 @@ type job struct {
 	Playbooks []string         `json:"playbooks"`
 	Host      string           `json:"host"`
 	Groups    []string         `json:"groups"`
-	Inventory string           `json:"inventory"`
+	Inventory []string         `json:"inventory"`
 	Extra     map[string]any   `json:"extra,omitempty"`
 	Password  string           `json:"password"`
 }

@@ -243,7 +243,10 @@ func (p *project) variables() map[string]*yaml.Node {
 
 // shadows give every variable another value in a new place.
 func (p *project) shadows() []*mutation {
-	dir := p.inventory
+	dir := ""
+	if n := len(p.inventory); n > 0 {
+		dir = p.inventory[n-1]
+	}
 	if dir == "" || path.Ext(dir) != "" || p.files[dir] != nil {
 		dir = path.Dir(dir)
 	}

@@ -108,7 +108,7 @@ func TestSoundness(t *testing.T) {
 
 // example is the example cluster, with every node that runs playbooks.
 func example(t *testing.T) *project {
-	p := &project{name: "example", inventory: "inventory", files: files{}}
+	p := &project{name: "example", inventory: []string{"inventory"}, files: files{}}
 	root := "../../examples/cluster"
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -172,7 +172,7 @@ func nasty(t *testing.T, name string) *project {
 		case "others":
 			p.others = strings.Fields(text)
 		case "inventory":
-			p.inventory = text
+			p.inventory = strings.Fields(text)
 		case "password":
 			p.password = text
 		case "extra":
@@ -195,7 +195,7 @@ func nasty(t *testing.T, name string) *project {
 type project struct {
 	name      string
 	files     files
-	inventory string
+	inventory []string
 	others    []string // groups that nodes may be put in
 	password  string   // of the vault
 	extra     map[string]any

@@ -25,6 +25,24 @@ type builder struct {
 	errors []error
 }
 
+// source reads one of the inventory's sources.
+func (b *builder) source(name string) error {
+	clean := path.Clean(name)
+	switch kind := b.files.Kind(clean); {
+	case kind == tree.Directory:
+		b.inv.Dirs = append(b.inv.Dirs, clean)
+		b.directory(clean, 0)
+	case kind == tree.File:
+		b.inv.Dirs = append(b.inv.Dirs, path.Dir(clean))
+		b.file(clean)
+	case strings.Contains(name, ","):
+		b.list(name)
+	default:
+		return fault.New(fault.Input, "read inventory %s: there is no such file or directory", name)
+	}
+	return nil
+}
+
 // ignored are the extensions that Ansible leaves out in directories. Versions
 // differ about ".ini", so it is not among them.
 func ignored() []string {

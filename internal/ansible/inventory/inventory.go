@@ -8,14 +8,11 @@ package inventory
 
 import (
 	"maps"
-	"path"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
-	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // Inventory is what an inventory says. It does not change after Read, and may
@@ -25,7 +22,7 @@ type Inventory struct {
 	Hosts  map[string]*Host
 	Opaque []Opaque
 	Files  []string // files read and directories listed, in this order
-	Dir    string   // where group_vars and host_vars beside it are; "" for a list of hosts
+	Dirs   []string // where group_vars and host_vars beside it are: one of each source, but for lists of hosts
 
 	settings Settings
 	groups   []*Group // in the order in which Ansible came to know them
@@ -118,15 +115,15 @@ func (s Settings) yamlExtensions() []string {
 	return []string{".yml", ".yaml", ".json"}
 }
 
-// Read reads an inventory with Ansible's defaults: a file or a directory, a
-// list of hosts with commas, or "" for none. Errors are faults of kind Input,
-// joined where several files are wrong.
-func Read(files tree.Files, name string) (*Inventory, error) {
-	return Settings{}.Read(files, name)
+// Read reads an inventory with Ansible's defaults, from sources that are read one
+// after the other: files, directories, and lists of hosts with commas. Errors are
+// faults of kind Input, joined where several files are wrong.
+func Read(files tree.Files, sources ...string) (*Inventory, error) {
+	return Settings{}.Read(files, sources...)
 }
 
 // Read reads an inventory with these settings.
-func (s Settings) Read(files tree.Files, name string) (*Inventory, error) {
+func (s Settings) Read(files tree.Files, sources ...string) (*Inventory, error) {
 	inv := &Inventory{
 		Groups: map[string]*Group{}, Hosts: map[string]*Host{}, settings: s,
 		blocks: map[blockKey]*block{}, joined: map[string]*block{}, members: map[string]*members{}, plays: map[string]*pattern{},
@@ -135,19 +132,9 @@ func (s Settings) Read(files tree.Files, name string) (*Inventory, error) {
 	b := &builder{inv: inv, files: files}
 	all := b.group("all", place{})
 	b.child(all, b.group("ungrouped", place{}), place{})
-	if name != "" {
-		kind := files.Kind(path.Clean(name))
-		switch {
-		case kind == tree.Directory:
-			inv.Dir = path.Clean(name)
-			b.directory(inv.Dir, 0)
-		case kind == tree.File:
-			inv.Dir = path.Dir(path.Clean(name))
-			b.file(path.Clean(name))
-		case strings.Contains(name, ","):
-			b.list(name)
-		default:
-			return nil, fault.New(fault.Input, "read inventory %s: there is no such file or directory", name)
+	for _, name := range sources {
+		if err := b.source(name); err != nil {
+			return nil, err
 		}
 	}
 	if err := b.finish(); err != nil {

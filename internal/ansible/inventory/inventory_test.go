@@ -74,7 +74,7 @@ func TestSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprintln(inv.AllHosts(), inv.Dir, inv.Files); got != "[h1 h9] i [i i/01 i/02.yml i/03 i/04.toml i/08 i/08/09 i/10 i/11.yml i/12.py]\n" {
+	if got := fmt.Sprintln(inv.AllHosts(), inv.Dirs, inv.Files); got != "[h1 h9] [i] [i i/01 i/02.yml i/03 i/04.toml i/08 i/08/09 i/10 i/11.yml i/12.py]\n" {
 		t.Error(got)
 	}
 	var opaque []string
@@ -92,7 +92,7 @@ func TestSources(t *testing.T) {
 	if err != nil || fmt.Sprint(inv.AllHosts(), inv.Groups["ungrouped"].Hosts) != "[a b c[1:2]] [a b c[1:2]]" {
 		t.Error(err, inv)
 	}
-	if inv, err = Read(f, ""); err != nil || len(inv.Hosts) != 0 {
+	if inv, err = Read(f); err != nil || len(inv.Hosts) != 0 {
 		t.Error(err, inv)
 	}
 }

@@ -60,7 +60,7 @@ type oracleCase struct {
 	Sources  []string `json:"sources"`
 	Nodes    []string `json:"nodes"`
 	Patterns []string `json:"patterns"`
-	source   string
+	sources  []string
 	given    map[string][]string
 	shown    string
 }
@@ -137,7 +137,7 @@ func TestOracle(t *testing.T) {
 
 func (c oracleCase) compare(t *testing.T, want oracleAnswer, count map[string]int) {
 	files := tree.New(os.DirFS(c.Dir), tree.NewOnce())
-	inv, err := Read(files, c.source)
+	inv, err := Read(files, c.sources...)
 	if err == nil && want.Error != "" {
 		for _, name := range append(inv.AllHosts(), c.Nodes...) {
 			if _, err = inv.Node(name, c.given[name]).Definitions(files, []string{c.Play}); err != nil {
@@ -258,38 +258,52 @@ func newProject(t *testing.T, dir string, seed int64) oracleCase {
 		p.groups = append(p.groups, pick(p.Rand, "g", "web", "db-", "site.", "z_")+fmt.Sprint(i))
 	}
 	c := oracleCase{Dir: dir, Play: pick(p.Rand, "play", "play", "."), given: map[string][]string{}}
-	source := "inventory"
+	source := p.source(&c, "")
+	c.sources = []string{source}
+	for i := 0; p.Intn(2) == 0 && i < 3; i++ { // more of them, some in the same directory or the same again
+		more := pick(p.Rand, "other/", "other/", "third/", "", "inventory/")
+		c.sources = append(c.sources, pick(p.Rand, source, p.source(&c, more)))
+	}
+	c.Nodes = []string{pick(p.Rand, "n1", "h1", "h2", "web1.example.com", "localhost")}
+	given := []string{"strata_image", pick(p.Rand, append([]string{"new"}, p.groups...)...), pick(p.Rand, p.groups...)}
+	c.given[c.Nodes[0]] = given
+	for _, name := range c.sources {
+		c.Sources = append(c.Sources, filepath.Join(dir, name))
+	}
+	c.Sources = append(c.Sources, p.generated(c.Nodes[0], given))
+	for range 60 {
+		c.Patterns = append(c.Patterns, p.pattern())
+	}
+	c.shown = p.shown.String()
+	return c
+}
+
+// source makes an inventory below a directory, with what stands beside it, and returns
+// its name.
+func (p *project) source(c *oracleCase, below string) string {
+	source := below + "inventory"
 	switch p.Intn(4) {
 	case 0:
-		source = "hosts" + pick(p.Rand, "", ".ini", ".x")
+		source = below + "hosts" + pick(p.Rand, "", ".ini", ".x")
 		p.write(source, p.ini(p.groups))
 	case 1:
-		source = "hosts" + pick(p.Rand, ".yml", ".yaml", "", ".json")
+		source = below + "hosts" + pick(p.Rand, ".yml", ".yaml", "", ".json")
 		p.write(source, p.yaml())
 	default:
-		p.write("inventory/a", p.ini(p.groups))
-		p.write("inventory/b.yml", p.yaml())
-		p.write("inventory/"+pick(p.Rand, "a.cfg", "z.md", ".hidden", "x~", "host_vars/h1"), "v0: ignored\n")
-		p.write("inventory/sub/"+pick(p.Rand, "c", "c.yml"), pick(p.Rand, "[subgroup]\nsubhost v1=1\n", "", "# nothing\n"))
+		p.write(source+"/a", p.ini(p.groups))
+		p.write(source+"/b.yml", p.yaml())
+		p.write(source+"/"+pick(p.Rand, "a.cfg", "z.md", ".hidden", "x~", "host_vars/h1"), "v0: ignored\n")
+		p.write(source+"/sub/"+pick(p.Rand, "c", "c.yml"), pick(p.Rand, "[subgroup]\nsubhost v1=1\n", "", "# nothing\n"))
 	}
 	base := filepath.Dir(source)
-	if source == "inventory" {
+	if strings.HasSuffix(source, "inventory") {
 		base = source
 	}
 	for _, d := range []string{base, c.Play} {
 		p.vars(d, "group_vars", append([]string{"all", "ungrouped", "strata_image", "new"}, p.groups...))
 		p.vars(d, "host_vars", []string{"h1", "h2", "n1", "new", "web1.example.com"})
 	}
-	c.Nodes = []string{pick(p.Rand, "n1", "h1", "h2", "web1.example.com", "localhost")}
-	given := []string{"strata_image", pick(p.Rand, append([]string{"new"}, p.groups...)...), pick(p.Rand, p.groups...)}
-	c.given[c.Nodes[0]] = given
-	c.source = source
-	c.Sources = []string{filepath.Join(dir, source), p.generated(c.Nodes[0], given)}
-	for range 60 {
-		c.Patterns = append(c.Patterns, p.pattern())
-	}
-	c.shown = p.shown.String()
-	return c
+	return source
 }
 
 // generated writes the inventory that Strata adds.
@@ -331,7 +345,7 @@ func newSoup(t *testing.T, dir string, seed int64) oracleCase {
 		) + pick(p.Rand, "\n", "\n", "\r\n", "\n\n"))
 	}
 	p.write("hosts", b.String())
-	c := oracleCase{Dir: dir, Play: "play", source: "hosts", Sources: []string{filepath.Join(dir, "hosts"), p.generated("h1", []string{"a"})}, Nodes: []string{"h1"}}
+	c := oracleCase{Dir: dir, Play: "play", sources: []string{"hosts"}, Sources: []string{filepath.Join(dir, "hosts"), p.generated("h1", []string{"a"})}, Nodes: []string{"h1"}}
 	c.given = map[string][]string{"h1": {"a"}}
 	for range 40 {
 		c.Patterns = append(c.Patterns, some(6, "h1", "h", "a", "[", "]", "!", "&", "~", ",", ":", ".", "*", "?", "-", "1", "0", " ", "(", ")", "|", "^", "$", "+", "{1}", "{,2}", `\d`, `\w`, "b.c", "::", "é", "[!x-z]", "[^h]", "[a-]"))

@@ -184,13 +184,14 @@ func (w *Winners) Of(n *Node) (*Scope, error) {
 }
 
 func (n *Node) reader(files tree.Files, playbookDirs []string) *scopeReader {
-	r := &scopeReader{files: files, inv: n.inv, scope: &Scope{}, inventory: []string{n.inv.Dir}}
-	if n.inv.Dir == "" {
-		r.inventory = nil
+	// Reading the same files once more right after the first time would change nothing.
+	r := &scopeReader{files: files, inv: n.inv, scope: &Scope{}, inventory: slices.Compact(slices.Clone(n.inv.Dirs))}
+	last := "" // no directory is called so
+	if len(r.inventory) > 0 {
+		last = r.inventory[len(r.inventory)-1]
 	}
 	for _, dir := range playbookDirs {
-		// Reading the same files once more right after the first time would change nothing.
-		if dir = path.Clean(dir); dir != n.inv.Dir && !slices.Contains(r.plays, dir) {
+		if dir = path.Clean(dir); dir != last && !slices.Contains(r.plays, dir) {
 			r.plays = append(r.plays, dir)
 		}
 	}
