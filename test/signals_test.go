@@ -1,6 +1,7 @@
 package test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -27,6 +28,7 @@ type signalled struct {
 	endless bool          // it ends by a signal only
 	seldom  bool          // only if matrices are run whole
 	unswept bool          // it cleans up nothing of its own
+	user    bool          // an ordinary user runs it as well
 }
 
 // stopped is how long a command may take to end on a loaded machine; idle, it is
@@ -49,6 +51,27 @@ func TestSignals(t *testing.T) {
 			q.signal(c, random)
 		})
 	}
+	t.Run("rootless", func(t *testing.T) { p.signalRootless(t, random) })
+}
+
+// signalRootless is a sample for an ordinary user, whose commands run again in a
+// user namespace, to which signals must find their way.
+func (p *project) signalRootless(t *testing.T, random *rand.Rand) {
+	q := *p
+	q.t = t
+	os.RemoveAll(p.store) // what is root's is of no use there; the registry has all of it
+	q.asUser(t)
+	q.store = filepath.Join(q.top, "home/.local/share/containers/storage")
+	q.build("more")
+	for _, c := range q.signalled() {
+		if c.user {
+			t.Run(c.name, func(t *testing.T) {
+				r := q
+				r.t = t
+				r.signal(c, random)
+			})
+		}
+	}
 }
 
 // signalProject has a node with each kind of step, a large one, an image, a
@@ -56,9 +79,11 @@ func TestSignals(t *testing.T) {
 func signalProject(t *testing.T) *project {
 	layers := fmt.Sprintf(strings.Split(everyKind, "\nimages:")[0], "a") + `
   waits: {parent: base, run: ["true"]}
+  guest: {parent: base, packages: [systemd-sysv, linux-image-cloud-amd64, busybox, live-boot, dbus]}
   large: {parent: base, files: [{src: large, dest: /large}], run: ["cp --sparse=never /large /larger; rm /large"]}
 images:
   work: {node: more, artifacts: [squashfs, erofs, tar, dir, oci]}
+  guest: {node: guest, artifacts: [squashfs, kernel, initrd]}
 `
 	p := newProject(t, layers, "", files{"site.yml": playbook, "files/one": "1", "files/sub/two": "2"}).ownStore()
 	p.ownCache()
@@ -81,7 +106,7 @@ func (p *project) signalled() []signalled {
 	out := filepath.Join(p.top, "out")
 	return []signalled{
 		{name: "build", args: []string{"build", "--no-cache", "more"}, seldom: true},
-		{name: "build steps", args: []string{"build", "--no-cache", "work"}, seldom: true},
+		{name: "build steps", args: []string{"build", "--no-cache", "work"}, within: 10 * time.Second, seldom: true, user: true},
 		{name: "bootstrap", args: []string{"--store", filepath.Join(p.top, "fresh"), "build", "base"}, within: 10 * time.Second},
 		{name: "build large", args: []string{"build", "large"}, seldom: true},
 		{name: "build waits", args: []string{"build", "waits"}, holds: p.store + "/strata/locks/node-test@waits", endless: true, within: time.Second},
@@ -89,10 +114,12 @@ func (p *project) signalled() []signalled {
 		{name: "plan", args: []string{"plan", "--base", "HEAD"}, within: time.Second},
 		{name: "export", args: []string{"export", "work", out, "--force"}, before: artifacts, within: 5 * time.Second},
 		{name: "push", args: []string{"push", "--to", "oci:" + out + "-oci:x", "more"}, before: func() { os.RemoveAll(out + "-oci") }, seldom: true},
-		{name: "pull", args: []string{"--store", filepath.Join(p.top, "pulled"), "pull", "more"}, before: func() { os.RemoveAll(filepath.Join(p.top, "pulled")) }},
+		{name: "pull", args: []string{"--store", filepath.Join(p.top, "pulled"), "pull", "more"}, before: func() { os.RemoveAll(filepath.Join(p.top, "pulled")) }, user: true},
 		{name: "gc", args: []string{"gc"}, unswept: true},
 		{name: "verify", args: []string{"ci", "verify"}, seldom: true},
-		{name: "shell", args: []string{"shell", "more", "--", "sh", "-c", "trap '' TERM INT HUP; while :; do sleep 1; done"}, endless: true, within: time.Second},
+		{name: "shell", args: []string{"shell", "more", "--", "sh", "-c", "trap '' TERM INT HUP; while :; do sleep 1; done"}, endless: true, within: time.Second, user: true},
+		{name: "boot", args: []string{"boot", "guest", "--from", p.hung()}, endless: true, within: 6 * time.Second},
+		{name: "boot to its end", args: []string{"boot", "guest"}, within: 100 * time.Second, seldom: true},
 		{name: "serve", args: []string{"registry", "serve", "--listen", "127.0.0.1:0", "--dir", filepath.Join(p.top, "served")}, endless: true, within: time.Second, unswept: true},
 		{name: "watch", args: []string{"watch"}, endless: true, within: 2 * time.Second, unswept: true},
 		{name: "validate", args: []string{"validate"}, seldom: true, unswept: true},
@@ -100,6 +127,33 @@ func (p *project) signalled() []signalled {
 		{name: "doctor", args: []string{"doctor"}, seldom: true, unswept: true},
 		{name: "pipeline", args: []string{"pipeline", "gitlab"}, seldom: true, unswept: true},
 	}
+}
+
+// hung is an export of an image whose kernel, a few bytes, halts at once: its guest
+// never comes up.
+func (p *project) hung() string {
+	p.t.Helper()
+	// A sector for the kernel that there was before protocols (arch/x86/boot of
+	// Linux has the offsets), one of code in 16 bits, and one of kernel proper.
+	kernel := make([]byte, 3*512)
+	kernel[0x1f1] = 1                                    // sectors of code
+	copy(kernel[0x1fe:], "\x55\xaa\xeb\x66HdrS\x06\x02") // a jump over what follows, and protocol 2.6
+	kernel[0x211] = 1                                    // the kernel proper lies high
+	copy(kernel[0x22c:], "\xff\xff\xff\x37")             // an initrd lies below
+	copy(kernel[0x268:], "\xf4\xeb\xfd")                 // l: hlt; jmp l
+	manifest, err := json.Marshal(map[string]any{
+		"image": "guest", "node": "guest", "init": "systemd", "fetch": "live-boot",
+		"key": strings.Repeat("0", 64), "digest": "sha256:" + strings.Repeat("0", 64),
+		"files": []map[string]any{{"name": "root", "type": "squashfs"}, {"name": "kernel", "type": "kernel"}, {"name": "initrd", "type": "initrd"}},
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	dir := filepath.Join(p.top, "hung")
+	for name, content := range map[string]string{"manifest.json": string(manifest), "kernel": string(kernel), "initrd": "none", "root": "none"} {
+		writeFile(p.t, filepath.Join(dir, name), content)
+	}
+	return dir
 }
 
 // signal sends a command signals at random moments.

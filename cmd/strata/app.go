@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"go.podman.io/storage/pkg/homedir"
+	"go.podman.io/storage/pkg/unshare"
 	"golang.org/x/term"
 
 	"github.com/strata-hpc/strata/internal/apt"
@@ -178,7 +180,20 @@ func (a *app) enter() error {
 	if done {
 		return exited(status)
 	}
+	ownRuntime()
 	return nil
+}
+
+// ownRuntime names an ordinary user's own runtime directory, as Podman does, where
+// nothing has (in a job of cron's, say). Else the libraries look for credentials in
+// that of the user whom they take this process for: the machine's root.
+func ownRuntime() {
+	if unshare.GetRootlessUID() == 0 || os.Getenv("XDG_RUNTIME_DIR") != "" {
+		return
+	}
+	if dir, err := homedir.GetRuntimeDir(); err == nil {
+		os.Setenv("XDG_RUNTIME_DIR", dir)
+	}
 }
 
 // open opens the store, with the rights that it needs.

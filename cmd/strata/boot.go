@@ -52,6 +52,7 @@ func runBoot(ctx context.Context, a *app, name string, opts bootOptions) error {
 		return err
 	}
 	defer done()
+	a.ending.cleans()
 	m, err := artifact.ReadManifest(dir)
 	if err != nil {
 		return err

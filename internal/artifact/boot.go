@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/sandbox"
@@ -36,8 +38,7 @@ type boot struct {
 	image    layer.Image
 	opts     BootOptions
 
-	tmp     string // for sockets and the like
-	root    File   // the root file system
+	root    File // the root file system
 	console *console
 	report  *BootReport
 }
@@ -56,14 +57,8 @@ func Boot(ctx context.Context, dir string, m *Manifest, image layer.Image, opts 
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	tmp, err := os.MkdirTemp("", "strata-boot-")
-	if err != nil {
-		return nil, fmt.Errorf("boot %s: %w", image.Name, err)
-	}
-	defer os.RemoveAll(tmp)
-	b.tmp = tmp
 	b.say("looking for an accelerator")
-	accel, err := chooseAccel(ctx, tmp)
+	accel, err := chooseAccel(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("boot %s: %w", image.Name, err)
 	}
@@ -129,26 +124,21 @@ func (b *boot) run(ctx context.Context) error {
 		return fmt.Errorf("boot %s: %w", b.image.Name, err)
 	}
 	defer srv.Close()
-	socket := filepath.Join(b.tmp, "shell")
-	listener, err := net.Listen("unix", socket)
+	ours, theirs, err := socketPair()
 	if err != nil {
 		return fmt.Errorf("boot %s: %w", b.image.Name, err)
 	}
-	defer listener.Close()
+	defer ours.Close()
 
 	b.say(fmt.Sprintf("starting a guest with %d MiB and %d processors (%s)", b.opts.Memory, b.opts.CPUs, b.report.Accel))
 	start := time.Now()
-	vm, err := b.start(ctx, stop, srv.URL(), socket)
+	vm, err := b.start(ctx, stop, srv.URL(), theirs)
 	if err != nil {
 		return fmt.Errorf("boot %s: %w", b.image.Name, err)
 	}
 	defer func() { vm.Kill(); _ = vm.Wait() }()
 
-	g, hangUp, err := b.shell(ctx, listener)
-	if err != nil {
-		return b.failed(ctx, err)
-	}
-	defer hangUp()
+	g := newGuest(ctx, ours, "/run")
 	if err := b.reachTarget(ctx, g, start); err != nil {
 		return b.failed(ctx, err)
 	}
@@ -158,8 +148,10 @@ func (b *boot) run(ctx context.Context) error {
 	return b.verdict()
 }
 
-// start starts QEMU. When it ends by itself, stop is called with the reason.
-func (b *boot) start(ctx context.Context, stop context.CancelCauseFunc, url, socket string) (*sandbox.Process, error) {
+// start starts QEMU, which gets the socket shell. When it ends by itself, stop is
+// called with the reason.
+func (b *boot) start(ctx context.Context, stop context.CancelCauseFunc, url string, shell *os.File) (*sandbox.Process, error) {
+	defer shell.Close()
 	kernel, _ := b.manifest.File(layer.Kernel)
 	initrd, _ := b.manifest.File(layer.Initrd)
 	dir, err := filepath.Abs(b.dir)
@@ -176,12 +168,17 @@ func (b *boot) start(ctx context.Context, stop context.CancelCauseFunc, url, soc
 	}
 	vm := machine{Accel: b.report.Accel, Memory: b.opts.Memory, CPUs: b.opts.CPUs,
 		Kernel: filepath.Join(dir, kernel.Name), Initrd: filepath.Join(dir, initrd.Name),
-		Cmdline: cmdline, Shell: socket, ShellTTY: tty}
-	args, err := vm.args(b.tmp)
+		Cmdline: cmdline, ShellTTY: tty}
+	text, err := vm.config()
 	if err != nil {
 		return nil, err
 	}
-	p, err := sandbox.StartHost(ctx, sandbox.Cmd{Args: args, Stdout: b.console})
+	config, err := inMemory("machine", []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	defer config.Close()
+	p, err := sandbox.StartHost(ctx, sandbox.Cmd{Args: vm.args(), Files: []*os.File{config, shell}, Stdout: b.console})
 	if err != nil {
 		return nil, err
 	}
@@ -224,20 +221,30 @@ func bootCmdline(cmdline, fetch, url string) (string, int, error) {
 	return "", 0, errors.New("its kernel command line uses every serial line, the boot test needs one of ttyS1 to ttyS3")
 }
 
-// shell waits for QEMU to connect the second serial line.
-func (b *boot) shell(ctx context.Context, listener net.Listener) (*guest, func(), error) {
-	defer context.AfterFunc(ctx, func() { listener.Close() })()
-	conn, err := listener.Accept()
+// socketPair is a connection of this process with a program that it starts.
+func socketPair() (ours net.Conn, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, nil, errors.Join(context.Cause(ctx), err)
+		return nil, nil, fmt.Errorf("make a pair of sockets: %w", err)
 	}
-	// QEMU has read all that it needs of it: leave nothing behind, should we be killed.
-	_ = os.RemoveAll(b.tmp)
-	return newGuest(ctx, conn, "/run"), func() { conn.Close() }, nil
+	f := os.NewFile(uintptr(fds[0]), "shell")
+	defer f.Close()
+	theirs = os.NewFile(uintptr(fds[1]), "shell")
+	if ours, err = net.FileConn(f); err != nil {
+		theirs.Close()
+		return nil, nil, fmt.Errorf("make a pair of sockets: %w", err)
+	}
+	return ours, theirs, nil
 }
 
 // failed turns what ended the boot into a fault with the end of the console.
 func (b *boot) failed(ctx context.Context, err error) error {
+	if errors.Is(err, errLineClosed) { // QEMU ends, and will say why
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}

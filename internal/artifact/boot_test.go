@@ -191,17 +191,16 @@ func TestBootChecks(t *testing.T) {
 }
 
 func TestMachineArgs(t *testing.T) {
-	m := machine{Accel: tcg, Memory: 1024, CPUs: 2, Kernel: "/a/vmlinuz", Initrd: "/a/initrd.img", Cmdline: "x fetch=http://h/secret", Shell: "/t/shell", ShellTTY: 2}
-	args, err := m.args(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := strings.Join(args, " ")
+	m := machine{Accel: tcg, Memory: 1024, CPUs: 2, Kernel: "/a/vmlinuz", Initrd: "/a/initrd.img", Cmdline: "x fetch=http://h/secret", ShellTTY: 2}
+	line := strings.Join(m.args(), " ")
 	if strings.Contains(line, "secret") || !strings.Contains(line, "-serial null -chardev socket,id=shell") {
 		t.Errorf("arguments: %s", line)
 	}
+	if config, err := m.config(); err != nil || !strings.Contains(config, m.Cmdline) {
+		t.Errorf("config: %s, %v", config, err)
+	}
 	m.Cmdline = `a="b"`
-	if _, err := m.args(t.TempDir()); err == nil {
+	if _, err := m.config(); err == nil {
 		t.Error("a quote was accepted")
 	}
 }

@@ -161,14 +161,17 @@ func (g *guest) ask(ctx context.Context, text, want string, again time.Duration)
 	}
 }
 
-var errAgain = errors.New("time to ask again")
+var (
+	errAgain      = errors.New("time to ask again")
+	errLineClosed = errors.New("the line to the guest is closed")
+)
 
 // read returns the next line, errAgain when timer fires, or ctx's cause.
 func (g *guest) read(ctx context.Context, timer <-chan time.Time) (string, error) {
 	select {
 	case line, ok := <-g.lines:
 		if !ok {
-			return "", errors.New("the line to the guest is closed")
+			return "", errLineClosed
 		}
 		return line, nil
 	case <-timer:

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
@@ -27,22 +28,29 @@ type machine struct {
 	CPUs           int
 	Kernel, Initrd string // files
 	Cmdline        string
-	Shell          string // path of a unix socket that the second serial line connects to
-	ShellTTY       int    // number of the guest's serial line for the shell, 1 to 3
+	ShellTTY       int // number of the guest's serial line for the shell, 1 to 3
 }
 
-// args is QEMU's command line. dir is for its files: the kernel's command line
-// goes through one, for a process's arguments are for everybody to read.
-func (m machine) args(dir string) ([]string, error) {
+// QEMU gets its files as descriptors: whatever ends this process, none is left.
+const (
+	firstFile  = "/dev/fd/3"
+	secondFile = 4
+)
+
+// config is in the format of QEMU's -readconfig. The kernel's command line is in
+// there, for a process's arguments are for everybody to read.
+func (m machine) config() (string, error) {
 	config := fmt.Sprintf("[machine]\n  kernel = %q\n  initrd = %q\n  append = %q\n", m.Kernel, m.Initrd, m.Cmdline)
 	if strings.Contains(m.Kernel+m.Initrd+m.Cmdline, `"`) || strings.Contains(config, `\`) {
-		return nil, errors.New("QEMU takes no quotes and backslashes in paths and kernel command lines")
+		return "", errors.New("QEMU takes no quotes and backslashes in paths and kernel command lines")
 	}
-	file := filepath.Join(dir, "machine.conf")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		return nil, err
-	}
-	args := []string{qemu, "-nodefaults", "-no-user-config", "-readconfig", file,
+	return config, nil
+}
+
+// args is QEMU's command line. Its first file is the config, its second a socket,
+// to which the guest's serial line for the shell is joined.
+func (m machine) args() []string {
+	args := []string{qemu, "-nodefaults", "-no-user-config", "-readconfig", firstFile,
 		"-display", "none", "-no-reboot", "-machine", "q35",
 		"-m", fmt.Sprint(m.Memory), "-smp", fmt.Sprint(m.CPUs),
 		"-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=",
@@ -51,13 +59,13 @@ func (m machine) args(dir string) ([]string, error) {
 	for range m.ShellTTY - 1 {
 		args = append(args, "-serial", "null")
 	}
-	args = append(args, "-chardev", "socket,id=shell,path="+m.Shell, "-serial", "chardev:shell")
+	args = append(args, "-chardev", fmt.Sprintf("socket,id=shell,fd=%d", secondFile), "-serial", "chardev:shell")
 	if m.Accel == kvm {
-		return append(args, "-accel", "kvm", "-cpu", "host"), nil
+		return append(args, "-accel", "kvm", "-cpu", "host")
 	}
 	// Nehalem is x86-64-v2, what today's distributions ask for. With the wider
 	// registers of "max" or Haswell, translation takes half as long again.
-	return append(args, "-accel", "tcg,thread=multi", "-cpu", "Nehalem"), nil
+	return append(args, "-accel", "tcg,thread=multi", "-cpu", "Nehalem")
 }
 
 // probeCode is a boot sector that writes 20,000 times to a port that nobody
@@ -74,19 +82,14 @@ const (
 
 // ProbeKVM says whether a guest really runs with KVM on this machine.
 func ProbeKVM(ctx context.Context) (bool, error) {
-	dir, err := os.MkdirTemp("", "strata-kvm-")
-	if err != nil {
-		return false, err
-	}
-	defer os.RemoveAll(dir)
-	accel, err := chooseAccel(ctx, dir)
+	accel, err := chooseAccel(ctx)
 	return accel == kvm, err
 }
 
 // chooseAccel returns kvm where a small guest shows that it works: a /dev/kvm
 // that opens is not enough, for under some hypervisors its guests hang or
 // crawl. Nothing is remembered: it may be different at the next call.
-func chooseAccel(ctx context.Context, dir string) (string, error) {
+func chooseAccel(ctx context.Context) (string, error) {
 	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
 	if err != nil {
 		return tcg, nil
@@ -95,16 +98,17 @@ func chooseAccel(ctx context.Context, dir string) (string, error) {
 	sector := make([]byte, 512)
 	copy(sector, probeCode)
 	sector[510], sector[511] = 0x55, 0xaa
-	file := filepath.Join(dir, "probe")
-	if err := os.WriteFile(file, sector, 0o600); err != nil {
+	floppy, err := inMemory("probe", sector)
+	if err != nil {
 		return "", err
 	}
+	defer floppy.Close()
 	probe, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	err = sandbox.Host(probe, sandbox.Cmd{Args: []string{qemu, "-nodefaults", "-no-user-config",
+	err = sandbox.Host(probe, sandbox.Cmd{Files: []*os.File{floppy}, Args: []string{qemu, "-nodefaults", "-no-user-config",
 		"-display", "none", "-no-reboot", "-machine", "pc", "-accel", "kvm", "-m", "16",
 		"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
-		"-drive", "file=" + file + ",format=raw,if=floppy,readonly=on"}})
+		"-drive", "file=" + firstFile + ",format=raw,if=floppy,readonly=on"}})
 	var exit *sandbox.ExitError
 	switch {
 	case ctx.Err() != nil:
@@ -113,4 +117,18 @@ func chooseAccel(ctx context.Context, dir string) (string, error) {
 		return kvm, nil
 	}
 	return tcg, nil
+}
+
+// inMemory is a file that is in memory only.
+func inMemory(name string, content []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate("strata-"+name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make a file in memory: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if _, err := f.Write(content); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("make a file in memory: %w", err)
+	}
+	return f, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"reflect"
 	"strings"
@@ -20,9 +21,10 @@ type Cmd struct {
 	Args   []string
 	Env    []string // the whole environment, as KEY=value; nil means the caller's own on the host, and the standard one in a sandbox
 	Dir    string
-	Stdin  io.Reader // nil: /dev/null
-	Stdout io.Writer // nil: thrown away
-	Stderr io.Writer // nil: thrown away, but its end is in the error
+	Stdin  io.Reader  // nil: /dev/null
+	Stdout io.Writer  // nil: thrown away
+	Stderr io.Writer  // nil: thrown away, but its end is in the error
+	Files  []*os.File // on the host: descriptors from 3 on
 }
 
 // ExitError says that a program ran and did not succeed.
@@ -88,7 +90,7 @@ func startHost(ctx context.Context, c Cmd, adjust func(*exec.Cmd)) (*Process, er
 		return nil, fmt.Errorf("start %s: %w", c.Args[0], err)
 	}
 	defer joined.given()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = joined.in, joined.out, joined.errw
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = joined.in, joined.out, joined.errw, c.Files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	adjust(cmd)
