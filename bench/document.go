@@ -12,6 +12,13 @@ func writeDocument(path string, l *lab) error {
 	if err != nil {
 		return err
 	}
+	sites, ok, err := replayed(l.dir, l.repo)
+	if err != nil {
+		return err
+	}
+	if ok {
+		all = append(all, sites)
+	}
 	var b strings.Builder
 	b.WriteString(`# Benchmarks
 
@@ -76,6 +83,7 @@ const howTo = `
     make bench                      # everything; an hour or two; writes this page
     bench/run -list                 # the subjects
     bench/run -n 1 commit pack      # some of them, once; writes nothing here
+    bench/run replay PATH RANGE     # the commits of a site, perhaps your own: replay -h
 
 It needs Debian 12 and root (Buildah's and mmdebstrap's side do), installs the peers by apt, and keeps its stores and
 packages in ` + "`$XDG_CACHE_HOME/strata-bench`" + `.

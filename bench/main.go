@@ -85,7 +85,13 @@ func run(args []string) error {
 		for _, s := range subjects() {
 			fmt.Printf("%-13s %s\n", s.Name, s.What)
 		}
+		fmt.Printf("%-13s %s\n", "replay", "replay the commits of a site of your own: replay -h")
 		return nil
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if flags.Arg(0) == "replay" {
+		return replaying(ctx, *dir, flags.Args()[1:])
 	}
 	chosen, err := choose(flags.Args())
 	if err != nil {
@@ -94,8 +100,6 @@ func run(args []string) error {
 	if os.Geteuid() != 0 {
 		return errors.New("the peers need root: run it as root")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	l, err := newLab(ctx, *dir, *n)
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func plan(l *lab) (Findings, error) {
 		"Plan: the site is generated, always the same: "+s.describe()+". The commit changes a variable of one family of image types, a role's template, and a comment in another role's defaults. "+
 			"Times are of the whole command, the page cache warm. Cold is without Strata's own cache on disk. Asked again is the same command after that: the answer is kept, and nothing but the graph is read. "+
 			"Nothing is kept that would help with the next commit, which takes as long as a cold one.",
-		"Listing 6: `bench/layers.py`, with networkx and PyYAML's safe_load. It maps changed files to layers by role and group and adds all descendants. "+
+		"Listing 6: `bench/layers.py`, with networkx and PyYAML's safe_load. It maps changed files to layers, roles by the playbooks that name them and files of variables by their group and by the roles that mention what they set, and adds all descendants. "+
 			"Needless is a node that is rebuilt (of ours: build or maybe) though neither its own inputs nor those of a node below it are others, as the generator knows.")
 	return found, nil
 }

@@ -1,0 +1,182 @@
+package replay
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Summary is what the records of a site come to.
+type Summary struct {
+	Site     string
+	When     time.Time
+	Commits  int
+	Nodes    int // most that a commit has
+	Compared int // commits that both sides answered; the next five are of these
+	Build    int // nodes over all commits
+	Maybe    int
+	Listed   int // Listing 6's
+	Beyond   int // only Strata's
+	Less     int // only Listing 6's
+
+	Widened   int            // builds for nothing but what could not be followed
+	Wide      []Place        // a build counts at each of its places; those with most builds first
+	Idle      int            // commits beside the layers
+	IdleBuilt []string       // those of them of which Strata builds something
+	Refusals  map[string]int // commits without an answer, by why
+	Seconds   []float64      // of each plan, answered or not
+	CPU       []float64      // seconds of processor time of the same
+	Peak      float64        // the largest, MB
+	Listing   []float64      // seconds of processor time of each answer of Listing 6
+}
+
+// Place is a line beyond which Strata could not follow.
+type Place struct {
+	At    string // "file:line: why", as of the last commit that met it
+	Text  string // what the line says
+	Nodes int    // built for nothing but such places
+}
+
+// widen counts a build at a line, whatever its number has been before.
+func (s *Summary) widen(at, text string) {
+	name, rest, _ := strings.Cut(at, ":")
+	_, why, _ := strings.Cut(rest, ": ")
+	i := slices.IndexFunc(s.Wide, func(p Place) bool {
+		return p.At == at || text != "" && p.Text == text && strings.HasPrefix(p.At, name+":") && strings.HasSuffix(p.At, ": "+why)
+	})
+	if i < 0 {
+		s.Wide, i = append(s.Wide, Place{}), len(s.Wide)
+	}
+	s.Wide[i] = Place{at, text, s.Wide[i].Nodes + 1}
+}
+
+func (s *Summary) add(r *Record) {
+	if s.Refusals == nil {
+		s.Refusals = map[string]int{}
+	}
+	s.Commits++
+	s.Nodes = max(s.Nodes, r.Strata.All)
+	s.Seconds, s.Peak = append(s.Seconds, r.Strata.Seconds), max(s.Peak, r.Strata.Peak)
+	s.CPU, s.Listing = append(s.CPU, r.Strata.CPU), append(s.Listing, r.Listing.CPU)
+	if r.idle() {
+		s.Idle++
+		if len(r.Strata.Nodes) > 0 {
+			s.IdleBuilt = append(s.IdleBuilt, r.Commit)
+		}
+	}
+	if !r.Strata.answered() {
+		s.Refusals[r.Strata.refusal()]++
+		return
+	}
+	for _, n := range r.Strata.Nodes {
+		if n.widened() {
+			s.Widened++
+			for at := range n.Wide {
+				s.widen(at, r.Lines[at])
+			}
+		}
+	}
+	if !r.compared() {
+		return
+	}
+	s.Compared++
+	for _, n := range r.Strata.Nodes {
+		if n.Action == "build" {
+			s.Build++
+		} else {
+			s.Maybe++
+		}
+	}
+	s.Listed += len(r.Listing.Nodes)
+	s.Beyond += len(r.Beyond)
+	s.Less += len(r.Less)
+}
+
+func (s *Summary) refused() int {
+	n := 0
+	for _, one := range s.Refusals {
+		n += one
+	}
+	return n
+}
+
+// Head is the head of the table that Row is a row of.
+func Head() []string {
+	return []string{"site", "nodes", "commits", "Strata: build + maybe", "Listing 6", "only Strata", "only Listing 6", "built because something could not be followed",
+		"no answer", "commits beside the layers", "of them, built something", "time: median (max)", "processor time: median (max)", "peak memory", "Listing 6: processor time"}
+}
+
+// Row is the site as a line of a table.
+func (s *Summary) Row() []string {
+	return []string{s.Site, fmt.Sprint(s.Nodes), fmt.Sprint(s.Commits), fmt.Sprintf("%d + %d", s.Build, s.Maybe), fmt.Sprint(s.Listed), fmt.Sprint(s.Beyond), fmt.Sprint(s.Less),
+		fmt.Sprint(s.Widened), fmt.Sprint(s.refused()), fmt.Sprint(s.Idle), fmt.Sprint(len(s.IdleBuilt)),
+		fmt.Sprintf("%.2f s (%.2f)", median(s.Seconds), slices.Max(s.Seconds)), fmt.Sprintf("%.2f s (%.2f)", median(s.CPU), slices.Max(s.CPU)), fmt.Sprintf("%.0f MB", s.Peak), fmt.Sprintf("%.2f s", median(s.Listing))}
+}
+
+func median(all []float64) float64 {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
+}
+
+// Widest are the places that most builds are for alone.
+func (s *Summary) Widest(n int) []Place {
+	sorted := slices.SortedStableFunc(slices.Values(s.Wide), func(a, b Place) int { return cmp.Compare(b.Nodes, a.Nodes) })
+	return sorted[:min(n, len(sorted))]
+}
+
+// Markdown is the summary as a page.
+func (s *Summary) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Replay of %s\n\n", s.Site)
+	for i, cell := range s.Row() {
+		fmt.Fprintf(&b, "- %s: %s\n", Head()[i], cell)
+	}
+	if len(s.Wide) > 0 {
+		b.WriteString("\n## Nodes built because something could not be followed, by place\n\n")
+	}
+	for _, p := range s.Widest(20) {
+		fmt.Fprintf(&b, "- %d: %s\n", p.Nodes, p.At)
+	}
+	if len(s.Refusals) > 0 {
+		b.WriteString("\n## Commits without an answer, by why\n\n")
+	}
+	for _, why := range slices.SortedStableFunc(maps.Keys(s.Refusals), func(a, b string) int { return cmp.Or(cmp.Compare(s.Refusals[b], s.Refusals[a]), cmp.Compare(a, b)) }) {
+		fmt.Fprintf(&b, "- %d: %s\n", s.Refusals[why], strings.Join(strings.Fields(why), " "))
+	}
+	if len(s.IdleBuilt) > 0 {
+		fmt.Fprintf(&b, "\n## Commits beside the layers that built something\n\n%s\n", strings.Join(s.IdleBuilt, "\n"))
+	}
+	return b.String()
+}
+
+// save writes the summary beside the records, for programs and for people.
+func (s *Summary) save(dir string) error {
+	content, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("keep the summary: %w", err)
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, s.Site+".json"), content, 0o644),
+		os.WriteFile(filepath.Join(dir, s.Site+".md"), []byte(s.Markdown()), 0o644),
+	)
+}
+
+// Load returns the summary that a replay of that name has left last.
+func Load(dir, name string) (*Summary, error) {
+	content, err := os.ReadFile(filepath.Join(dir, name+".json"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Summary{}
+	if err := json.Unmarshal(content, s); err != nil {
+		return nil, fmt.Errorf("read the summary of %s: %w", name, err)
+	}
+	return s, nil
+}
