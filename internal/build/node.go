@@ -40,11 +40,12 @@ type nodeBuild struct {
 
 // run builds the node on its parent's image (nil for a first layer) and commits
 // it if check then still agrees. It assumes that the store does not have it.
-func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() error) (*store.Image, error) {
+func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() error) (made *store.Image, err error) {
 	b, n := nb.Builder, nb.node
 	nb.began = time.Now()
-	err := b.contained(ctx, n)
-	if err != nil {
+	// What failed says what a program said, and names files that it made.
+	defer func() { err = fault.Rewrite(err, nb.secrets.Blotted) }()
+	if err := b.contained(ctx, n); err != nil {
 		return nil, err
 	}
 	if nb.secrets, err = b.secretValues(n); err != nil {
@@ -151,7 +152,7 @@ func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories [
 	number := 0
 	timed := func(title string, do func() error) error {
 		number++
-		nb.event(Event{Kind: StepStarted, Node: nb.node.ID, Step: number, Steps: total, Title: title})
+		nb.event(Event{Kind: StepStarted, Node: nb.node.ID, Step: number, Steps: total, Title: nb.secrets.Blotted(title)})
 		fmt.Fprintf(nb.log, "# %s\n", title)
 		start := time.Now()
 		err := do()

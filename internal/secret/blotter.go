@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -39,6 +40,20 @@ func NewBlotter(out io.Writer, values Values) *Blotter {
 		b.forms[f.text[0]] = append(b.forms[f.text[0]], f)
 	}
 	return b
+}
+
+// Blotted is a text without the values.
+func (v Values) Blotted(text string) string {
+	if len(v) == 0 || text == "" {
+		return text
+	}
+	var out strings.Builder
+	b := NewBlotter(&out, v)
+	_, err := b.Write([]byte(text))
+	if errors.Join(err, b.Close()) != nil {
+		return Blot // a Builder takes everything
+	}
+	return out.String()
 }
 
 // Write implements io.Writer.
