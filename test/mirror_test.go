@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // mirror is a package repository with one package, strata-probe, that can stop
@@ -23,6 +24,7 @@ type mirror struct {
 	dir    string
 	size   int
 	silent atomic.Bool // from now on, cut off packages in the middle
+	slow   atomic.Bool // from now on, send packages byte by byte
 	asked  atomic.Int32
 }
 
@@ -50,6 +52,15 @@ func newMirror(t *testing.T) *mirror {
 			w.Header().Set("Content-Length", fmt.Sprint(m.size))
 			_, _ = w.Write(make([]byte, 1<<20))
 			panic(http.ErrAbortHandler) // the connection breaks
+		}
+		if m.slow.Load() && strings.HasSuffix(r.URL.Path, ".deb") {
+			w.Header().Set("Content-Length", fmt.Sprint(m.size))
+			for r.Context().Err() == nil {
+				_, _ = w.Write([]byte{0})
+				w.(http.Flusher).Flush()
+				time.Sleep(time.Second)
+			}
+			return
 		}
 		files.ServeHTTP(w, r)
 	}))
@@ -151,6 +162,25 @@ func TestMirrorGoneInTheMiddle(t *testing.T) {
 	if got := p.unverified(b); got != "" {
 		t.Errorf("a signed repository is recorded as unverified: %s", got)
 	}
+}
+
+// A mirror that sends a byte now and then ends a step for packages after some
+// minutes. That a step which installs may take longer, other tests show.
+func TestMirrorThatTrickles(t *testing.T) {
+	if !long() {
+		t.Skip("takes three minutes")
+	}
+	m := newMirror(t)
+	p := probeProject(t, m, "key: key.asc").ownStore()
+	m.slow.Store(true)
+	r := p.fails(1, []string{"node probe", "a mirror delivers too slowly: less than 256 KiB came in 3m0s", "hint: the log has what apt asked for last"}, "build")
+	if r.took > 5*time.Minute {
+		t.Errorf("it took %v", r.took)
+	}
+	p.noImage("probe")
+	m.slow.Store(false)
+	p.build()
+	p.swept()
 }
 
 // A mirror that is not there at all.

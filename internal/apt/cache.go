@@ -19,6 +19,7 @@ import (
 // Cache is a directory of package lists and downloaded packages. Several
 // processes may use it at once.
 type Cache struct {
+	Pace  Pace // of all downloads
 	dir   string
 	mu    sync.Mutex
 	fresh map[string]*refresh // lists that this process has brought up to date
@@ -31,7 +32,7 @@ type refresh struct {
 
 // NewCache opens the cache in dir and makes it if need be.
 func NewCache(dir string) (*Cache, error) {
-	c := &Cache{dir: dir, fresh: map[string]*refresh{}}
+	c := &Cache{Pace: usual, dir: dir, fresh: map[string]*refresh{}}
 	for _, d := range []string{c.Archives(), c.scratch(), filepath.Join(dir, "lists"), filepath.Join(c.Archives(), "partial")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return nil, fmt.Errorf("open package cache: %w", err)
@@ -107,10 +108,16 @@ func (c *Cache) Refresh(ctx context.Context, repositories []Repository, damaged 
 			if len(dropped) > 0 {
 				damaged(dropped)
 			}
-			return apt(ctx, config, "update")
+			return c.Pace.watch(ctx, dir, "", func(ctx context.Context) error { return apt(ctx, config, "update") })
 		})
 	})
 	return r.err
+}
+
+// Download calls download, with which apt gets packages, and ends it when they come
+// too slowly. The cache is locked.
+func (c *Cache) Download(ctx context.Context, download func(context.Context) error) error {
+	return c.Pace.watch(ctx, c.Archives(), "", download)
 }
 
 // Locked calls f while no other process downloads to the cache.
@@ -200,6 +207,10 @@ Dpkg::Progress-Fancy "0";
 quiet "1";
 `
 
+// installing is a file in the directory cache of a tree's apt. It says that all
+// packages are there.
+const installing = "installing"
+
 // TreeConfig is apt's configuration inside a tree while it is built: lists and
 // downloads are at the given places, and dpkg neither asks nor waits for the disk.
 func TreeConfig(lists, archives, cache string) string {
@@ -210,6 +221,7 @@ func TreeConfig(lists, archives, cache string) string {
 		`Binary::apt::APT::Keep-Downloaded-Packages`, "true",
 		`APT::Keep-Downloaded-Packages`, "true",
 	) + common + `Dpkg::Options { "--force-confdef"; "--force-confold"; "--force-unsafe-io"; };
+DPkg::Pre-Invoke { ": >` + cache + "/" + installing + `"; };
 `
 }
 

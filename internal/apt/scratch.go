@@ -93,11 +93,23 @@ func (s *Scratch) Lists(repositories []Repository) (string, error) {
 	return to, nil
 }
 
-// Keep moves the packages that apt downloaded to dir into the cache: those
+// Archives is where packages are that apt downloads in a tree, above the cache's.
+func (s *Scratch) Archives() string { return filepath.Join(s.Dir, "archives", "upper") }
+
+// Own is the directory cache of a tree's apt.
+func (s *Scratch) Own() string { return filepath.Join(s.Dir, "cache") }
+
+// Install calls install, with which a tree's apt downloads and installs packages, and
+// ends it when they come too slowly.
+func (s *Scratch) Install(ctx context.Context, install func(context.Context) error) error {
+	return s.cache.Pace.watch(ctx, s.Archives(), filepath.Join(s.Own(), installing), install)
+}
+
+// Keep moves the packages that apt downloaded in a tree into the cache: those
 // that are what the signed lists of the repositories say, as a step may have
 // put anything there.
-func (s *Scratch) Keep(dir string, repositories []Repository) error {
-	packages, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+func (s *Scratch) Keep(repositories []Repository) error {
+	packages, err := filepath.Glob(filepath.Join(s.Archives(), "*.deb"))
 	if err != nil || len(packages) == 0 {
 		return err
 	}

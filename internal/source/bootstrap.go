@@ -109,7 +109,9 @@ func (b Bootstrap) download(ctx context.Context) ([]string, error) {
 		if complete {
 			return nil // apt would find nothing to do
 		}
-		return b.apt(ctx, config, append([]string{"--download-only"}, install...)...)
+		return b.Cache.Download(ctx, func(ctx context.Context) error {
+			return b.apt(ctx, config, append([]string{"--download-only"}, install...)...)
+		})
 	})
 	return packages, err
 }

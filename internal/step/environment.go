@@ -43,7 +43,7 @@ func Equip(spec *sandbox.Spec, cache *apt.Cache, downloads *apt.Scratch, reposit
 	if err != nil {
 		return err
 	}
-	own := filepath.Join(downloads.Dir, "cache")
+	own := downloads.Own()
 	if err := os.MkdirAll(own, 0o755); err != nil {
 		return fmt.Errorf("use package cache: %w", err)
 	}

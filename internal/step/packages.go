@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -70,12 +69,12 @@ func (w *Work) packages(ctx context.Context, s layer.Packages) error {
 	if err != nil {
 		return err
 	}
-	err = w.apt(ctx, args...)
+	err = w.Downloads.Install(ctx, func(ctx context.Context) error { return w.apt(ctx, args...) })
 	if err != nil && ctx.Err() == nil {
 		err = w.withDamaged(err)
 	}
 	// What was downloaded serves the next attempt too.
-	return errors.Join(err, w.Downloads.Keep(filepath.Join(w.Downloads.Dir, "archives", "upper"), w.Repositories))
+	return errors.Join(err, w.Downloads.Keep(w.Repositories))
 }
 
 // insideOf is where a package file is in the tree while it is installed.
