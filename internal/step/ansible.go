@@ -13,8 +13,10 @@ import (
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible"
+	"github.com/strata-hpc/strata/internal/ansible/inventory"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/limit"
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
@@ -40,8 +42,12 @@ func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
 		return fmt.Errorf("prepare Ansible: %w", err)
 	}
 	args := []string{"ansible-playbook", "--limit", string(w.Node.ID)}
-	for _, source := range w.Inventory {
-		args = append(args, "--inventory", source)
+	for i, source := range w.Inventory {
+		name, err := w.thaw(source, filepath.Join(w.Temporary, fmt.Sprint("inventory-", i)))
+		if err != nil {
+			return fmt.Errorf("prepare Ansible: %w", err)
+		}
+		args = append(args, "--inventory", name)
 	}
 	args = append(args, "--inventory", inventory)
 	if len(s.Tags) > 0 {
@@ -76,6 +82,32 @@ func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
 		}
 	}
 	return nil
+}
+
+// thaw returns the name under which Ansible reads a source of the inventory. One that
+// is frozen is written anew below dir, beside what stands beside it.
+func (w *Work) thaw(source, dir string) (string, error) {
+	if info, err := fs.Stat(w.Project, source); err != nil || !info.Mode().IsRegular() {
+		return source, nil // there, or not, as Ansible will see
+	}
+	text, err := limit.Read(w.Project, source, limit.Ansible)
+	if err != nil {
+		return "", err
+	}
+	thawed, ok, err := inventory.Thaw(text)
+	if !ok || err != nil {
+		return source, err
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+		return "", err
+	}
+	for _, vars := range []string{"group_vars", "host_vars"} {
+		if err := os.Symlink(filepath.Join(w.Dir, filepath.Dir(source), vars), filepath.Join(dir, vars)); err != nil {
+			return "", err
+		}
+	}
+	name := filepath.Join(dir, filepath.Base(source))
+	return name, os.WriteFile(name, thawed, 0o600)
 }
 
 // explainPlaybook says that a playbook failed; Ansible's own words are in the log.

@@ -34,6 +34,12 @@ func (b *builder) source(name string) error {
 		b.directory(clean, 0)
 	case kind == tree.File:
 		b.inv.Dirs = append(b.inv.Dirs, path.Dir(clean))
+		if text, err := b.files.Text(clean); err == nil && mayBeFrozen(text) {
+			if doc := b.files.Document(clean); doc.Err == nil && frozen(doc.Value) {
+				b.frozen(clean, doc.Value)
+				return nil
+			}
+		}
 		b.file(clean)
 	case strings.Contains(name, ","):
 		b.list(name)
@@ -41,6 +47,25 @@ func (b *builder) source(name string) error {
 		return fault.New(fault.Input, "read inventory %s: there is no such file or directory", name)
 	}
 	return nil
+}
+
+// frozen reads a frozen inventory.
+func (b *builder) frozen(name string, v value.Value) {
+	b.inv.Files = append(b.inv.Files, name)
+	thawed, err := thaw(v)
+	if err == nil {
+		err = b.yaml(name, &tree.Document{Value: thawed})
+	}
+	if err == nil {
+		return
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		f.File = name
+		if text, readErr := b.files.Text(name); readErr == nil {
+			f.Snippet = lineOf(text, f.Line)
+		}
+	}
+	b.errors = append(b.errors, err)
 }
 
 // ignored are the extensions that Ansible leaves out in directories. Versions
@@ -127,6 +152,11 @@ func (b *builder) file(name string) {
 		doc := b.files.Document(name)
 		if doc.Err == nil && !falsy(doc.Value.At("plugin")) {
 			b.opaque(name, "it configures the plugin "+doc.Value.At("plugin").Shown(80))
+			return
+		}
+		if doc.Err == nil && frozen(doc.Value) {
+			b.errors = append(b.errors, fault.New(fault.Input, "what ansible-inventory --list prints is no inventory to Ansible where it lies in a directory of them").
+				At(name, 0, 0).WithHint("move it out, and name it as an inventory of its own: inventory: [%s, FILE]", path.Dir(name)))
 			return
 		}
 		if yamlErr = b.yaml(name, doc); yamlErr == nil {
