@@ -281,8 +281,8 @@ type built struct {
 		ID, Key, Digest, Status, Reason string
 	}
 	Images []struct {
-		Name, Digest, Directory string
-		Artifacts               map[string]string
+		Name, Digest, Directory, At string
+		Artifacts                   map[string]string
 	}
 }
 

@@ -276,6 +276,18 @@ func TestPipelineGitLab(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", says, end(broken.text))
 		}
 	}
+	r.change("handed-on", "roles/desktop/tasks/main.yml", "- name: write\n  raw: echo handed on > /etc/desktop\n")
+	r.write("strata.yaml", strings.Replace(readFile(t, r.dir+"/strata.yaml"), "tar -tf \"artifacts/$STRATA_IMAGE/",
+		"strata export \"$STRATA_IMAGE\" out && tar -tf \"out/", 1))
+	r.write("strata.yaml", strings.Replace(readFile(t, r.dir+"/strata.yaml"), "pipeline:", "pipeline:\n  artifacts: registry", 1))
+	r.commit("through the registry")
+	handed := r.mergeRequest()
+	handed.passed(login...)
+	handed.built("desktop")
+	handed.says("image login", "== taken")
+	if n := strings.Count(handed.text, "| == made in"); n != 1 {
+		t.Errorf("the artifacts were made %d times\n%s", n, end(handed.text))
+	}
 	// What the registry has by now makes these cheap.
 	t.Run("actions", func(t *testing.T) { workflows(t, r) })
 	t.Run("make", func(t *testing.T) { makefiles(t, r) })

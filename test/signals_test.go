@@ -35,6 +35,10 @@ type signalled struct {
 // two seconds.
 const stopped = 15 * time.Second
 
+// cleaningUp is after how long a command leaves to the next one what it has not
+// cleaned up.
+const cleaningUp = 5 * time.Second
+
 // A signal at any moment, and a second one, ends any command soon and with its
 // status; nothing is left, and the command then does what it should.
 func TestSignals(t *testing.T) {
@@ -240,7 +244,7 @@ func (p *project) signalOnce(c signalled, moment time.Duration, random *rand.Ran
 		p.t.Errorf("%v after %v: exit status %d after %v\n%s", s, moment, code, took, end(out.String()))
 	}
 	p.clean()
-	if twice {
+	if twice || took >= cleaningUp {
 		must(p.t, p.command("shell", "more", "--", "true")) // what was left is swept by the next one
 	}
 	if !c.unswept {

@@ -258,7 +258,10 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Store: st, Cache: cache,
 		Version: programVersion(), Invocation: a.invocation(), Git: runGit, Passing: passing(os.Getenv)}
 	if p.Registry != "" {
-		if b.Exchange, err = a.exchange(st, p, p.Registry); err != nil {
+		if b.Exchange, err = a.exchange(st, p, p.Registry); err == nil {
+			b.Shelf, err = a.shelf(p, b.Exchange)
+		}
+		if err != nil {
 			st.Close()
 			return nil, err
 		}

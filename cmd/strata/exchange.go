@@ -8,6 +8,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/objectstore"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/store"
 )
@@ -32,12 +33,30 @@ func (a *app) exchange(st *store.Store, p *project, at string) (*build.Exchange,
 	return x, nil
 }
 
+// shelf is where the artifacts of a project's images are handed on; nil if that is
+// the CI system's concern.
+func (a *app) shelf(p *project, x *build.Exchange) (build.Shelf, error) {
+	switch p.Pipeline.Artifacts {
+	case "registry":
+		return x.Shelf(), nil
+	case "s3":
+		place := *p.Pipeline.Bucket
+		policy, err := a.trustPlace(p, place.Trusted, objectstore.Local(place))
+		if err != nil {
+			return nil, err
+		}
+		bucket, err := objectstore.Open(place, objectstore.Options{})
+		return &build.BucketShelf{Bucket: bucket, Exchange: x, Trust: policy}, err
+	}
+	return nil, nil
+}
+
 // spare has a command do without a registry that cannot be reached: who did not
 // ask for it can build all the same.
 func (a *app) spare(x *build.Exchange) {
 	if x != nil {
 		x.Missed = func(err error) {
-			a.note("going on without the registry (--pull=missing makes this an error): %s", err.Error())
+			a.note("going on without it (--pull=missing makes this an error): %s", err.Error())
 		}
 	}
 }

@@ -49,6 +49,7 @@ func buildImage(ctx context.Context, a *app, b *build.Builder, p *project, name 
 		b.Watch = v.Event
 		defer v.Close()
 	}
+	b.Commits = p.commits(ctx)
 	result, err := b.Run(ctx, made, []layer.Image{im}, build.Options{Jobs: 2})
 	if err != nil {
 		return im, build.ImageResult{}, err

@@ -80,6 +80,13 @@ func (s *signing) key() (*trust.Signer, error) {
 
 // trust is what is believed of a place for images. Without a project, p is nil.
 func (a *app) trust(p *project, at string) (trust.Policy, error) {
+	named := p != nil && p.Trusted && p.Registry != "" && strings.HasPrefix(strings.TrimPrefix(at, "docker://")+"/", p.Registry+"/")
+	return a.trustPlace(p, named, registry.Local(at))
+}
+
+// trustPlace is the same of any place: one that the project trusts, or one on this
+// machine, which is trusted where the project names no keys.
+func (a *app) trustPlace(p *project, named, local bool) (trust.Policy, error) {
 	keys, err := trustedKeys(p)
 	if err != nil {
 		return nil, err
@@ -88,8 +95,7 @@ func (a *app) trust(p *project, at string) (trust.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	named := p != nil && p.Trusted && p.Registry != "" && strings.HasPrefix(strings.TrimPrefix(at, "docker://")+"/", p.Registry+"/")
-	if named || len(keys) == 0 && registry.Local(at) {
+	if named || len(keys) == 0 && local {
 		return trust.Place{}, nil
 	}
 	if signing.review {

@@ -63,7 +63,7 @@ func imageName(image string) string { return "image " + image }
 
 // eventName is the name of the node or image that an event is about.
 func eventName(e build.Event) string {
-	if e.Kind == build.ImageStarted || e.Kind == build.ImageEnded {
+	if e.Image != "" {
 		return imageName(e.Image)
 	}
 	return string(e.Node)
@@ -124,7 +124,7 @@ func (p *progress) update(t *task, e build.Event) {
 	case build.NodeWaiting:
 		t.title = "waits for another build of it"
 	case build.ImageStarted:
-		t.title = "making artifacts"
+		t.title, t.reason = "making artifacts", e.Reason
 	case build.MoveStarted:
 		t.title = e.Title
 	case build.Line:
@@ -172,17 +172,26 @@ func outcome(e build.Event, t *task, now time.Time) (mark, string) {
 		return broken, verdict
 	case e.Kind == build.MoveEnded && e.Title == build.Pushed && e.Blobs == 0:
 		return skipped, "is in the registry"
+	case e.Kind == build.MoveEnded && e.Image != "" && e.Blobs == 0:
+		return skipped, "its artifacts are there"
 	case e.Kind == build.MoveEnded:
-		return finished, fmt.Sprintf("%s %s in %s", e.Title, size(e.Size), span(took))
+		return finished, fmt.Sprintf("%s %s in %s%s", e.Title, size(e.Size), span(took), because(e.Reason))
 	case e.Status == build.Cached || e.Status == build.Kept || e.Status == build.Pulled:
-		if e.Reason != "" {
-			return skipped, fmt.Sprintf("%s (%s)", e.Status, clean(e.Reason))
-		}
-		return skipped, string(e.Status)
+		return skipped, string(e.Status) + because(e.Reason)
+	case e.Kind == build.ImageEnded && t != nil:
+		return finished, "made in " + span(took) + because(t.reason)
 	case e.Kind == build.ImageEnded:
 		return finished, "made in " + span(took)
 	}
 	return finished, "built in " + span(took)
+}
+
+// because is a reason behind what it explains; "" for none.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + clean(reason) + ")"
 }
 
 // failureCause is one line: the whole story is told at the end of the command.

@@ -9,6 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -83,13 +87,57 @@ func ReadManifest(dir string) (*Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	m := &Manifest{}
-	if err := json.Unmarshal(data, m); err != nil {
+	m, err := ParseManifest(data)
+	if err != nil {
 		return nil, fault.New(fault.Input, "%s is no manifest of artifacts: %w", filepath.Join(dir, ManifestName), err).
 			WithHint("export the image again")
 	}
 	return m, nil
 }
+
+// ParseManifest reads the content of a manifest.
+func ParseManifest(content []byte) (*Manifest, error) {
+	m := &Manifest{}
+	return m, json.Unmarshal(content, m)
+}
+
+// DescribeManifest describes the manifest in a directory of artifacts as if it were
+// one of them.
+func DescribeManifest(ctx context.Context, dir string) (*File, error) {
+	return describe(ctx, dir, ManifestName, "")
+}
+
+// Same says whether artifacts are the same as others, whatever commits they were made
+// at.
+func (m *Manifest) Same(other *Manifest) bool {
+	a, b := *m, *other
+	a.Commits, b.Commits = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+// Fits says what is wrong with artifacts that somebody else made of an image and
+// its node: Export would not have written that manifest.
+func (m *Manifest) Fits(im layer.Image, opts Options) error {
+	if m.Image != im.Name || m.Node != im.Node || m.Key != opts.Key || m.Digest != opts.Digest {
+		return fmt.Errorf("they are those of image %s with the digest %s", strconv.Quote(m.Image), strconv.Quote(string(m.Digest)))
+	}
+	if len(m.Files) != len(im.Artifacts) {
+		return fmt.Errorf("they are %d files, and not %d", len(m.Files), len(im.Artifacts))
+	}
+	names := map[string]bool{ManifestName: true}
+	for i, f := range m.Files {
+		if f.Type != im.Artifacts[i].Type {
+			return fmt.Errorf("they have %s in the place of %s", strconv.Quote(string(f.Type)), im.Artifacts[i].Type)
+		}
+		if names[f.Name] || f.Name != filepath.Base(f.Name) || strings.HasPrefix(f.Name, ".") || f.Size < 0 || !sha256Form.MatchString(f.SHA256) {
+			return fmt.Errorf("a file %s of theirs cannot be", strconv.Quote(f.Name))
+		}
+		names[f.Name] = true
+	}
+	return nil
+}
+
+var sha256Form = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func (m *Manifest) write(dir string) error {
 	// Lists without elements are [], for programs that read them.

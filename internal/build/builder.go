@@ -27,6 +27,7 @@ type Builder struct {
 	Cache   *apt.Cache
 	// Exchange is the registry that nodes are pushed to and pulled from; nil for none.
 	Exchange *Exchange
+	Shelf    Shelf          // where artifacts are handed on; nil for nowhere
 	Version  string         // of Strata, for the record
 	Commits  []layer.Commit // of the project's files, for the record
 	// Invocation is how the user calls Strata for this project and store, for

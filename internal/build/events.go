@@ -18,7 +18,7 @@ const (
 	NodeEnded
 	ImageStarted // its artifacts are being made
 	ImageEnded
-	MoveStarted // a node that is there is being pushed or pulled
+	MoveStarted // a node that is there is being pushed or pulled, or artifacts are
 	MoveEnded
 	Warning // a Line that must not go unnoticed, once more
 )
@@ -27,7 +27,7 @@ const (
 type Event struct {
 	Kind   EventKind
 	Node   layer.NodeID
-	Image  string // of ImageStarted and ImageEnded
+	Image  string // instead of a node
 	Step   int    // from 1
 	Steps  int    // how many the node has
 	Title  string // of the step; of MoveStarted and MoveEnded what is done: "pushing it", "pushed"

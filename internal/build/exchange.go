@@ -28,8 +28,9 @@ type Exchange struct {
 	Options registry.Options
 	// Trust decides whether what is there under a key is believed to be its node.
 	Trust trust.Policy
-	// Missed, if not nil, is called once if the registry cannot be reached, and
-	// what is looked for then counts as not there. Otherwise that is an error.
+	// Missed, if not nil, is called if the registry, or another place of what is
+	// built, cannot be reached; what is looked for then counts as not there.
+	// Otherwise that is an error.
 	Missed func(error)
 
 	pulling sync.Mutex // held by who pulls: one pull takes the whole line

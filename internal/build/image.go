@@ -27,42 +27,68 @@ type ImageResult struct {
 	// manifest; they are the store's own: use export to have them elsewhere.
 	Artifacts map[string]string `json:"artifacts"`
 	Directory string            `json:"directory"`
+	// At is where else the artifacts are: where they were sent to, or taken from.
+	At string `json:"at,omitempty"`
 }
 
 // artifactSalt changes when the same tree gives other artifacts.
 const artifactSalt = "strata artifacts 2"
 
-// image makes an image's artifacts unless the store has them.
-func (b *Builder) image(ctx context.Context, im layer.Image, of *store.Image, origin []artifact.Origin) (ImageResult, error) {
-	node, _ := b.Project.Node(im.Node)
-	opts := artifact.Options{
-		Key: origin[0].Key, Digest: of.Digest, Layers: of.Layers, Origin: origin, Unverified: b.Unverified(node), Commits: b.Commits,
-		OCI: func(ctx context.Context, dir string) error {
-			return registry.WriteLayout(ctx, b.Store.Containers(), of.ID, dir)
-		},
-	}
+// image has an image's artifacts in the store, made or taken from the shelf, and
+// on the shelf if that is asked for.
+func (r *run) image(ctx context.Context, im layer.Image, m *made) (ImageResult, error) {
+	node, _ := r.Project.Node(im.Node)
+	opts := artifact.Options{Key: m.key, Digest: m.digest, Origin: origin(m), Unverified: r.Unverified(node), Commits: r.Commits}
 	sum, err := artifactKey(im, opts)
 	if err != nil {
 		return ImageResult{}, err
 	}
-	cluster := b.Project.Cluster.Name
-	unlock, err := b.Store.LockArtifacts(ctx, cluster, im.Name)
+	cluster := r.Project.Cluster.Name
+	unlock, err := r.Store.LockArtifacts(ctx, cluster, im.Name)
 	if err != nil {
 		return ImageResult{}, err
 	}
 	defer unlock()
-	dir := filepath.Join(b.Store.ArtifactDir(cluster, im.Name), sum)
-	if m, err := artifact.ReadManifest(dir); err == nil {
-		return imageResult(im, dir, m), nil
+	dir, of := filepath.Join(r.Store.ArtifactDir(cluster, im.Name), sum), Shelved{im.Name, sum}
+	manifest, err := artifact.ReadManifest(dir)
+	if err == nil {
+		return r.shelve(ctx, of, imageResult(im, dir, manifest))
 	}
-	start := time.Now()
-	b.event(Event{Kind: ImageStarted, Image: im.Name})
-	m, err := b.export(ctx, im, of, dir, opts)
-	b.event(Event{Kind: ImageEnded, Image: im.Name, Err: err, Took: time.Since(start)})
+	at, why, err := r.take(ctx, im, opts, of, dir)
 	if err != nil {
 		return ImageResult{}, err
 	}
-	return imageResult(im, dir, m), nil
+	if at == "" {
+		if err := r.make(ctx, im, m, opts, dir, why); err != nil {
+			return ImageResult{}, err
+		}
+	}
+	if manifest, err = artifact.ReadManifest(dir); err != nil {
+		return ImageResult{}, err
+	}
+	res := imageResult(im, dir, manifest)
+	if res.At = at; at != "" {
+		return res, nil
+	}
+	return r.shelve(ctx, of, res)
+}
+
+// make makes the artifacts of an image, of its node's tree.
+func (r *run) make(ctx context.Context, im layer.Image, m *made, opts artifact.Options, dir string, why string) error {
+	of, err := r.fetch(ctx, m)
+	if err != nil {
+		delete(r.made, im.Node) // another image of it would fail alike
+		return err
+	}
+	opts.Layers = of.Layers
+	opts.OCI = func(ctx context.Context, dir string) error {
+		return registry.WriteLayout(ctx, r.Store.Containers(), of.ID, dir)
+	}
+	start := time.Now()
+	r.event(Event{Kind: ImageStarted, Image: im.Name, Reason: why})
+	err = r.export(ctx, im, of, dir, opts)
+	r.event(Event{Kind: ImageEnded, Image: im.Name, Err: err, Took: time.Since(start)})
+	return err
 }
 
 // artifactKey names artifacts by everything that decides them.
@@ -73,46 +99,54 @@ func artifactKey(im layer.Image, opts artifact.Options) (string, error) {
 		return "", fmt.Errorf("name artifacts: %w", err)
 	}
 	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:8]), nil
+	return hex.EncodeToString(sum[:16]), nil
 }
 
-// export writes the artifacts beside their place and renames them when whole.
-func (b *Builder) export(ctx context.Context, im layer.Image, of *store.Image, dir string, opts artifact.Options) (*artifact.Manifest, error) {
+// staged makes artifacts in a directory beside their place, and renames it if they
+// are whole. There is scratch space beside it, too.
+func (b *Builder) staged(ctx context.Context, im layer.Image, dir string, fill func(out, scratch string) (whole bool, err error)) error {
 	staging := b.Store.ArtifactStaging(b.Project.Cluster.Name, im.Name)
 	defer os.RemoveAll(staging)
-	m, err := b.exportIn(ctx, staging, im, of, dir, opts)
+	err := fillStaging(staging, dir, fill)
 	if err != nil && ctx.Err() == nil {
 		err = space.Explain(space.Note(fmt.Errorf("image %s: %w", im.Name, err), b.Store.Root()))
 	}
-	return m, err
+	return err
 }
 
-func (b *Builder) exportIn(ctx context.Context, staging string, im layer.Image, of *store.Image, dir string, opts artifact.Options) (*artifact.Manifest, error) {
+func fillStaging(staging, dir string, fill func(out, scratch string) (whole bool, err error)) error {
 	out, scratch := filepath.Join(staging, "out"), filepath.Join(staging, "scratch")
 	for _, dir := range []string{out, scratch, filepath.Dir(dir)} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	view, err := b.View(ctx, of, scratch)
-	if err != nil {
-		return nil, err
-	}
-	stop := sync.OnceFunc(func() { _ = view.Stop() })
-	defer stop()
-	opts.Release = stop
-	tree, err := b.tree(of, view, filepath.Join(staging, "mounted"))
-	if err != nil {
-		return nil, err
-	}
-	m, err := artifact.Export(ctx, tree, im, out, opts)
-	if err != nil {
-		return nil, err
+	if whole, err := fill(out, scratch); err != nil || !whole {
+		return err
 	}
 	if err := os.RemoveAll(dir); err != nil {
-		return nil, err
+		return err
 	}
-	return m, os.Rename(out, dir)
+	return os.Rename(out, dir)
+}
+
+// export makes the artifacts of an image of the store.
+func (b *Builder) export(ctx context.Context, im layer.Image, of *store.Image, dir string, opts artifact.Options) error {
+	return b.staged(ctx, im, dir, func(out, scratch string) (bool, error) {
+		view, err := b.View(ctx, of, scratch)
+		if err != nil {
+			return false, err
+		}
+		stop := sync.OnceFunc(func() { _ = view.Stop() })
+		defer stop()
+		opts.Release = stop
+		tree, err := b.tree(of, view, filepath.Join(filepath.Dir(scratch), "mounted"))
+		if err != nil {
+			return false, err
+		}
+		_, err = artifact.Export(ctx, tree, im, out, opts)
+		return err == nil, err
+	})
 }
 
 // tree is a view as artifacts are made of it.

@@ -21,7 +21,7 @@ type Options struct {
 	Jobs      int  // how many nodes are built at once
 	KeepGoing bool // after a failure, still start nodes that do not depend on it
 	NoCache   bool // build what the store and the registry have
-	Push      bool // send every node to the registry
+	Push      bool // send every node to the registry, and artifacts to their shelf
 	// Fetch are nodes that the store is to have in the end. What only the registry
 	// has is otherwise fetched if something is built or made of it.
 	Fetch []layer.NodeID
@@ -85,9 +85,9 @@ func (b *Builder) Run(ctx context.Context, p *plan.Plan, images []layer.Image, o
 		return nil, err
 	}
 	r.nodes(moving)
-	r.fetchAll(ctx, images)
-	r.confirm(images)
+	r.fetchAll(ctx)
 	result := &Result{Nodes: []NodeResult{}, Images: r.makeImages(ctx, images)}
+	r.confirm(images)
 	r.pushes.Wait()
 	for _, d := range p.Nodes {
 		if res, ok := r.results[d.Node.ID]; ok {
@@ -135,14 +135,9 @@ func (r *run) kept(ctx context.Context, d plan.Decision, m *made) (Status, error
 	return Cached, r.Store.Retag(r.Project.Cluster.Name, m.node, im)
 }
 
-// fetchAll brings into the store what is wanted there: nodes, and what images
-// are made of.
-func (r *run) fetchAll(ctx context.Context, images []layer.Image) {
-	want := slices.Clone(r.opts.Fetch)
-	for _, im := range images {
-		want = append(want, im.Node)
-	}
-	for _, id := range want {
+// fetchAll brings into the store the nodes that are wanted there.
+func (r *run) fetchAll(ctx context.Context) {
+	for _, id := range r.opts.Fetch {
 		if m := r.made[id]; m != nil && ctx.Err() == nil && (!r.failing() || r.opts.KeepGoing) {
 			if _, err := r.fetch(ctx, m); err != nil {
 				delete(r.made, id)
@@ -182,7 +177,7 @@ func (r *run) makeImages(ctx context.Context, images []layer.Image) []ImageResul
 		if m == nil || ctx.Err() != nil || r.failing() && !r.opts.KeepGoing {
 			continue
 		}
-		res, err := r.image(ctx, im, m.image, origin(m))
+		res, err := r.image(ctx, im, m)
 		if err != nil {
 			r.fail(err)
 			continue

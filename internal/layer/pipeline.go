@@ -4,11 +4,12 @@ package layer
 type Pipeline struct {
 	Runner
 	Variables  map[string]string
-	Artifacts  string // "none" if jobs for images hand no artifacts on
-	KeepDays   int    // how long CI systems keep them; 0 for a week
-	Before     []Hook // jobs before all others
-	AfterNode  []Hook // jobs for each node that is built
-	AfterImage []Hook // jobs for each image that is made, after its boot test
+	Artifacts  string       // where jobs for images hand them on: "job", "none", "registry" or "s3"; "" is "job"
+	Bucket     *ObjectStore // of "s3"
+	KeepDays   int          // how long CI systems keep them; 0 for a week
+	Before     []Hook       // jobs before all others
+	AfterNode  []Hook       // jobs for each node that is built
+	AfterImage []Hook       // jobs for each image that is made, after its boot test
 }
 
 // Runner is where jobs run.

@@ -46,8 +46,8 @@ func Of(p *plan.Plan, project *layer.Project, o Options) *Pipeline {
 	if len(o.Command) == 0 {
 		o.Command = []string{"strata"}
 	}
-	if project.Pipeline.Artifacts == "none" {
-		o.Artifacts = ""
+	if way := project.Pipeline.Artifacts; way != "" && way != "job" {
+		o.Artifacts = "" // the CI system has no part in it
 	}
 	m := &maker{
 		project: project, o: o,
@@ -261,6 +261,10 @@ func (m *maker) hooks(hooks []layer.Hook, stage Stage, names []string, variable 
 		if len(of) > 0 {
 			j := m.hook(h, stage, of, variable, after.Needs)
 			j.Takes = after.Takes
+			if way := m.project.Pipeline.Artifacts; stage == After && (way == "registry" || way == "s3") && len(m.out.Pins) > 0 {
+				// The job finds them with strata export, which is to mean this very plan's.
+				j.Variables = withVariable(j.Variables, "STRATA_PINS", strings.Join(m.out.Pins, " "))
+			}
 			m.add(j)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
 )
 
 // format says what a string has to look like.
@@ -36,6 +37,7 @@ func formats() map[string]format {
 		"git-url":      {pattern: `^[^-\s][^\s]*$`, means: "a URL, HOST:PATH or directory, as git understands it", check: checkGitURL},
 		"below":        {means: "a directory in the repository", check: func(w *walker, v word, where string) string { clean, _ := w.inside(v, where); return clean }},
 		"registry":     {pattern: `^[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._-]+)*$`, means: "HOST[:PORT][/PATH], without https:// and without a tag"},
+		"handed-on":    {pattern: `^(job|none|registry|s3://[a-z0-9][!-~]*)$`, means: "job, none, registry or s3://BUCKET/PREFIX", check: checkHandedOn},
 		"mode":         {pattern: `^0?[0-7]{3,4}$`, means: `an octal number of three or four digits in quotes, such as "0644"`},
 		"absolute":     {pattern: `^/`, means: "an absolute path in the image", check: checkDest},
 		"pattern":      {pattern: `^/`, means: "an absolute path in the image, with wildcards", check: checkPattern},
@@ -75,6 +77,18 @@ func checkGitURL(w *walker, v word, path string) string {
 	if user, _, found := strings.Cut(host, "@"); url && found && strings.Contains(user, ":") {
 		w.faults.add(v.At, "leave out what stands before the @; git asks its credential helpers", "%s: the URL holds credentials", path)
 		w.faults.list[len(w.faults.list)-1].err.Snippet = ""
+	}
+	return v.Text
+}
+
+// checkHandedOn refuses what is no place in an object store.
+func checkHandedOn(w *walker, v word, path string) string {
+	if !strings.HasPrefix(v.Text, "s3:") {
+		return v.Text
+	}
+	if _, err := layer.ParseObjectStore(v.Text); err != nil {
+		w.faults.add(v.At, "write s3://BUCKET/PREFIX, and ?endpoint=https://HOST behind it for a store that is not Amazon's; credentials come from the AWS_ variables of the environment", "%s: %v", path, err)
+		w.faults.list[len(w.faults.list)-1].err.Snippet = "" // it may hold credentials
 	}
 	return v.Text
 }

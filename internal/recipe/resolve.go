@@ -81,6 +81,7 @@ func (r *resolver) resolve(doc *projectDoc, fragments []*includedDoc) *layer.Pro
 		}
 	}
 	p.Pipeline = r.pipeline(doc.Pipeline)
+	r.checkHandedOn(doc, p)
 	if len(r.layers) == 0 && len(r.faults.list) == 0 {
 		r.faults.add(r.loader.main.at(1, 1), "write a layer below \"layers:\", or include a file that has one", "no layers are defined")
 	}
@@ -310,9 +311,31 @@ func (r *resolver) pipeline(doc pipelineDoc) layer.Pipeline {
 		_, ok := r.images[name.Text]
 		return ok, didYouMean(name.Text, sorted(r.images), "there are")
 	}
-	return layer.Pipeline{
-		Runner: doc.Runner, Variables: doc.Variables, Artifacts: doc.Artifacts, KeepDays: doc.KeepDays,
+	p := layer.Pipeline{
+		Runner: doc.Runner, Variables: doc.Variables, Artifacts: doc.Artifacts.Text, KeepDays: doc.KeepDays,
 		Before: hooks(doc.Before, nil), AfterNode: hooks(doc.AfterNode, isNode), AfterImage: hooks(doc.AfterImage, isImage),
+	}
+	if bucket, err := layer.ParseObjectStore(p.Artifacts); err == nil {
+		p.Artifacts, p.Bucket = "s3", &bucket
+	}
+	return p
+}
+
+// checkHandedOn sees that artifacts can be handed on in the way that is meant.
+func (r *resolver) checkHandedOn(doc *projectDoc, p *layer.Project) {
+	at := doc.Pipeline.Artifacts
+	if way := p.Pipeline.Artifacts; way != "registry" && way != "s3" {
+		return
+	}
+	if p.Registry == "" {
+		r.faults.add(at.At, "add registry: HOST[:PORT]/PATH", "pipeline.artifacts: %s needs a registry, which has the nodes that artifacts are of", quote(at.Text))
+	}
+	for _, im := range p.Images {
+		for _, a := range im.Artifacts {
+			if a.Type == layer.Dir || a.Type == layer.OCI {
+				r.faults.add(at.At, "take tar instead, or oci from the registry, which has the node itself", "pipeline.artifacts: image %s has the artifact %s, a directory, and only files are handed on there", quote(im.Name), a.Type)
+			}
+		}
 	}
 }
 

@@ -135,7 +135,7 @@ type fromDoc struct {
 type pipelineDoc struct {
 	layer.Runner
 	Variables  map[string]string `yaml:"variables" doc:"Environment of every job, just as it is written: no CI system puts other variables into it. What is secret belongs into the variables that the CI system itself keeps and masks." keys:"variable"`
-	Artifacts  string            `yaml:"artifacts" doc:"job: the job of an image hands its artifacts on as the CI system's own, below artifacts/IMAGE in the project's directory; none: they stay where they are made." enum:"job,none" default:"job"`
+	Artifacts  word              `yaml:"artifacts" doc:"Where the artifacts of images are handed on. job: the CI system keeps them for the jobs that follow, below artifacts/IMAGE in the project's directory; none: they stay where they are made; registry: build --push sends them to the registry, beside the nodes, and boot and export take them from there; s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&trusted=true]: the same with an object store." format:"handed-on" default:"job"`
 	KeepDays   int               `yaml:"keep_days" doc:"How many days the CI system keeps them." default:"7" min:"1"`
 	Before     []hookDoc         `yaml:"before" doc:"Jobs before all others."`
 	AfterNode  []hookDoc         `yaml:"after_node" doc:"Jobs for each node that is built."`

@@ -51,7 +51,7 @@ func Push(ctx context.Context, from storage.Store, imageID, ref string, opts Opt
 	switch {
 	case err != nil:
 	case slices.Contains([]string{docker.Transport.Name(), layout.Transport.Name()}, to.Transport().Name()):
-		err = p.run(ctx)
+		err = p.run(ctx, p.send)
 	default:
 		err = p.copy(ctx)
 	}
@@ -107,8 +107,9 @@ func (p *push) load(imageID string) (err error) {
 	return nil
 }
 
-// run sends the blobs, the manifest of the records, and the tag.
-func (p *push) run(ctx context.Context) error {
+// run sends the blobs, the manifest of the records, and the tag. Send sends what is
+// not there, and returns the manifest.
+func (p *push) run(ctx context.Context, send sending) error {
 	is, err := p.there(ctx)
 	if err != nil {
 		return err
@@ -137,7 +138,7 @@ func (p *push) run(ctx context.Context) error {
 		return err
 	}
 	defer dest.Close()
-	there, err := p.send(ctx, dest, is.image, record)
+	there, err := send(ctx, dest, is.image, record)
 	if err != nil {
 		return err
 	}
@@ -160,6 +161,11 @@ func (p *push) run(ctx context.Context) error {
 	_, _, err = p.tagged(ctx) // another push may have been at it
 	return err
 }
+
+// sending sends what is not there of an image, and of its record. There is the
+// image's manifest in the registry, nil if that is not to stay; the result is the
+// one that is to be there.
+type sending func(ctx context.Context, dest types.ImageDestination, there []byte, r *record) ([]byte, error)
 
 // standing is what a registry has under the tag of a push.
 type standing struct {
@@ -233,7 +239,7 @@ func (p *push) tagged(ctx context.Context) (is standing, claims map[string]strin
 func (p *push) learn(manifest []byte) {
 	var m v1.Manifest
 	if json.Unmarshal(manifest, &m) != nil || len(m.Layers) != len(p.layers) {
-		return
+		return // files are no layers
 	}
 	for i, l := range m.Layers {
 		known(p.opts.Known).add(p.about.RootFS.DiffIDs[i], blob{Digest: l.Digest, Size: l.Size, Media: l.MediaType}, p.to.repository())

@@ -57,7 +57,7 @@ type Nobody struct{}
 
 // Believe implements Policy.
 func (Nobody) Believe(Statement, func() ([]Signature, error)) (Belief, error) {
-	return Belief{}, &Refusal{"the project names no key, and does not trust the registry"}
+	return Belief{}, &Refusal{"the project names no key, and does not trust the place"}
 }
 
 // Keys believes what one of them signed.
