@@ -179,7 +179,7 @@ func (p *project) inStraits(s straits, what taking, disk string) {
 func filesOf(t *testing.T, disk string) []string {
 	t.Helper()
 	var all []string
-	stays := regexp.MustCompile(`\.lock$|/ballast|/strata/(logs|locks|apt)/|/cache/strata/(blobs|plans)/|/overlay-(images|layers)/[a-z-]*\.json$|/overlay/\.has-|/defaultNetworkBackend$`)
+	stays := regexp.MustCompile(`\.lock$|/ballast|/strata/(logs|locks|apt|reserve)/|/cache/strata/(blobs|plans)/|/overlay-(images|layers)/[a-z-]*\.json$|/overlay/\.has-|/defaultNetworkBackend$`)
 	err := filepath.WalkDir(disk, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && !stays.MatchString(path) {
 			all = append(all, path)

@@ -71,8 +71,12 @@ func (s *Store) stage(ctx context.Context, parent string, fill func(*differ, Sta
 	out, err := s.st.PrepareStagedLayer(nil, d)
 	if err != nil {
 		// Its lock is gone already; what it wrote goes now.
-		return Layer{}, errors.Join(err, d.discard())
+		if left := errors.Join(d.discard(), s.discardEmpty(d)); left != nil {
+			err = errors.Join(err, left)
+		}
+		return Layer{}, err
 	}
+	defer out.TarSplit.Close() // which has no name: it takes space as long as it is open
 	staged := filepath.Dir(out.Target)
 	defer os.RemoveAll(staged)
 	id := layerID(parent, out.UncompressedDigest)
@@ -143,6 +147,27 @@ func (d *differ) discard() error {
 		return nil
 	}
 	return os.RemoveAll(filepath.Dir(d.dest))
+}
+
+// discardEmpty removes the staging directory of a build that ended before it knew of
+// it, while nobody else makes one: those that are used have a lock, or something in
+// them.
+func (s *Store) discardEmpty(d *differ) error {
+	if d.locked == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(s.staging())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		dir := filepath.Join(s.staging(), e.Name())
+		if _, err := os.Lstat(filepath.Join(dir, "staging.lock")); errors.Is(err, os.ErrNotExist) {
+			os.Remove(filepath.Join(dir, "dir"))
+			os.Remove(dir)
+		}
+	}
+	return nil
 }
 
 // ApplyDiff implements drivers.Differ: it builds in dest and tells what came out.

@@ -67,6 +67,10 @@ func (s *Store) Collect(ctx context.Context, dryRun bool) (*Freed, error) {
 			return nil, fault.New(fault.Failed, "another command is using the store").WithHint("wait until builds, boots and shells have ended")
 		}
 		defer unlock()
+		if err := giveReserve(s.dir); err != nil {
+			return nil, err
+		}
+		defer s.keepReserve()
 	}
 	freed := &Freed{Items: []FreedItem{}}
 	images, err := s.Images()
@@ -92,6 +96,10 @@ func (s *Store) Collect(ctx context.Context, dryRun bool) (*Freed, error) {
 }
 
 func (s *Store) collectImages(ctx context.Context, gone []*Image, freed *Freed, dryRun bool) error {
+	removed, err := s.unusedLayers(gone) // some go with their images
+	if err != nil {
+		return err
+	}
 	for _, im := range gone {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -105,10 +113,6 @@ func (s *Store) collectImages(ctx context.Context, gone []*Image, freed *Freed, 
 			}
 		}
 		freed.add("image", strings.Join(im.Names, " "), 0)
-	}
-	removed, err := s.unusedLayers(gone)
-	if err != nil {
-		return err
 	}
 	for _, l := range removed {
 		if err := ctx.Err(); err != nil {

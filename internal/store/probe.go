@@ -29,6 +29,9 @@ func Probe(root string) error {
 		return err
 	}
 	defer s.Close()
+	if err := rehearse(s.Root()); err != nil {
+		return err
+	}
 	driver, err := s.st.GraphDriver()
 	if err != nil {
 		return fmt.Errorf("probe store: %w", err)

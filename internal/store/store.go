@@ -56,6 +56,9 @@ func Open(root string) (*Store, error) {
 		return nil, fault.New(fault.Machine, "the store at %s is on a file system that keeps no extended attributes", opts.GraphRoot).
 			WithHint("layers need them, for what they take away and for capabilities and ACLs: take a directory on ext4, xfs or btrfs with --store DIR")
 	}
+	if err := ready(opts.GraphRoot, opts.RunRoot); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
 	st, err := storage.GetStore(opts)
 	if err != nil {
 		return nil, fault.New(fault.Machine, "open store %s: %w", opts.GraphRoot, err).
@@ -67,6 +70,7 @@ func Open(root string) (*Store, error) {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
 	}
+	s.keepReserve()
 	return s, nil
 }
 
