@@ -97,6 +97,9 @@ func (r *run) instead(ctx context.Context, m *made, why string) (*store.Image, e
 			WithHint("build again with --pull=never, and remove the tag %s from the registry", r.Exchange.Ref(m.node, m.key))
 	}
 	r.end(NodeResult{ID: m.node, Key: m.key, Digest: im.Digest, Status: Built, Reason: why, Seconds: time.Since(start).Seconds()}, nil)
+	if r.opts.Push { // what is wrong there is put right; who stands on it may have been told already that it is there
+		r.pushes.Go(func() { r.send(ctx, m, im) })
+	}
 	return im, nil
 }
 
@@ -134,18 +137,24 @@ func (r *run) push(ctx context.Context, m *made, from Status) {
 		if m.failed = m.parent != nil && m.parent.failed || ctx.Err() != nil; m.failed {
 			return
 		}
-		r.line <- struct{}{}
-		defer func() { <-r.line }()
-		start := time.Now()
-		r.event(Event{Kind: MoveStarted, Node: m.node, Title: "pushing it"})
-		res, err := r.Exchange.Push(ctx, m.node, m.key, m.image)
-		r.moved(m.node, Pushed, res, Event{Err: err, Took: time.Since(start)})
-		if m.failed = err != nil; m.failed {
-			r.fail(err)
-			return
-		}
-		r.count(m.node, func(n *NodeResult) { n.Sent = res.Moved })
+		m.failed = !r.send(ctx, m, m.image)
 	})
+}
+
+// send sends a node's image to the registry, and says whether it is there now.
+func (r *run) send(ctx context.Context, m *made, im *store.Image) bool {
+	r.line <- struct{}{}
+	defer func() { <-r.line }()
+	start := time.Now()
+	r.event(Event{Kind: MoveStarted, Node: m.node, Title: "pushing it"})
+	res, err := r.Exchange.Push(ctx, m.node, m.key, im)
+	r.moved(m.node, Pushed, res, Event{Err: err, Took: time.Since(start)})
+	if err != nil {
+		r.fail(err)
+		return false
+	}
+	r.count(m.node, func(n *NodeResult) { n.Sent = res.Moved })
+	return true
 }
 
 // Pushed is the title of the end of a push; that of a pull is like the status.

@@ -23,7 +23,7 @@ func TestCompress(t *testing.T) {
 	for _, processors := range []int{1, 2, 7} {
 		before := runtime.GOMAXPROCS(processors)
 		var out bytes.Buffer
-		err := compress(&out, iotest.HalfReader(bytes.NewReader(plain)))
+		err := compress(&out, iotest.HalfReader(bytes.NewReader(plain)), level)
 		runtime.GOMAXPROCS(before)
 		if err != nil {
 			t.Fatal(err)
@@ -59,10 +59,10 @@ var errFull = errors.New("full")
 func TestCompressFails(t *testing.T) {
 	plain := make([]byte, 10*frame)
 	rand.New(rand.NewSource(1)).Read(plain)
-	if err := compress(&fullDisk{2 * frame}, bytes.NewReader(plain)); !errors.Is(err, errFull) {
+	if err := compress(&fullDisk{2 * frame}, bytes.NewReader(plain), level); !errors.Is(err, errFull) {
 		t.Errorf("writing failed: %v", err)
 	}
-	if err := compress(io.Discard, io.MultiReader(bytes.NewReader(plain[:frame+1]), iotest.ErrReader(errFull))); !errors.Is(err, errFull) {
+	if err := compress(io.Discard, io.MultiReader(bytes.NewReader(plain[:frame+1]), iotest.ErrReader(errFull)), level); !errors.Is(err, errFull) {
 		t.Errorf("reading failed: %v", err)
 	}
 }

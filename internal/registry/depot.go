@@ -111,6 +111,8 @@ func (d *depot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPut:
 		if repo, _, ok := cutLast(name, "/manifests/"); ok {
 			defer d.withoutForeign(repo, r)()
+		} else if repo, _, ok := cutLast(name, "/blobs/uploads/"); ok {
+			defer d.relink(repo, r.URL.Query().Get("digest"))()
 		}
 	}
 	d.lib.ServeHTTP(w, r)
@@ -143,6 +145,48 @@ func (d *depot) mount(to, from, blob string) {
 	}
 	d.keep(from, blob)
 	_ = os.Link(source, target)
+}
+
+// relink has the repositories that share a file with a blob, which is sent anew since
+// it is damaged, share what then comes in its place.
+func (d *depot) relink(repo, blob string) (done func()) {
+	path, err := d.path(repo, blob)
+	if err != nil {
+		return func() {}
+	}
+	was, err := os.Stat(path)
+	if err != nil {
+		return func() {}
+	}
+	return func() {
+		if is, err := os.Stat(path); err != nil || os.SameFile(was, is) {
+			return // it was refused
+		}
+		_ = d.blobs(filepath.Base(path), func(other string) {
+			if is, err := os.Lstat(other); err != nil || !os.SameFile(was, is) {
+				return
+			}
+			link := filepath.Join(filepath.Dir(other), ".new-"+filepath.Base(other))
+			if os.Link(path, link) != nil || os.Rename(link, other) != nil {
+				_ = os.Remove(link)
+			}
+		})
+	}
+}
+
+// blobs calls f for the blob of a name in each repository that has it.
+func (d *depot) blobs(name string, f func(path string)) error {
+	return filepath.WalkDir(d.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() || e.Name() != "blobs" {
+			return err
+		}
+		for _, algorithm := range []digest.Algorithm{digest.SHA256, digest.SHA512} {
+			if _, err := os.Lstat(filepath.Join(path, string(algorithm), name)); err == nil {
+				f(filepath.Join(path, string(algorithm), name))
+			}
+		}
+		return fs.SkipDir
+	})
 }
 
 // discard removes a blob without content that is not the empty one: what a

@@ -101,7 +101,7 @@ func (p *pull) unpackNow(ctx context.Context, src types.ImageSource, i int) erro
 	if err == nil {
 		p.received(p.manifest.Layers[i])
 	}
-	return p.cut(i, err)
+	return p.tell(p.manifest.Layers[i], p.cut(i, err))
 }
 
 // cut turns the error of a blob whose end never came into damage.
@@ -169,7 +169,7 @@ func (p *pull) fetch(ctx context.Context, src types.ImageSource, i int, dir stri
 		p.received(d)
 		return nil
 	})
-	return path, p.cut(i, err)
+	return path, p.tell(d, p.cut(i, err))
 }
 
 func (p *pull) unpackFile(ctx context.Context, path string, i int) error {

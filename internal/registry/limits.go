@@ -38,7 +38,7 @@ func (brokenError) Is(target error) bool { return target == ErrBroken }
 // damage is the fault of something that is not what names it says.
 func damage(format string, args ...any) *fault.Error {
 	return fault.New(fault.Failed, "%w", brokenError{fmt.Errorf(format, args...)}).
-		WithHint("nothing of it was kept; remove the image from where it is and push it again from where it was built")
+		WithHint("nothing of it was kept; 'strata build --push' here sends a registry what is damaged anew; elsewhere, remove the image and push it again from where it was built")
 }
 
 // checking is a reader that ends with an error, not with the end of the file, if

@@ -69,6 +69,8 @@ func Look(ctx context.Context, ref string, opts Options) (Found, error) {
 		p.belief.Why, p.belief.Claims[recordClaim]}
 	if found.Digest == "" || found.Chain == "" {
 		err = p.noRecord()
+	} else {
+		err = at.explain(ctx, "look at", p.lookAgain(ctx, src))
 	}
 	return found, errors.Join(err, src.Close())
 }
@@ -136,7 +138,7 @@ func (p *pull) describe(ctx context.Context, src types.ImageSource) error {
 	group.Go(func() error {
 		return retry(ctx, p.opts, func(a *attempt) (err error) {
 			p.config, err = fetchBytes(a, src, p.manifest.Config, p.what("its configuration", p.manifest.Config))
-			return err
+			return p.tell(p.manifest.Config, err)
 		})
 	})
 	group.Go(func() error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker/distribution/registry/api/errcode"
 	v2 "github.com/docker/distribution/registry/api/v2"
+	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -119,6 +120,10 @@ func (p *push) run(ctx context.Context, send sending) error {
 		if is.vouched {
 			p.learn(is.image)
 		}
+	}
+	var m v1.Manifest
+	if json.Unmarshal(is.image, &m) == nil && p.anyBroken(append(m.Layers, m.Config)...) {
+		is.image, is.whole = nil, false
 	}
 	if is.whole {
 		return nil
@@ -296,6 +301,9 @@ func (p *push) sizeOf(i int) map[string]string {
 func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int) (blob, error) {
 	diffID, known := p.about.RootFS.DiffIDs[i], known(p.opts.Known)
 	for _, b := range known.of(diffID) {
+		if p.isBroken(b.Digest) {
+			continue
+		}
 		reused := false
 		err := retry(ctx, p.opts, func(a *attempt) (err error) {
 			reused, _, err = dest.TryReusingBlob(a, types.BlobInfo{Digest: b.Digest, Size: b.Size}, mounts(p.to, b), false)
@@ -310,11 +318,22 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 			return b, nil
 		}
 	}
+	b, err := p.sendPacked(ctx, dest, i, level)
+	if err == nil && p.isBroken(b.Digest) && !p.mended(ctx, v1.Descriptor{Digest: b.Digest, Size: b.Size}) {
+		b, err = p.sendPacked(ctx, dest, i, otherLevel)
+	}
+	if err == nil {
+		known.add(diffID, b, p.to.repository())
+	}
+	return b, err
+}
+
+// sendPacked compresses a layer and sends it.
+func (p *push) sendPacked(ctx context.Context, dest types.ImageDestination, i int, level zstd.EncoderLevel) (b blob, err error) {
 	p.packing <- struct{}{}
 	defer func() { <-p.packing }()
-	var b blob
-	err := retry(ctx, p.opts, func(a *attempt) error {
-		content, err := blobOf(a, p.from, p.layers[i], diffID)
+	err = retry(ctx, p.opts, func(a *attempt) error {
+		content, err := blobOf(a, p.from, p.layers[i], p.about.RootFS.DiffIDs[i], level)
 		if err != nil {
 			return err
 		}
@@ -325,16 +344,18 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 	})
 	if err == nil {
 		p.sent(b.Digest, b.Size)
-		known.add(diffID, b, p.to.repository())
 	}
 	return b, err
 }
 
 // sendBytes sends a small blob.
 func (p *push) sendBytes(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, content []byte) error {
-	return retry(ctx, p.opts, func(a *attempt) error {
+	broken := p.isBroken(d.Digest)
+	err := retry(ctx, p.opts, func(a *attempt) error {
 		info := types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}
-		if reused, _, err := dest.TryReusingBlob(a, info, mounts(p.to, blob{Digest: d.Digest}), false); reused || err != nil {
+		if broken {
+			info.Digest = "" // the library asks for one that it knows
+		} else if reused, _, err := dest.TryReusingBlob(a, info, mounts(p.to, blob{Digest: d.Digest}), false); reused || err != nil {
 			return err
 		}
 		if _, err := dest.PutBlob(a, bytes.NewReader(content), info, mounts(p.to, blob{Digest: d.Digest}), true); err != nil {
@@ -343,6 +364,10 @@ func (p *push) sendBytes(ctx context.Context, dest types.ImageDestination, d v1.
 		p.sent(d.Digest, d.Size)
 		return nil
 	})
+	if err == nil && broken && !p.mended(ctx, d) {
+		return p.staysBroken(d)
+	}
+	return err
 }
 
 func (p *push) sent(d digest.Digest, size int64) {

@@ -113,7 +113,7 @@ func (p *push) recorded(ctx context.Context) (subject digest.Digest, records str
 		return err
 	})
 	var m v1.Manifest
-	if err != nil || json.Unmarshal(content, &m) != nil || m.Subject == nil {
+	if err != nil || json.Unmarshal(content, &m) != nil || m.Subject == nil || p.anyBroken(m.Layers...) {
 		return "", ""
 	}
 	of := digestsOf(m.Layers)
@@ -187,7 +187,7 @@ func (p *pull) fetchRecord(ctx context.Context) (found, error) {
 	for i, l := range m.Layers {
 		group.Go(func() (err error) {
 			contents[i], err = fetchBytes(ctx, src, l, p.what("a part of its record", l))
-			return err
+			return p.tell(l, err)
 		})
 	}
 	if err := group.Wait(); err != nil {
