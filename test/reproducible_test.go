@@ -204,7 +204,7 @@ func TestReproducibleAnywhere(t *testing.T) {
 	if long {
 		images = "images: {every: {node: every-files, artifacts: [squashfs, erofs, tar]}}\n"
 	}
-	build := func(w world) built {
+	build := func(t *testing.T, w world) built {
 		p := newProject(t, everyStep, images, content)
 		nonce++
 		p.via = w.via
@@ -224,17 +224,17 @@ func TestReproducibleAnywhere(t *testing.T) {
 		}
 		return p.build(append([]string{"--jobs", "2"}, wanted...)...)
 	}
-	first := build(world{})
+	first := build(t, world{})
 	again := worlds(t)
 	if !long {
 		again = []world{all(again)}
 	} else {
 		for i := range 20 {
 			again = append(again, world{name: fmt.Sprintf("moment %d of 20", i), via: []string{"sh", "-ec",
-				fmt.Sprintf(`while [ $(( $(date +%%-N) / 50000000 )) != %d ]; do sleep 0.01; done; exec "$@"`, i), "sh"}})
+				fmt.Sprintf(`while [ $(( $(date +%%s%%N) %% 1000000000 / 50000000 )) != %d ]; do sleep 0.01; done; exec "$@"`, i), "sh"}})
 		}
 	}
 	for _, w := range again {
-		t.Run(w.name, func(t *testing.T) { sameBuild(t, first, build(w)) })
+		t.Run(w.name, func(t *testing.T) { sameBuild(t, first, build(t, w)) })
 	}
 }
