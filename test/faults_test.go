@@ -202,6 +202,53 @@ func TestKillEachProgram(t *testing.T) {
 	}
 }
 
+// A program that opens packages and is killed in the middle of it ends the bootstrap;
+// the next one succeeds.
+func TestKillWhatOpensPackages(t *testing.T) {
+	p := newProject(t, "", "", nil).freshStore()
+	p.ownCache()
+	cmd := p.command("build", "base")
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	var killed time.Time
+	found := eventually(2*time.Minute, func() bool {
+		for _, d := range descendants(cmd.Process.Pid) {
+			if d.name == "dpkg-deb" && syscall.Kill(d.pid, syscall.SIGKILL) == nil {
+				killed = time.Now()
+				return true
+			}
+		}
+		return false
+	})
+	if !found {
+		t.Error("there never was a dpkg-deb")
+	}
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Error("the bootstrap hangs")
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+	t.Logf("it ended after %v\n%s", time.Since(killed).Round(time.Millisecond), end(out.String()))
+	// Ten seconds, idle.
+	if took := time.Since(killed); took > 30*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(out.String(), ".deb: dpkg-deb ended with exit status 137") {
+		t.Errorf("exit status %d, and no package is named:\n%s", code, end(out.String()))
+	}
+	p.swept()
+	if long() {
+		p.build("base")
+	}
+}
+
 // Of two builds of one node at once, one builds and the other waits, says so,
 // and takes what the first made.
 func TestTwoBuildsAtOnce(t *testing.T) {

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -190,6 +191,64 @@ func filesOf(t *testing.T, disk string) []string {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// A bootstrap on a disk that is too small, wherever in its course that shows, ends
+// soon after, and leaves nothing.
+func TestBootstrapOnSmallDisks(t *testing.T) {
+	sizes := []int{90}
+	if long() {
+		sizes = []int{60, 90, 120, 150, 190, 230, 260}
+	}
+	for _, size := range sizes {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			p := newProject(t, "", "", nil)
+			p.ownCache()
+			disk := filepath.Join(p.top, "disk")
+			smallDisk(t, size, disk)
+			p.store = disk + "/store"
+			before := used(t, disk)
+			filled := make(chan time.Time, 1)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go func() { filled <- whenFull(ctx, disk) }()
+			r := p.fails(1, []string{"the disk is full", "hint: free some space"}, "build", "base")
+			cancel()
+			if at := <-filled; at.IsZero() {
+				t.Log("the disk was full for a moment at most") // dpkg removes what it cannot finish
+			} else if took := time.Since(at); took > 30*time.Second { // idle, it is ten
+				t.Errorf("it ended %v after the disk was full\n%s", took, end(r.err))
+			} else {
+				t.Logf("it ended %v after the disk was full", took.Round(time.Millisecond))
+			}
+			p.swept()
+			if left := used(t, disk) - before; left > 4<<20 {
+				t.Errorf("%d bytes are left on the disk", left)
+			}
+		})
+	}
+}
+
+// used are the bytes that are taken of a file system.
+func used(t *testing.T, dir string) int64 {
+	t.Helper()
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	return int64(st.Blocks-st.Bfree) * st.Bsize
+}
+
+// whenFull waits for a disk to have less than 1 MiB, and is zero if it never has.
+func whenFull(ctx context.Context, dir string) (at time.Time) {
+	for ctx.Err() == nil {
+		var st syscall.Statfs_t
+		if syscall.Statfs(dir, &st) == nil && int64(st.Bavail)*st.Bsize < 1<<20 {
+			return time.Now()
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return at
 }
 
 var fullDisk = straits{

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -223,14 +224,14 @@ func (b Bootstrap) install(ctx context.Context, packages []string) error {
 		return err
 	}
 	defer box.Stop()
-	args := []string{"dpkg", "--force-depends", "--force-unsafe-io", "--force-confdef", "--install"}
+	args := []string{"dpkg", "--force-depends", "--force-unsafe-io", "--force-confdef", "--abort-after=1", "--install"}
 	for _, path := range packages {
 		args = append(args, filepath.Join(archives, filepath.Base(path)))
 	}
-	// On standard error dpkg complains of the order, which cannot be helped;
-	// the end of it is in the error if it comes to that.
-	err = box.Run(ctx, sandbox.Cmd{Args: args, Env: sandbox.Environ(b.Environment), Stdout: b.Log}, sandbox.RunOptions{})
+	var said complaints
+	err = box.Run(ctx, sandbox.Cmd{Args: args, Env: sandbox.Environ(b.Environment), Stdout: b.Log, Stderr: &said}, sandbox.RunOptions{})
 	if err != nil {
+		fmt.Fprintln(b.Log, strings.TrimSpace(said.String()))
 		return err
 	}
 	return box.Finish(ctx)
