@@ -111,7 +111,7 @@ func (nb *nodeBuild) fill(ctx context.Context, st store.Staging, parent *store.I
 	if err != nil {
 		return err
 	}
-	st.Sealing.Identities, st.Sealing.Found = nb.node.Identities, nb.identity
+	st.Sealing.Identities, st.Sealing.Found, st.Sealing.Unmark = nb.node.Identities, nb.identity, sandbox.Unmarked
 	total := len(nb.node.Steps)
 	if nb.node.Source != nil {
 		total++

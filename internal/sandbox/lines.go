@@ -25,6 +25,14 @@ func Marked(about string, lines []string) string {
 	return b.String()
 }
 
+// Unmarked takes the marked lines out of a text, and says whether there were any.
+func Unmarked(text string) (rest string, ours bool) {
+	if !strings.Contains(text, mark+"\n") {
+		return text, false
+	}
+	return withoutMarked(text, "")
+}
+
 // withoutMarked takes marked lines out of a text, also those that an edit has
 // changed in the middle, and says whether there were any. An edit may have made
 // one line of several of them: a line that the text did not have before is there

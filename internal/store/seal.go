@@ -110,6 +110,13 @@ func (s *sealer) entry(name string, below []string) error {
 	} else if stale {
 		return os.Remove(path)
 	}
+	st, nothing, err := s.unmark(path, st)
+	if err != nil {
+		return err
+	}
+	if nothing {
+		return os.Remove(path)
+	}
 	if under != nil {
 		same, err := s.same(path, st, filepath.Join(below[at], filepath.Base(name)), under)
 		if err != nil {
@@ -182,12 +189,17 @@ func (s *sealer) setTime(path string, seconds int64) error {
 	return nil
 }
 
-// empty puts an empty file of the same owner, mode and attributes in a file's
-// place. Other names of the file keep what they have.
+// empty puts an empty file in a file's place.
 func (s *sealer) empty(path string, st *unix.Stat_t) (*unix.Stat_t, error) {
 	if st.Size == 0 {
 		return st, nil
 	}
+	return s.rewrite(path, st, "")
+}
+
+// rewrite puts a file with another content, of the same owner, mode and attributes, in
+// a file's place. Other names of the file keep what they have.
+func (s *sealer) rewrite(path string, st *unix.Stat_t, content string) (*unix.Stat_t, error) {
 	attrs, err := attributesOf(path)
 	if err != nil {
 		return nil, err
@@ -197,12 +209,13 @@ func (s *sealer) empty(path string, st *unix.Stat_t) (*unix.Stat_t, error) {
 		return nil, err
 	}
 	defer f.Close()
-	err = errors.Join(f.Chown(int(st.Uid), int(st.Gid)), unix.Fchmod(int(f.Fd()), st.Mode&0o7777))
+	_, err = f.WriteString(content)
+	err = errors.Join(err, f.Chown(int(st.Uid), int(st.Gid)), unix.Fchmod(int(f.Fd()), st.Mode&0o7777))
 	for name, value := range attrs.ofTheTree(s.marks) {
 		err = errors.Join(err, unix.Fsetxattr(int(f.Fd()), name, []byte(value), 0))
 	}
 	if err = errors.Join(err, os.Rename(f.Name(), path)); err != nil {
-		return nil, fmt.Errorf("empty %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+		return nil, fmt.Errorf("rewrite %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 	}
 	return lstat(path)
 }

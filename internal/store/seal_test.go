@@ -294,3 +294,47 @@ func TestBytecodeOfTheBuild(t *testing.T) {
 		t.Errorf("the layer holds %q", got)
 	}
 }
+
+// What was copied from a file that is no part of the image goes, with nothing else: not
+// from other names of the copy, and not its owner, mode and attributes.
+func TestSealingUnmarks(t *testing.T) {
+	s := open(t)
+	unmark := func(text string) (string, bool) {
+		rest := strings.ReplaceAll(text, "machine\n", "")
+		return rest, rest != text
+	}
+	build := func(machine string) Layer {
+		l, err := s.AddLayer(t.Context(), "", func(st Staging) error {
+			st.Sealing.Unmark = unmark
+			own := machine + "own\n"
+			err := errors.Join(os.MkdirAll(filepath.Join(st.Upper, "srv"), 0o755),
+				os.WriteFile(filepath.Join(st.Upper, "srv/copy"), []byte(own), 0o640), os.Chown(filepath.Join(st.Upper, "srv/copy"), 7, 8),
+				os.Link(filepath.Join(st.Upper, "srv/copy"), filepath.Join(st.Upper, "srv/link")),
+				os.WriteFile(filepath.Join(st.Upper, "srv/long"), []byte(strings.Repeat("x", largestCopy)+"machine\n"), 0o644))
+			if machine != "" {
+				err = errors.Join(err, os.WriteFile(filepath.Join(st.Upper, "srv/only"), []byte(machine), 0o644))
+			}
+			return errors.Join(err, unix.Setxattr(filepath.Join(st.Upper, "srv/copy"), "user.a", []byte("b"), 0))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	l := build("machine\n")
+	got := tree(t, s, l)
+	if _, ok := got["srv/only"]; ok || got["srv/copy"] != "own\n" || got["srv/link"] != "own\n" || !strings.HasSuffix(got["srv/long"], "machine\n") {
+		t.Errorf("%q", got)
+	}
+	dirs, err := s.dirs(l.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := lstat(filepath.Join(dirs[0], "srv/copy"))
+	if err != nil || st.Uid != 7 || st.Gid != 8 || st.Mode&0o7777 != 0o640 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if again := build("machine\nmachine\n"); again.DiffID != l.DiffID {
+		t.Error("another machine makes another layer")
+	}
+}

@@ -22,6 +22,9 @@ type Sealing struct {
 	// Scripts are the times, from and to, in which scripts of packages ran: what
 	// was written then, they wrote.
 	Scripts [][2]time.Time
+	// Unmark, if not nil, takes out of a text what was copied from a file that stood in
+	// the tree only while it was built, and says whether there was any.
+	Unmark func(text string) (rest string, ours bool)
 	// Found is told of every identity that packages made.
 	Found func(Identity)
 }
