@@ -136,7 +136,7 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 func (a *app) viewOptions(p *plan.Plan) viewOptions {
 	opts := viewOptions{Terminal: a.terminal(), Quiet: a.quiet, Verbose: a.verbose}
 	opts.Color = opts.Terminal && os.Getenv("NO_COLOR") == ""
-	if f, ok := a.out.(*os.File); ok && opts.Terminal {
+	if f, ok := a.document.(*os.File); ok && opts.Terminal {
 		opts.Width = func() int { width, _, _ := term.GetSize(int(f.Fd())); return cmp.Or(width, 80) }
 		opts.Height = func() int { _, height, _ := term.GetSize(int(f.Fd())); return cmp.Or(height, 24) }
 	}

@@ -35,11 +35,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, ending := interruptible()
 	defer ending.stop()
 	form := sectionsOf(os.Getenv)
-	a := &app{in: stdin, out: inJob(stdout, form), err: inJob(stderr, form), document: stdout, ending: ending}
+	out := &printed{to: stdout}
+	a := &app{in: stdin, out: inJob(out, form), err: inJob(stderr, form), document: stdout, ending: ending}
 	cmd := newCommand(a)
 	cmd.SetArgs(args)
 	cmd.SetIn(stdin)
-	cmd.SetOut(stdout)
+	cmd.SetOut(out)
 	cmd.SetErr(stderr)
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.ExecuteContext(ctx) }()
@@ -48,6 +49,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case err = <-ended:
 	case <-ending.now:
 		err = context.Cause(ctx)
+	}
+	if err == nil {
+		err = out.lost()
 	}
 	var status exited
 	switch {

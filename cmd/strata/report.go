@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -87,7 +88,12 @@ func seconds(s float64) string {
 
 // writeReport writes a report to a file that a flag names.
 func (a *app) writeReport(name string, content []byte) error {
-	if err := os.WriteFile(a.path(name), content, 0o644); err != nil {
+	name = a.path(name)
+	if err := os.WriteFile(name, content, 0o644); err != nil {
+		half, ok := errors.AsType[*os.PathError](err)
+		if info, gone := os.Stat(name); gone == nil && info.Mode().IsRegular() && ok && half.Op == "write" {
+			os.Remove(name)
+		}
 		return fault.New(fault.Failed, "write report: %w", err)
 	}
 	return nil
