@@ -134,7 +134,7 @@ images:
 		}
 		t.Logf("%s-child: %s %s", c.name, got, reason[c.name+"-child"])
 	}
-	p.fails(2, []string{"there is no kernel in node boot"}, "build", "boot")
+	p.fails(1, []string{"there is no kernel in node boot"}, "build", "boot")
 	p.checkLinks(host)
 	for _, c := range cases {
 		_ = p.strata("shell", c.name, "--", "/bin/sh", "-c", "echo changed > /data/file; cat /etc/resolv.conf /etc/passwd; true")

@@ -100,7 +100,7 @@ func TestExitStatus107(t *testing.T) {
 // It leaves the working container mounted when publishing fails.
 func TestPublishingFails(t *testing.T) {
 	p := newProject(t, "  plain: {parent: base, run: [\"echo plain > /plain\"]}\n", "images: {unpublished: {node: plain, artifacts: [squashfs, kernel]}}\n", nil)
-	p.fails(2, []string{"there is no kernel in node plain", "hint: "}, "build")
+	p.fails(1, []string{"there is no kernel in node plain", "hint: "}, "build")
 	p.swept()
 	p.noImage("unpublished")
 	p.write("strata.yaml", strings.Replace(readFile(t, p.dir+"/strata.yaml"), ", kernel]", "]", 1))

@@ -86,13 +86,13 @@ func (b *boot) check() error {
 	}
 	switch {
 	case b.manifest.Init != initSystemd:
-		return imageFault(b.image, "a boot test needs systemd in the image, which starts the shell that runs the tests").
+		return treeFault(b.image, "a boot test needs systemd in the image, which starts the shell that runs the tests").
 			WithHint("add systemd-sysv (Debian) or systemd (EL, SUSE) to the packages of a layer")
 	case b.root.Type == layer.Erofs && b.manifest.Fetch == liveBoot:
-		return imageFault(b.image, "live-boot fetches no erofs").
+		return treeFault(b.image, "live-boot fetches no erofs").
 			WithHint("add the artifact squashfs, or use dracut-live in the initrd")
 	case b.manifest.Fetch != liveBoot && b.manifest.Fetch != dracutLive:
-		return imageFault(b.image, "its initrd cannot fetch the root over HTTP").
+		return treeFault(b.image, "its initrd cannot fetch the root over HTTP").
 			WithHint("add live-boot and busybox (Debian) or dracut-live (EL) to the packages, and export the image again")
 	}
 	if b.opts.Timeout <= 0 {

@@ -176,15 +176,16 @@ func TestBootChecks(t *testing.T) {
 	for _, c := range []struct {
 		manifest Manifest
 		want     string
+		kind     fault.Kind
 	}{
-		{Manifest{Files: all[:2], Init: "systemd", Fetch: liveBoot}, "without the artifact initrd"},
-		{Manifest{Files: all[1:], Init: "systemd", Fetch: liveBoot}, "without the artifact squashfs"},
-		{Manifest{Files: all, Init: "other", Fetch: liveBoot}, "needs systemd"},
-		{Manifest{Files: all, Init: "systemd"}, "cannot fetch the root"},
-		{Manifest{Files: file(layer.Erofs, layer.Kernel, layer.Initrd), Init: "systemd", Fetch: liveBoot}, "fetches no erofs"},
+		{Manifest{Files: all[:2], Init: "systemd", Fetch: liveBoot}, "without the artifact initrd", fault.Input},
+		{Manifest{Files: all[1:], Init: "systemd", Fetch: liveBoot}, "without the artifact squashfs", fault.Input},
+		{Manifest{Files: all, Init: "other", Fetch: liveBoot}, "needs systemd", fault.Failed},
+		{Manifest{Files: all, Init: "systemd"}, "cannot fetch the root", fault.Failed},
+		{Manifest{Files: file(layer.Erofs, layer.Kernel, layer.Initrd), Init: "systemd", Fetch: liveBoot}, "fetches no erofs", fault.Failed},
 	} {
 		_, err := Boot(context.Background(), t.TempDir(), &c.manifest, layer.Image{Name: "compute"}, BootOptions{})
-		if err == nil || !strings.Contains(err.Error(), c.want) || fault.KindOf(err) != fault.Input {
+		if err == nil || !strings.Contains(err.Error(), c.want) || fault.KindOf(err) != c.kind {
 			t.Errorf("want %q: %v", c.want, err)
 		}
 	}

@@ -71,7 +71,7 @@ func (x *exporter) longName(s *survey, err error) error {
 	if s == nil || len(s.Long) == 0 || !errors.As(err, &exit) {
 		return err
 	}
-	return imageFault(x.image, "mkfs.erofs cannot pack /%s, whose name has %d bytes: %w", s.Long[0], longest, err).
+	return treeFault(x.image, "mkfs.erofs cannot pack /%s, whose name has %d bytes: %w", s.Long[0], longest, err).
 		WithHint("give it a shorter name, use a squashfs, or a newer erofs-utils than 1.5")
 }
 

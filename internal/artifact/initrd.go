@@ -36,7 +36,7 @@ func findInitrd(t Tree, version string, image layer.Image) (string, error) {
 			return name, nil
 		}
 	}
-	return "", imageFault(image, "there is no initrd for kernel %s in node %s: looked for %s", version, image.Node, strings.Join(names, ", ")).
+	return "", treeFault(image, "there is no initrd for kernel %s in node %s: looked for %s", version, image.Node, strings.Join(names, ", ")).
 		WithHint("add initramfs-tools (Debian) or dracut (EL, SUSE) to the packages of the kernel's layer, or run 'update-initramfs -c -k %s' there", version)
 }
 
@@ -58,7 +58,7 @@ func checkInitrd(t Tree, p *pair, image layer.Image) (fetch string, err error) {
 	defer f.Close()
 	content, err := readInitrd(f)
 	if err != nil {
-		return "", imageFault(image, "%s cannot be read: %w", p.Initrd, err).
+		return "", treeFault(image, "%s cannot be read: %w", p.Initrd, err).
 			WithHint("make it again: 'update-initramfs -u -k %s' or 'dracut --force --kver %s'", p.Version, p.Version)
 	}
 	if !slices.Contains(content.Versions, p.Version) {
@@ -66,7 +66,7 @@ func checkInitrd(t Tree, p *pair, image layer.Image) (fetch string, err error) {
 		if len(content.Versions) > 0 {
 			has = "modules for " + strings.Join(content.Versions, ", ")
 		}
-		return "", imageFault(image, "%s does not belong to kernel %s: it holds %s", p.Initrd, p.Version, has).
+		return "", treeFault(image, "%s does not belong to kernel %s: it holds %s", p.Initrd, p.Version, has).
 			WithHint("make it again: 'update-initramfs -u -k %s' or 'dracut --force --kver %s'", p.Version, p.Version)
 	}
 	root := rootFileSystem(image)
@@ -79,16 +79,16 @@ func checkInitrd(t Tree, p *pair, image layer.Image) (fetch string, err error) {
 	}
 	for _, module := range []string{string(root), "overlay"} {
 		if !content.Modules[module] && !builtin[module] {
-			return "", imageFault(image, "%s cannot mount the root: it lacks the kernel module %s", p.Initrd, module).
+			return "", treeFault(image, "%s cannot mount the root: it lacks the kernel module %s", p.Initrd, module).
 				WithHint("add live-boot (Debian; it brings squashfs and overlay into the initrd) or dracut-live (EL) to the packages; for other modules list them in /etc/initramfs-tools/modules")
 		}
 	}
 	if fetch = content.fetcher(); fetch == "" {
-		return "", imageFault(image, "%s cannot fetch the root over HTTP: it holds neither live-boot nor dracut's livenet", p.Initrd).
+		return "", treeFault(image, "%s cannot fetch the root over HTTP: it holds neither live-boot nor dracut's livenet", p.Initrd).
 			WithHint("add live-boot and busybox (Debian) or dracut-live and dracut-network (EL) to the packages, before or together with the kernel, or run 'update-initramfs -u' after them")
 	}
 	if fetch == liveBoot && !content.Paths["bin/wget"] {
-		return "", imageFault(image, "%s cannot fetch the root over HTTP: live-boot needs wget in the initrd", p.Initrd).
+		return "", treeFault(image, "%s cannot fetch the root over HTTP: live-boot needs wget in the initrd", p.Initrd).
 			WithHint("add busybox to the packages (not busybox-static without wget) and run 'update-initramfs -u'")
 	}
 	return fetch, nil

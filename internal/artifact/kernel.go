@@ -95,7 +95,7 @@ func chooseKernel(kernels map[string]string, image layer.Image) (string, error) 
 	slices.SortFunc(versions, layer.CompareReleases)
 	switch {
 	case len(versions) == 0:
-		return "", imageFault(image, "there is no kernel in node %s: no /boot/vmlinuz-VERSION and no /lib/modules/VERSION/vmlinuz", image.Node).
+		return "", treeFault(image, "there is no kernel in node %s: no /boot/vmlinuz-VERSION and no /lib/modules/VERSION/vmlinuz", image.Node).
 			WithHint("add a kernel to a layer's packages: linux-image-cloud-amd64 or linux-image-amd64 on Debian, kernel-core on EL, kernel-default on SUSE")
 	case image.Kernel == "":
 		return versions[len(versions)-1], nil
@@ -116,15 +116,15 @@ func checkKernel(t Tree, p *pair, image layer.Image) error {
 	defer f.Close()
 	inside, err := kernelVersion(f)
 	if err != nil {
-		return imageFault(image, "%s is not a kernel that can be booted: %w", p.Kernel, err)
+		return treeFault(image, "%s is not a kernel that can be booted: %w", p.Kernel, err)
 	}
 	if inside != p.Version {
-		return imageFault(image, "%s is a kernel of version %s", p.Kernel, inside).
+		return treeFault(image, "%s is a kernel of version %s", p.Kernel, inside).
 			WithHint("reinstall the kernel's package, or name another one as the image's kernel")
 	}
 	fi, err := t.Stat("/lib/modules/" + p.Version)
 	if isAbsent(err) || err == nil && !fi.IsDir() {
-		return imageFault(image, "kernel %s has no modules: /lib/modules/%s is missing", p.Version, p.Version).
+		return treeFault(image, "kernel %s has no modules: /lib/modules/%s is missing", p.Version, p.Version).
 			WithHint("install the package with the kernel's modules in the same layer as the kernel")
 	}
 	return err
@@ -175,8 +175,19 @@ func firstWord(data []byte) string {
 	return string(data)
 }
 
-// imageFault is a fault in what was asked for an image.
+// imageFault is a fault in what was asked for an image: what strata.yaml says cannot
+// be, whatever is in the node.
 func imageFault(image layer.Image, format string, args ...any) *fault.Error {
-	return fault.New(fault.Input, "image %s: %w", image.Name, fmt.Errorf(format, args...)).
+	return faultOf(fault.Input, image, format, args...)
+}
+
+// treeFault is a fault of what is in an image's node: what was asked for could be made
+// of another tree.
+func treeFault(image layer.Image, format string, args ...any) *fault.Error {
+	return faultOf(fault.Failed, image, format, args...)
+}
+
+func faultOf(kind fault.Kind, image layer.Image, format string, args ...any) *fault.Error {
+	return fault.New(kind, "image %s: %w", image.Name, fmt.Errorf(format, args...)).
 		At(image.Pos.File, image.Pos.Line, image.Pos.Col)
 }

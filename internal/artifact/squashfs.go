@@ -53,7 +53,7 @@ func (x *exporter) squashfs(ctx context.Context, a layer.Artifact) (*File, error
 // aclSnippet renders the tree's ACLs for systemd-tmpfiles.
 func (x *exporter) aclSnippet(s *survey) (string, error) {
 	if !s.Tmpfiles {
-		return "", imageFault(x.image, "/%s has a POSIX ACL, which squashfs cannot store, and there is no /%s that could set it at boot", strings.TrimPrefix(s.ACLs[0].Path, "."), tmpfilesDir).
+		return "", treeFault(x.image, "/%s has a POSIX ACL, which squashfs cannot store, and there is no /%s that could set it at boot", strings.TrimPrefix(s.ACLs[0].Path, "."), tmpfilesDir).
 			WithHint("use the artifact erofs, which stores ACLs, or remove them with 'setfacl -b' (%d files have one)", len(s.ACLs))
 	}
 	earlier, err := x.tree.ReadFile("/"+aclFile, 64<<20)

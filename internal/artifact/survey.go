@@ -83,7 +83,7 @@ func (x *exporter) refuseForeign(s *survey) error {
 	if len(s.Foreign) == 0 {
 		return nil
 	}
-	return imageFault(x.image, "an extended attribute would be lost: neither squashfs nor erofs can store %s", s.Foreign[0]).
+	return treeFault(x.image, "an extended attribute would be lost: neither squashfs nor erofs can store %s", s.Foreign[0]).
 		WithHint("remove it with 'setfattr -x', or use the artifact tar (%d attributes are of this sort)", len(s.Foreign))
 }
 
@@ -96,7 +96,7 @@ func (x *exporter) refuseHoles(s *survey) error {
 	if len(s.Holed) == 0 {
 		return nil
 	}
-	return imageFault(x.image, "/%s has more than %d GiB of holes, and mksquashfs and mkfs.erofs read every one of them", s.Holed[0], mostHoles>>30).
+	return treeFault(x.image, "/%s has more than %d GiB of holes, and mksquashfs and mkfs.erofs read every one of them", s.Holed[0], mostHoles>>30).
 		WithHint("make it when the node boots (systemd-tmpfiles, a unit) or make it smaller with 'truncate'; the artifacts tar, dir and oci keep it as it is")
 }
 
@@ -106,7 +106,7 @@ func (x *exporter) refuseTimes(s *survey) error {
 	if len(s.Untimely) == 0 {
 		return nil
 	}
-	return imageFault(x.image, "the time of /%s lies outside of 1970 to 2106, and a squashfs can store no other", s.Untimely[0]).
+	return treeFault(x.image, "the time of /%s lies outside of 1970 to 2106, and a squashfs can store no other", s.Untimely[0]).
 		WithHint("set it with 'touch' in a step (%d files have such times), or use the artifact erofs or tar", len(s.Untimely))
 }
 
