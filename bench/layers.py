@@ -287,18 +287,19 @@ def texts(path, base):
 ABOUT = re.compile(
     r"(?i)(^|/)(docs?|documentation|releasenotes|specs|\.github|\.circleci|\.azure|\.devcontainer|zuul\.d|\.ci|molecule|tests?)/"
     r"|\.(md|rst|adoc)$"
-    r"|(^|/)(readme|license|copying|changelog|authors|contributors|codeowners|security|\.all-contributorsrc|\.git[a-z-]+|"
-    r"\.ansible-lint|\.yamllint|\.editorconfig|\.pre-commit-config\.yaml|\.readthedocs\.yaml|\.travis\.yml|\.gitlab-ci\.yml|\.zuul\.yaml|tox\.ini)[^/]*$"
+    r"|(^|/)(readme|license|copying|changelog|authors|contributors|codeowners)(\.[a-z]+)?$"
+    r"|(^|/)\.(git[a-z-]+|all-contributorsrc|ansible-lint|yamllint|editorconfig|pre-commit-config\.yaml|readthedocs\.yaml|travis\.yml|gitlab-ci\.yml|zuul\.yaml)$"
+    r"|(^|/)tox\.ini$"
 )
 
 
 def decides_nothing(path, base, reached):
     """Whether a changed file is documentation, of the CI, or a playbook that no layer has to do with."""
-    if "/roles/" in "/" + path and not path.lower().endswith((".md", ".rst")):
+    if path in reached or "/roles/" in "/" + path and not path.lower().endswith((".md", ".rst")):
         return False
     if ABOUT.search(path):
         return True
-    if path in reached or not path.endswith((".yml", ".yaml")):
+    if not path.endswith((".yml", ".yaml")):
         return False
     plays = [play for text in texts(path, base) for play in mappings(parse(text))]
     return bool(plays) and all(any(key == "hosts" or isinstance(key, str) and IMPORTED_PLAYBOOK.fullmatch(key) for key in play) for play in plays)

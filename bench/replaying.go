@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +49,7 @@ func replaying(ctx context.Context, dir string, args []string) error {
 	flags.StringVar(&o.Name, "name", "", "what to call the results, instead of the description's name")
 	flags.StringVar(&o.Dir, "results", o.Dir, "`directory` for the results")
 	flags.DurationVar(&o.Limits.Time, "time", time.Minute, "longest that a plan may take")
+	flags.BoolVar(&o.Check, "check", false, "plan each commit once more with nothing kept from others, and compare the plans byte by byte")
 	megabytes := flags.Int64("memory", 2000, "most `megabytes` that a plan may take")
 	var named []string
 	for len(args) > 0 { // flags may stand behind what they are for
@@ -71,6 +71,9 @@ func replaying(ctx context.Context, dir string, args []string) error {
 		return err
 	}
 	fmt.Printf("\n%s", sum.Markdown())
+	if len(sum.Different) > 0 {
+		return fmt.Errorf("%d commits have another plan from nothing", len(sum.Different))
+	}
 	return nil
 }
 
@@ -79,21 +82,15 @@ func replayDir(dir string) string { return filepath.Join(dir, "replay") }
 // replayed are the findings of the last replays of the sites that bench/sites
 // describes; false if there were none.
 func replayed(dir, repo string) (Findings, bool, error) {
-	found := Findings{Subject: "replay", Repeats: 1}
-	all := Table{Title: "Replay of real sites", Head: replay.Head()}
-	wide := Table{Title: "Replay: places that could not be followed", Head: []string{"site", "place", "nodes built for nothing else"}}
-	entries, err := os.ReadDir(filepath.Join(repo, "bench", "sites"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	found := Findings{Subject: "replay", Repeats: 1, Notes: []string{replayNote}}
+	sums, err := loadReplays(dir, repo)
+	if err != nil || len(sums) == 0 {
 		return found, false, err
 	}
-	for _, entry := range entries {
-		sum, err := replay.Load(replayDir(dir), strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return found, false, err
-		}
+	all := Table{Title: "Replay of real sites", Head: replay.Head()}
+	wide := Table{Title: "Replay: places that could not be followed", Head: []string{"site", "place", "nodes built for nothing else"}}
+	var commits, refused, idle, idleBuilt int
+	for _, sum := range sums {
 		if sum.When.After(found.When) {
 			found.When = sum.When
 		}
@@ -101,15 +98,41 @@ func replayed(dir, repo string) (Findings, bool, error) {
 		for _, w := range sum.Widest(5) {
 			wide.Rows = append(wide.Rows, []string{sum.Site, "`" + w.At + "`", fmt.Sprint(w.Nodes)})
 		}
-		found.Rows = append(found.Rows,
-			Row{Work: fmt.Sprintf("nodes rebuilt over %d commits of %s", sum.Compared, sum.Site), PeerIs: "the paper's Listing 6, in Python", Unit: "nodes",
-				Ours: Series{float64(sum.Build + sum.Maybe)}, Peer: Series{float64(sum.Listed)}, Target: Target{Kind: "within", Value: 0.5}},
-			Row{Work: fmt.Sprintf("commits of documentation, CI and other playbooks among them that rebuild something (of %d)", sum.Idle), Unit: "commits",
-				Ours: Series{float64(len(sum.IdleBuilt))}, Target: Target{Kind: "below", Value: 1}})
+		if sum.Listed > 0 {
+			found.Rows = append(found.Rows, Row{Work: fmt.Sprintf("nodes rebuilt over %d commits of %s", sum.Compared, sum.Site), PeerIs: "the paper's Listing 6, in Python",
+				Unit: "nodes", Ours: Series{float64(sum.Build + sum.Maybe)}, Peer: Series{float64(sum.Listed)}, Target: Target{Kind: "within", Value: 0.5}})
+		}
+		commits, refused, idle, idleBuilt = commits+sum.Commits, refused+sum.Refused(), idle+sum.Idle, idleBuilt+len(sum.IdleBuilt)
 	}
-	found.Tables = slices.DeleteFunc([]Table{all, wide}, func(t Table) bool { return len(t.Rows) == 0 })
-	found.Notes = []string{replayNote}
-	return found, len(all.Rows) > 0, nil
+	found.Rows = append(found.Rows,
+		Row{Work: fmt.Sprintf("commits of these sites without an answer, of %d", commits), Unit: "commits", Ours: Series{float64(refused)}, Target: Target{Kind: "below", Value: 1}},
+		Row{Work: fmt.Sprintf("commits beside the layers that rebuild something, of %d", idle), Unit: "commits", Ours: Series{float64(idleBuilt)}, Target: Target{Kind: "below", Value: 1}})
+	found.Tables = append(found.Tables, all)
+	if len(wide.Rows) > 0 {
+		found.Tables = append(found.Tables, wide)
+	}
+	return found, true, nil
+}
+
+// loadReplays are the summaries of the sites that bench/sites describes, of those
+// that were replayed.
+func loadReplays(dir, repo string) ([]*replay.Summary, error) {
+	entries, err := os.ReadDir(filepath.Join(repo, "bench", "sites"))
+	if err != nil {
+		return nil, err
+	}
+	var sums []*replay.Summary
+	for _, entry := range entries {
+		sum, err := replay.Load(replayDir(dir), strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		sums = append(sums, sum)
+	}
+	return sums, nil
 }
 
 const replayNote = "Replay: `bench/run replay` plans every commit of a site's branch (first parents: a merge is one change) against the one before, with the description that is in `bench/sites` laid over both. " +

@@ -26,6 +26,8 @@ type Plan struct {
 	Exit    int     `json:"exit"`              // -1 if it was stopped
 	Stopped string  `json:"stopped,omitempty"` // which limit it ran into: time, memory
 	Fault   *Fault  `json:"fault,omitempty"`   // why it was refused
+
+	said string // all that it printed, errors included
 }
 
 // Node is a node that is built, or may be.
@@ -85,13 +87,13 @@ func (p *Plan) rebuilt() []string {
 	return all
 }
 
-// plan asks Strata. A plan that fails is an answer; an error is what hinders the
-// replay itself.
-func (h *history) plan(o Options, base, head string) (Plan, error) {
+// plan asks Strata, with what it keeps in a directory of the scratch space. A plan
+// that fails is an answer; an error is what hinders the replay itself.
+func (h *history) plan(o Options, base, head, cache string) (Plan, error) {
 	cmd := exec.CommandContext(h.ctx, o.Strata, "--output", "json", "plan", "--base", base, "--head", head)
 	var out, said bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.dir, &out, &said
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(filepath.Dir(h.dir), "cache"))
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(filepath.Dir(h.dir), cache))
 	var p Plan
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -101,7 +103,7 @@ func (h *history) plan(o Options, base, head string) (Plan, error) {
 	err := cmd.Wait()
 	p.Stopped = guard.end()
 	p.Seconds, p.Exit = time.Since(began).Seconds(), cmd.ProcessState.ExitCode()
-	p.CPU = cpu(cmd.ProcessState)
+	p.CPU, p.said = cpu(cmd.ProcessState), out.String()+said.String()
 	if used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		p.Peak = float64(used.Maxrss) / 1000
 	}

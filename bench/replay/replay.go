@@ -14,7 +14,6 @@ package replay
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,6 +35,7 @@ type Options struct {
 	Strata   string   // the program
 	Listing  string   // layers.py
 	Limits   Limits
+	Check    bool // plan each commit once more with nothing kept, and compare
 	Progress io.Writer
 }
 
@@ -60,6 +60,8 @@ type Record struct {
 	// Beyond are the nodes that only Strata builds, Less those that only Listing 6 does.
 	Beyond []string `json:"beyond"`
 	Less   []string `json:"less"`
+	// Differs says that a plan with nothing kept from other commits was another.
+	Differs bool `json:"differs,omitempty"`
 }
 
 // idle reports whether nothing of the commit can matter to any layer.
@@ -111,9 +113,12 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 			return nil, err
 		}
 		sum.add(r)
+		if err := sum.save(o.Dir); err != nil { // a replay that is stopped leaves what it has seen
+			return nil, err
+		}
 		fmt.Fprintf(o.Progress, "%s: %d of %d: %s\n", o.Name, i+1, len(commits), r)
 	}
-	return sum, errors.Join(out.Close(), sum.save(o.Dir))
+	return sum, out.Close()
 }
 
 // nameOf is the name of the description, else of the site.
@@ -137,8 +142,13 @@ func (h *history) replay(o Options, c commit) (*Record, error) {
 		return nil, err
 	}
 	r := &Record{Commit: c.id, Parent: c.parent}
-	if r.Strata, err = h.plan(o, base, head); err != nil {
+	if r.Strata, err = h.plan(o, base, head, "cache"); err != nil {
 		return nil, err
+	}
+	if o.Check {
+		if r.Differs, err = h.differs(o, base, head, r.Strata); err != nil {
+			return nil, err
+		}
 	}
 	if err := h.checkOut(head); err != nil {
 		return nil, err
@@ -152,6 +162,14 @@ func (h *history) replay(o Options, c commit) (*Record, error) {
 		r.Beyond, r.Less = without(r.Strata.rebuilt(), r.Listing.Nodes), without(r.Listing.Nodes, r.Strata.rebuilt())
 	}
 	return r, nil
+}
+
+// differs reports whether a plan is another one from nothing, byte by byte. One
+// that was stopped cannot be compared.
+func (h *history) differs(o Options, base, head string, known Plan) (bool, error) {
+	defer os.RemoveAll(filepath.Join(filepath.Dir(h.dir), "nothing"))
+	cold, err := h.plan(o, base, head, "nothing")
+	return known.Stopped == "" && cold.Stopped == "" && cold.said != known.said, err
 }
 
 func without(all, some []string) []string {
@@ -170,6 +188,9 @@ func (r *Record) String() string {
 	text := fmt.Sprintf("%.8s %d files, %s, %s", r.Commit, len(r.Changed), ours, theirs)
 	if r.idle() {
 		text += ", beside the layers"
+	}
+	if r.Differs {
+		text += ", and another plan from nothing"
 	}
 	return fmt.Sprintf("%s (%.2f s, %.0f MB)", text, r.Strata.Seconds, r.Strata.Peak)
 }

@@ -129,9 +129,12 @@ func TestRun(t *testing.T) {
 	results := t.TempDir()
 	write(t, filepath.Join(results, "tiny.yaml"), description)
 	sum, err := Run(t.Context(), Options{Site: s.dir, Range: first + "..main", Overlay: filepath.Join(results, "tiny.yaml"), Dir: results, Strata: strata(t),
-		Listing: filepath.Join("..", "layers.py"), Limits: Limits{Time: time.Minute, Memory: 1 << 30}, Progress: io.Discard})
+		Listing: filepath.Join("..", "layers.py"), Limits: Limits{Time: time.Minute, Memory: 1 << 30}, Check: true, Progress: io.Discard})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if sum.Different != nil {
+		t.Errorf("other plans from nothing: %v", sum.Different)
 	}
 	records := readRecords(t, filepath.Join(results, "tiny.jsonl"))
 	if len(records) != len(kinds) {
@@ -159,7 +162,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	if sum.Commits != 11 || sum.Compared != 9 || sum.Build != 5 || sum.Maybe != 5 || sum.Listed != 10 || sum.Beyond != 2 || sum.Less != 2 ||
-		sum.refused() != 2 || sum.Idle != 3 || !slices.Equal(sum.IdleBuilt, []string{records[7].Commit}) || sum.Widened != 1 {
+		sum.Refused() != 2 || sum.Idle != 3 || !slices.Equal(sum.IdleBuilt, []string{records[7].Commit}) || sum.Widened != 1 {
 		t.Errorf("the summary is %+v", sum)
 	}
 	if wide := sum.Widest(5); len(wide) != 1 || !strings.HasPrefix(wide[0].At, "site.yml:4: ") || !strings.Contains(wide[0].Text, "./generate") {
@@ -219,6 +222,28 @@ func TestGuard(t *testing.T) {
 	g := startGuard(cmd.Process, Limits{Time: time.Minute, Memory: 1 << 30})
 	if err := cmd.Wait(); err != nil || g.end() != "" {
 		t.Errorf("a program that ends by itself: %v", err)
+	}
+}
+
+// TestCheck asks a program whose answers depend on what it has kept.
+func TestCheck(t *testing.T) {
+	s := newSite(t)
+	s.commit("strata.yaml", description)
+	s.commit("README.md", "one\n")
+	s.commit("README.md", "two\n")
+	results := t.TempDir()
+	forgetful := filepath.Join(results, "strata")
+	write(t, forgetful, "#!/bin/sh\nmkdir -p \"$XDG_CACHE_HOME\"\necho >>\"$XDG_CACHE_HOME/asked\"\necho '{\"nodes\": [], \"asked\": '$(wc -l <\"$XDG_CACHE_HOME/asked\")'}'\n")
+	if err := os.Chmod(forgetful, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := Run(t.Context(), Options{Site: s.dir, Range: "HEAD~2..HEAD", Name: "t", Dir: results, Strata: forgetful,
+		Listing: filepath.Join("..", "layers.py"), Check: true, Progress: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{s.git("rev-parse", "HEAD")}; !slices.Equal(sum.Different, want) {
+		t.Errorf("other plans from nothing: %v, want %v", sum.Different, want)
 	}
 }
 

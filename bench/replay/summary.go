@@ -30,6 +30,7 @@ type Summary struct {
 	Wide      []Place        // a build counts at each of its places; those with most builds first
 	Idle      int            // commits beside the layers
 	IdleBuilt []string       // those of them of which Strata builds something
+	Different []string       // commits whose plan is another from nothing
 	Refusals  map[string]int // commits without an answer, by why
 	Seconds   []float64      // of each plan, answered or not
 	CPU       []float64      // seconds of processor time of the same
@@ -65,6 +66,9 @@ func (s *Summary) add(r *Record) {
 	s.Nodes = max(s.Nodes, r.Strata.All)
 	s.Seconds, s.Peak = append(s.Seconds, r.Strata.Seconds), max(s.Peak, r.Strata.Peak)
 	s.CPU, s.Listing = append(s.CPU, r.Strata.CPU), append(s.Listing, r.Listing.CPU)
+	if r.Differs {
+		s.Different = append(s.Different, r.Commit)
+	}
 	if r.idle() {
 		s.Idle++
 		if len(r.Strata.Nodes) > 0 {
@@ -99,7 +103,8 @@ func (s *Summary) add(r *Record) {
 	s.Less += len(r.Less)
 }
 
-func (s *Summary) refused() int {
+// Refused is how many commits have no answer.
+func (s *Summary) Refused() int {
 	n := 0
 	for _, one := range s.Refusals {
 		n += one
@@ -116,7 +121,7 @@ func Head() []string {
 // Row is the site as a line of a table.
 func (s *Summary) Row() []string {
 	return []string{s.Site, fmt.Sprint(s.Nodes), fmt.Sprint(s.Commits), fmt.Sprintf("%d + %d", s.Build, s.Maybe), fmt.Sprint(s.Listed), fmt.Sprint(s.Beyond), fmt.Sprint(s.Less),
-		fmt.Sprint(s.Widened), fmt.Sprint(s.refused()), fmt.Sprint(s.Idle), fmt.Sprint(len(s.IdleBuilt)),
+		fmt.Sprint(s.Widened), fmt.Sprint(s.Refused()), fmt.Sprint(s.Idle), fmt.Sprint(len(s.IdleBuilt)),
 		fmt.Sprintf("%.2f s (%.2f)", median(s.Seconds), slices.Max(s.Seconds)), fmt.Sprintf("%.2f s (%.2f)", median(s.CPU), slices.Max(s.CPU)), fmt.Sprintf("%.0f MB", s.Peak), fmt.Sprintf("%.2f s", median(s.Listing))}
 }
 
@@ -149,6 +154,9 @@ func (s *Summary) Markdown() string {
 	}
 	for _, why := range slices.SortedStableFunc(maps.Keys(s.Refusals), func(a, b string) int { return cmp.Or(cmp.Compare(s.Refusals[b], s.Refusals[a]), cmp.Compare(a, b)) }) {
 		fmt.Fprintf(&b, "- %d: %s\n", s.Refusals[why], strings.Join(strings.Fields(why), " "))
+	}
+	if len(s.Different) > 0 {
+		fmt.Fprintf(&b, "\n## Commits whose plan is another from nothing\n\n%s\n", strings.Join(s.Different, "\n"))
 	}
 	if len(s.IdleBuilt) > 0 {
 		fmt.Fprintf(&b, "\n## Commits beside the layers that built something\n\n%s\n", strings.Join(s.IdleBuilt, "\n"))
