@@ -73,7 +73,7 @@ func (s *Shortage) Hint() string { return s.kind.hint }
 // that is what the error is about. Dirs are the directories that were written to.
 func Explain(err error, dirs ...string) error {
 	faults := fault.All(err)
-	if _, any := errors.AsType[*fault.Error](err); !any || len(faults) < 2 {
+	if _, some := errors.AsType[*fault.Error](err); !some || len(faults) < 2 {
 		return explain(err, find(err, "", dirs))
 	}
 	all := make([]error, len(faults))
