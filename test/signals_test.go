@@ -110,7 +110,7 @@ func (p *project) signalled() []signalled {
 	out := filepath.Join(p.top, "out")
 	return []signalled{
 		{name: "build", args: []string{"build", "--no-cache", "more"}, seldom: true},
-		{name: "build steps", args: []string{"build", "--no-cache", "work"}, within: 10 * time.Second, seldom: true, user: true},
+		{name: "build steps", args: []string{"build", "--no-cache", "work"}, within: 6 * time.Second, seldom: true, user: true},
 		{name: "bootstrap", args: []string{"--store", filepath.Join(p.top, "fresh"), "build", "base"}, within: 10 * time.Second},
 		{name: "build large", args: []string{"build", "large"}, seldom: true},
 		{name: "build waits", args: []string{"build", "waits"}, holds: p.store + "/strata/locks/node-test@waits", endless: true, within: time.Second},
@@ -191,7 +191,7 @@ func (p *project) signal(c signalled, random *rand.Rand) {
 			return
 		}
 	}
-	if !c.endless && (long() || c.name != "bootstrap") { // which takes half a minute
+	if !c.endless && (long() || c.name != "bootstrap" && c.name != "build steps") { // which take their time
 		p.undisturbed(c)
 	}
 	p.t.Logf("the slowest of %d ended after %v; undisturbed it takes %v", rounds, worst.Round(time.Millisecond), within.Round(time.Millisecond))

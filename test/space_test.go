@@ -268,6 +268,40 @@ func TestBootstrapOnSmallDisks(t *testing.T) {
 	}
 }
 
+// A store on a file system without extended attributes is refused whatever the command,
+// and a tree that has some is not put on one.
+func TestNoExtendedAttributes(t *testing.T) {
+	need(t, "mount", "umount", "ansible-playbook")
+	p := newProject(t, `
+  files: {parent: base, files: [{src: site.yml, dest: /site}]}
+  run: {parent: base, run: ["true"]}
+  playbook: {parent: base, ansible: {playbooks: [site.yml]}}
+  attributes: {parent: tools, run: ["cp /bin/true /able; setcap cap_net_raw+ep /able"]}
+`, `
+images: {attributes: {node: attributes, artifacts: [dir]}, none: {node: base, artifacts: [tar]}}
+`, files{"site.yml": playbook}).ownStore()
+	has, without := p.store, filepath.Join(p.top, "ram")
+	must(t, exec.Command("mkdir", without))
+	must(t, exec.Command("mount", "-t", "ramfs", "strata-test", without))
+	t.Cleanup(func() { must(t, exec.Command("umount", without)) })
+	p.store = without + "/store"
+	for _, args := range [][]string{{"build", "base"}, {"build", "files"}, {"build", "run"}, {"build", "playbook"}, {"pull", "oci:/nowhere:x"}, {"export", "none", p.top + "/none"}, {"gc"}} {
+		p.fails(1, []string{"the store at " + p.store + " is on a file system that keeps no extended attributes", "hint: layers need them", "ext4, xfs or btrfs"}, args...)
+	}
+	p.swept()
+	p.store = has
+	p.fails(1, []string{without + " is on a file system that keeps no extended attributes", "hint: a directory of files needs them"}, "export", "attributes", without+"/out")
+	if left, _ := filepath.Glob(without + "/*"); len(left) > 1 {
+		t.Errorf("left behind: %v", left)
+	}
+	out := filepath.Join(p.top, "out")
+	must(t, p.command("export", "attributes", out))
+	if got := xattrs(t, out+"/rootfs/able"); !strings.Contains(got, "security.capability") {
+		t.Errorf("the exported file has %q", got)
+	}
+	p.swept()
+}
+
 // used are the bytes that are taken of a file system.
 func used(t *testing.T, dir string) int64 {
 	t.Helper()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -142,8 +143,13 @@ func copyArtifacts(ctx context.Context, from, to string) error {
 // moveIn copies a directory into staging, and puts it in the place of another.
 func moveIn(ctx context.Context, staging, from, to string) error {
 	out := filepath.Join(staging, "out")
-	cp := []string{"cp", "--archive", "--reflink=auto", from, out}
-	if err := sandbox.Host(ctx, sandbox.Cmd{Args: cp}); err != nil {
+	// Asked for by name, attributes that cannot be kept are an error.
+	cp := []string{"cp", "--archive", "--preserve=xattr", "--reflink=auto", from, out}
+	if err := sandbox.Host(ctx, sandbox.Cmd{Args: cp, Env: append(os.Environ(), "LC_ALL=C.UTF-8")}); err != nil {
+		if program, ok := errors.AsType[*sandbox.ExitError](err); ok && strings.Contains(program.Output, "Operation not supported") {
+			return fault.New(fault.Machine, "%s is on a file system that keeps no extended attributes: %w", filepath.Dir(to), err).
+				WithHint("a directory of files needs them, for capabilities and ACLs: take a place on ext4, xfs or btrfs, or the artifact tar")
+		}
 		return err
 	}
 	if err := os.Rename(to, filepath.Join(staging, "old")); err != nil && !errors.Is(err, os.ErrNotExist) {
