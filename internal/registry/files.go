@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,30 +88,23 @@ func (p *push) sendFiles(ctx context.Context, dest types.ImageDestination, m v1.
 
 // sendFile sends a file unless the registry has it.
 func (p *push) sendFile(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, path string) error {
-	return retry(ctx, p.opts, func(a *attempt) error {
-		info := types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}
-		reused, _, err := dest.TryReusingBlob(a, info, mounts(p.to, blob{Digest: d.Digest}), false)
-		if reused || err != nil {
-			p.opts.event(Present, layer.Digest(d.Digest), 0)
-			return err
-		}
+	var from *checking
+	err := p.sendBlob(ctx, dest, d, func(a *attempt) (io.ReadCloser, error) {
 		f, err := os.Open(path)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		defer f.Close()
-		from := newChecking(a.reader(f), path, d.Digest, d.Size)
-		_, err = dest.PutBlob(a, from, info, mounts(p.to, blob{Digest: d.Digest}), false)
-		if from.err != nil {
-			return fault.New(fault.Failed, "%s is not what it was when it was made: %s", path, clean(from.err.Error())).
-				WithHint("remove %s, and have it made again", filepath.Dir(path))
-		}
-		if err != nil {
-			return err
-		}
-		p.sent(d.Digest, d.Size)
-		return nil
+		from = newChecking(a.reader(f), path, d.Digest, d.Size)
+		return struct {
+			io.Reader
+			io.Closer
+		}{from, f}, nil
 	})
+	if err != nil && from != nil && from.err != nil {
+		return fault.New(fault.Failed, "%s is not what it was when it was made: %s", path, clean(from.err.Error())).
+			WithHint("remove %s, and have it made again", filepath.Dir(path))
+	}
+	return err
 }
 
 // PullFiles writes the files of an artifact that PushFiles sent into a directory.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -350,6 +351,11 @@ func (p *push) sendPacked(ctx context.Context, dest types.ImageDestination, i in
 
 // sendBytes sends a small blob.
 func (p *push) sendBytes(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, content []byte) error {
+	return p.sendBlob(ctx, dest, d, func(*attempt) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
+}
+
+// sendBlob sends a blob of which the digest is known, unless the registry has it.
+func (p *push) sendBlob(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, open func(*attempt) (io.ReadCloser, error)) error {
 	broken := p.isBroken(d.Digest)
 	err := retry(ctx, p.opts, func(a *attempt) error {
 		info := types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}
@@ -358,7 +364,12 @@ func (p *push) sendBytes(ctx context.Context, dest types.ImageDestination, d v1.
 		} else if reused, _, err := dest.TryReusingBlob(a, info, mounts(p.to, blob{Digest: d.Digest}), false); reused || err != nil {
 			return err
 		}
-		if _, err := dest.PutBlob(a, bytes.NewReader(content), info, mounts(p.to, blob{Digest: d.Digest}), true); err != nil {
+		content, err := open(a)
+		if err != nil {
+			return err
+		}
+		defer content.Close()
+		if _, err := dest.PutBlob(a, content, info, mounts(p.to, blob{Digest: d.Digest}), true); err != nil {
 			return err
 		}
 		p.sent(d.Digest, d.Size)
