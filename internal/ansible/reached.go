@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/fault"
 )
 
 // Reached is what decides what playbooks do to a node.
@@ -369,6 +370,9 @@ func (w *walk) whole(name, reason string, at place) {
 			return
 		}
 		digest, err := w.files.Digest(name)
+		if refused, ok := errors.AsType[*fault.Error](err); ok {
+			w.fail(refused) // a playbook would read it all the same
+		}
 		if err != nil {
 			digest = "unreadable"
 		}

@@ -317,6 +317,40 @@ type openFile struct {
 func (o *openFile) Stat() (fs.FileInfo, error) { return o.file.Stat() }
 func (o *openFile) Close() error               { return o.file.Close() }
 
+// Holes is how many bytes of it are in holes, as far as its file system tells.
+func (o *openFile) Holes() int64 {
+	info, err := o.file.Stat()
+	if err != nil {
+		return 0
+	}
+	// What is compressed takes less space as well: only who looks knows.
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Blocks*512 >= st.Size {
+		return 0
+	}
+	before, err := o.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0
+	}
+	holes, at := int64(0), int64(0)
+	for at < info.Size() {
+		data, err := o.file.Seek(at, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) {
+			data, err = info.Size(), nil // there is none any more
+		}
+		if err != nil {
+			break
+		}
+		holes += data - at
+		if at, err = o.file.Seek(data, unix.SEEK_HOLE); err != nil {
+			break
+		}
+	}
+	if _, err := o.file.Seek(before, io.SeekStart); err != nil {
+		return 0
+	}
+	return holes
+}
+
 func (o *openFile) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil

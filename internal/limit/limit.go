@@ -3,7 +3,7 @@
 // memory and time that others need.
 //
 // It bounds what is read as a whole. Files that are only hashed or copied may have
-// any size.
+// any size, but for that of their holes.
 package limit
 
 import (
@@ -26,6 +26,10 @@ const (
 	Recipes = 16 << 20 // strata.yaml and all that it includes together
 	Blob    = 1 << 30  // a file in a commit: git's objects are read as a whole
 )
+
+// Holes is how many bytes of holes a file of a project may have. Its content counts, and
+// is copied, as git would have it: with zeros in their place.
+const Holes = 1 << 30
 
 // Values of one YAML document: each scalar, list and mapping, where aliases are
 // written out.
@@ -67,6 +71,20 @@ func Read(fsys fs.FS, name string, most int64) ([]byte, error) {
 		return nil, tooBig(name, int64(text.Len()), most)
 	}
 	return text.Bytes(), nil
+}
+
+// Sparse is a fault for a file with too many holes to be read through, as far as the
+// file can tell.
+func Sparse(name string, f fs.File) error {
+	with, ok := f.(interface{ Holes() int64 })
+	if !ok {
+		return nil
+	}
+	if n := with.Holes(); n > Holes {
+		return fault.New(fault.Input, "%s has holes of %s, more than the %s that a file of a project may have", name, size(n), size(Holes)).
+			WithHint("a layer would have zeros in their place: make it in a step (run: truncate --size …), where it stays sparse, or make it smaller")
+	}
+	return nil
 }
 
 // ReadAll reads what is no file: standard input. Its name is for the error.

@@ -13,6 +13,7 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/limit"
 	"github.com/strata-hpc/strata/internal/secret"
 )
 
@@ -177,6 +178,9 @@ func (s *Source) content(name string) (string, error) {
 		return "", fault.New(fault.Input, "read file: %w", err)
 	}
 	defer f.Close()
+	if err := limit.Sparse(name, f); err != nil {
+		return "", err
+	}
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", fmt.Errorf("read %s: %w", name, err)

@@ -76,6 +76,9 @@ func (t *tree) copy(fsys fs.FS, src, dest string, e entry) error {
 	if err != nil {
 		return err
 	}
+	if err := limit.Sparse(src, f); err != nil {
+		return err
+	}
 	mode := int64(0o644)
 	if st.Mode()&0o100 != 0 {
 		mode = 0o755

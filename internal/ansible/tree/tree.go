@@ -450,6 +450,9 @@ func (t *Tree) hash(name string) (string, error) {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}
 	defer f.Close()
+	if err := limit.Sparse(name, f); err != nil {
+		return "", err
+	}
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", fmt.Errorf("read %s: %w", name, err)
