@@ -128,7 +128,7 @@ func allNasty(t *testing.T) []nasty {
 			return line
 		}
 		n := nasty{name: path.Base(file), fsys: project(string(archive))}
-		n.query = Query{Playbooks: strings.Fields(says("playbooks")), Host: "node", Inventory: []string{says("inventory")}}
+		n.query = Query{Playbooks: strings.Fields(says("playbooks")), Host: "node", Inventory: strings.Fields(says("inventory"))}
 		w, err := newWalk(Open(n.fsys, NewParsed()), n.query, Options{})
 		if err != nil {
 			t.Fatal(file, err)
