@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/space"
 )
 
 // depot is a registry that keeps an OCI image layout for each repository below
@@ -106,6 +108,8 @@ func (d *depot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.discard(repo, rest)
 		// Who asks for a blob and is told that it is there will not send it.
 		d.keep(repo, rest)
+		d.lib.ServeHTTP(w, r)
+		return
 	case r.Method == http.MethodPost && r.URL.Query().Get("mount") != "":
 		d.mount(repo, r.URL.Query().Get("from"), r.URL.Query().Get("mount"))
 	case r.Method == http.MethodPut:
@@ -115,8 +119,44 @@ func (d *depot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			defer d.relink(repo, r.URL.Query().Get("digest"))()
 		}
 	}
-	d.lib.ServeHTTP(w, r)
+	told := &roomy{ResponseWriter: w, dir: d.dir}
+	d.lib.ServeHTTP(told, r)
+	if _, session, ok := cutLast(name, "/blobs/uploads/"); ok && session != "" && told.failed {
+		d.cancel(r)
+	}
 }
+
+// cancel gives up what was sent of a blob: the library keeps it for a day, and on a
+// full disk nothing else could be sent.
+func (d *depot) cancel(r *http.Request) {
+	r = r.Clone(context.WithoutCancel(r.Context()))
+	r.Method, r.Body = http.MethodDelete, http.NoBody
+	d.lib.ServeHTTP(nobody{http.Header{}}, r)
+}
+
+// roomy answers that there is no room where the library has a fault for lack of it.
+type roomy struct {
+	http.ResponseWriter
+	dir    string
+	failed bool
+}
+
+func (a *roomy) WriteHeader(status int) {
+	if a.failed = status >= http.StatusInternalServerError; a.failed && space.Find(errors.New("not stored"), "", a.dir) != nil {
+		status = http.StatusInsufficientStorage
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap implements what http.ResponseController looks for.
+func (a *roomy) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// nobody waits for an answer.
+type nobody struct{ header http.Header }
+
+func (n nobody) Header() http.Header         { return n.header }
+func (n nobody) Write(p []byte) (int, error) { return len(p), nil }
+func (n nobody) WriteHeader(int)             {}
 
 func cutLast(s, sep string) (before, after string, found bool) {
 	if i := strings.LastIndex(s, sep); i >= 0 {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -9,7 +10,55 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/strata-hpc/strata/internal/sandbox"
 )
+
+// A registry whose disk is full says so, and keeps nothing of what it could not take.
+func TestDepotOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	mount := []string{"mount", "-t", "tmpfs", "-o", "size=2m", "strata-test", dir}
+	if os.Geteuid() != 0 || sandbox.Host(t.Context(), sandbox.Cmd{Args: mount}) != nil {
+		t.Skip("needs root: mounts a small tmpfs")
+	}
+	defer sandbox.Host(context.Background(), sandbox.Cmd{Args: []string{"umount", dir}})
+	h, stop, err := Handler(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	server := httptest.NewServer(h)
+	defer server.Close()
+	send := func(size int) int {
+		t.Helper()
+		begun, err := http.Post(server.URL+"/v2/a/blobs/uploads/", "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := begun.Location()
+		if err != nil {
+			t.Fatal(begun.Status, err)
+		}
+		r, _ := http.NewRequest(http.MethodPatch, to.String(), bytes.NewReader(make([]byte, size)))
+		r.Header.Set("Content-Type", "application/octet-stream")
+		sent, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sent.StatusCode
+	}
+	for range 3 {
+		if status := send(4 << 20); status != http.StatusInsufficientStorage {
+			t.Errorf("too much: %d", status)
+		}
+		if left, _ := filepath.Glob(dir + "/a/_uploads/*"); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
+	}
+	if status := send(1 << 20); status != http.StatusAccepted {
+		t.Errorf("what there is room for: %d", status)
+	}
+}
 
 // A blob of two repositories is on disk once, and stays when one lets it go.
 func TestMountIsALink(t *testing.T) {

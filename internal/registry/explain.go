@@ -67,6 +67,8 @@ func (p *place) hint(err error) string {
 		return "see that the name is right; some registries want a repository or project to be made first"
 	case code == http.StatusTooManyRequests:
 		return say("%s wants to be asked less often: try again later, or log in with 'podman login %[1]s', which often allows more", p.host())
+	case code == http.StatusInsufficientStorage:
+		return say("the disk of %s is full: have room made there; the same command then goes on from here", p.host())
 	case code >= http.StatusInternalServerError:
 		return say("%s had a fault of its own, %d times in a row: see its log, and whether its disk is full; the same command goes on from here", p.host(), attempts)
 	case code >= http.StatusBadRequest:

@@ -122,7 +122,7 @@ func TestPushFaults(t *testing.T) {
 		disturb func(http.ResponseWriter, *http.Request) bool
 		hint    string
 	}{
-		"full in the middle of a layer": {status(http.StatusInsufficientStorage, "PATCH", "/uploads/"), "whether its disk is full"},
+		"full in the middle of a layer": {status(http.StatusInsufficientStorage, "PATCH", "/uploads/"), "is full: have room made there"},
 		"fault at the end of a layer":   {status(http.StatusInternalServerError, "PUT", "/uploads/"), "a fault of its own"},
 		"fault at the manifest":         {status(http.StatusBadGateway, "PUT", "/manifests/"), "a fault of its own"},
 		"may not push":                  {status(http.StatusForbidden, "POST", "/uploads/"), "login"},
