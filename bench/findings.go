@@ -44,11 +44,19 @@ func (t Target) text(unit string) string {
 	case "faster":
 		return fmt.Sprintf("at least %s× faster", trim(t.Value))
 	case "within":
-		return fmt.Sprintf("at most %s× its time", trim(t.Value))
+		return fmt.Sprintf("at most %s× %s", trim(t.Value), beside(unit))
 	case "below":
 		return fmt.Sprintf("under %s %s", trim(t.Value), unit)
 	}
 	return "all equal"
+}
+
+// beside is what of a peer's is multiplied.
+func beside(unit string) string {
+	if unit == "nodes" {
+		return "as many"
+	}
+	return "its time"
 }
 
 func trim(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") }
@@ -60,7 +68,7 @@ func (r Row) ratio() string {
 	}
 	ours, peer := r.Ours.Median(), r.Peer.Median()
 	if r.Target.Kind == "within" {
-		return fmt.Sprintf("%.2f× its time", ours/peer)
+		return fmt.Sprintf("%.2f× %s", ours/peer, beside(r.Unit))
 	}
 	return fmt.Sprintf("%.1f× faster", peer/ours)
 }

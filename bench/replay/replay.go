@@ -71,22 +71,13 @@ func (r *Record) idle() bool { return r.Listing.Error == "" && len(r.Beside) == 
 func (r *Record) compared() bool { return r.Strata.answered() && r.Listing.Error == "" }
 
 // Run replays a range. It writes NAME.jsonl, a record a line as they come, and
-// NAME.json and NAME.md, which sum them up.
+// NAME.json and NAME.md, which sum up what has come.
 func Run(ctx context.Context, o Options) (*Summary, error) {
-	if o.Name == "" {
-		o.Name = nameOf(o)
-	}
-	for _, name := range []*string{&o.Dir, &o.Strata, &o.Listing} { // programs run in the site
-		var err error
-		if *name, err = filepath.Abs(*name); err != nil {
-			return nil, err
-		}
-	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	scratch := filepath.Join(o.Dir, o.Name+".scratch")
-	if err := os.RemoveAll(scratch); err != nil {
+	scratch, err := os.MkdirTemp(o.Dir, o.Name+".scratch-*")
+	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
@@ -119,6 +110,21 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 		fmt.Fprintf(o.Progress, "%s: %d of %d: %s\n", o.Name, i+1, len(commits), r)
 	}
 	return sum, out.Close()
+}
+
+// complete fills in what was left out, makes paths absolute, as programs run in
+// the site, and makes the directory for the results.
+func (o *Options) complete() error {
+	if o.Name == "" {
+		o.Name = nameOf(*o)
+	}
+	for _, name := range []*string{&o.Dir, &o.Strata, &o.Listing} {
+		var err error
+		if *name, err = filepath.Abs(*name); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(o.Dir, 0o755)
 }
 
 // nameOf is the name of the description, else of the site.

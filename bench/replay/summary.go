@@ -122,12 +122,16 @@ func Head() []string {
 func (s *Summary) Row() []string {
 	return []string{s.Site, fmt.Sprint(s.Nodes), fmt.Sprint(s.Commits), fmt.Sprintf("%d + %d", s.Build, s.Maybe), fmt.Sprint(s.Listed), fmt.Sprint(s.Beyond), fmt.Sprint(s.Less),
 		fmt.Sprint(s.Widened), fmt.Sprint(s.Refused()), fmt.Sprint(s.Idle), fmt.Sprint(len(s.IdleBuilt)),
-		fmt.Sprintf("%.2f s (%.2f)", median(s.Seconds), slices.Max(s.Seconds)), fmt.Sprintf("%.2f s (%.2f)", median(s.CPU), slices.Max(s.CPU)), fmt.Sprintf("%.0f MB", s.Peak), fmt.Sprintf("%.2f s", median(s.Listing))}
+		seconds(s.Seconds), seconds(s.CPU), fmt.Sprintf("%.0f MB", s.Peak), seconds(s.Listing)}
 }
 
-func median(all []float64) float64 {
+// seconds are a median and a maximum in words.
+func seconds(all []float64) string {
+	if len(all) == 0 {
+		return "–"
+	}
 	sorted := slices.Sorted(slices.Values(all))
-	return sorted[len(sorted)/2]
+	return fmt.Sprintf("%.2f s (%.2f)", sorted[len(sorted)/2], sorted[len(sorted)-1])
 }
 
 // Widest are the places that most builds are for alone.
