@@ -280,6 +280,7 @@ func TestNoExtendedAttributes(t *testing.T) {
 `, `
 images: {attributes: {node: attributes, artifacts: [dir]}, none: {node: base, artifacts: [tar]}}
 `, files{"site.yml": playbook}).ownStore()
+	p.ownCache()
 	has, without := p.store, filepath.Join(p.top, "ram")
 	must(t, exec.Command("mkdir", without))
 	must(t, exec.Command("mount", "-t", "ramfs", "strata-test", without))

@@ -206,3 +206,24 @@ func TestDocsListTheIdentities(t *testing.T) {
 		}
 	}
 }
+
+// The links beside an identity that lead to it go with it, such as those by which
+// OpenSSL finds a certificate; others stay.
+func TestLinksToAnIdentityGoWithIt(t *testing.T) {
+	s := open(t)
+	l, err := s.AddLayer(t.Context(), "", func(st Staging) error {
+		st.Sealing.Scripts = [][2]time.Time{{time.Unix(0, 0), time.Now().Add(time.Hour)}}
+		certs := filepath.Join(st.Upper, "etc/ssl/certs")
+		err := files(st, map[string]string{"usr/lib/systemd/systemd": "", "etc/ssl/certs/ssl-cert-snakeoil.pem": "x", "etc/ssl/certs/other.pem": "x"})
+		return errors.Join(err, os.Symlink("ssl-cert-snakeoil.pem", certs+"/0a1b2c3d.0"), os.Symlink("other.pem", certs+"/4e5f6a7b.0"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := tree(t, s, l)
+	for name, want := range map[string]bool{"ssl-cert-snakeoil.pem": false, "0a1b2c3d.0": false, "other.pem": true, "4e5f6a7b.0": true} {
+		if _, there := got["etc/ssl/certs/"+name]; there != want {
+			t.Errorf("%s is in the layer: %v", name, there)
+		}
+	}
+}

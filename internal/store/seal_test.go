@@ -338,3 +338,16 @@ func TestSealingUnmarks(t *testing.T) {
 		t.Error("another machine makes another layer")
 	}
 }
+
+// A socket is no part of a layer: who listened on it is gone.
+func TestSealingLeavesOutSockets(t *testing.T) {
+	s := open(t)
+	l := add(t, s, "", func(st Staging) error {
+		err := files(st, map[string]string{"srv/file": "x"})
+		return errors.Join(err, unix.Mknod(filepath.Join(st.Upper, "srv/socket"), unix.S_IFSOCK|0o600, 0))
+	})
+	got := tree(t, s, l)
+	if _, there := got["srv/socket"]; there || got["srv/file"] != "x" {
+		t.Errorf("the layer has %v", got)
+	}
+}
