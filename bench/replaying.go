@@ -98,7 +98,7 @@ func replayed(dir, repo string) (Findings, bool, error) {
 		for _, w := range sum.Widest(5) {
 			wide.Rows = append(wide.Rows, []string{sum.Site, "`" + w.At + "`", fmt.Sprint(w.Nodes)})
 		}
-		if sum.Listed > 0 {
+		if sum.Listed > 0 && sum.Site != missed {
 			found.Rows = append(found.Rows, Row{Work: fmt.Sprintf("nodes rebuilt over %d commits of %s", sum.Compared, sum.Site), PeerIs: "the paper's Listing 6, in Python",
 				Unit: "nodes", Ours: Series{float64(sum.Build + sum.Maybe)}, Peer: Series{float64(sum.Listed)}, Target: Target{Kind: "within", Value: 0.5}})
 		}
@@ -135,8 +135,12 @@ func loadReplays(dir, repo string) ([]*replay.Summary, error) {
 	return sums, nil
 }
 
+// missed is the site of which Strata rebuilds too little, as replayNote says: that
+// it is little is no success.
+const missed = "kolla-ansible"
+
 const replayNote = "Replay: `bench/run replay` plans every commit of a site's branch (first parents: a merge is one change) against the one before, with the description that is in `bench/sites` laid over both. " +
 	"The sites are public: dell/omnia, rug-cit-hpc/league-of-robots, Azure/az-hop, usegalaxy-eu/infrastructure-playbook, openstack/kolla-ansible and k3s-io/k3s-ansible. " +
 	"Rebuilt is build or maybe. Numbers of nodes are of the commits that both sides answered. A commit is beside the layers if it changes documentation, files of a CI, and playbooks that no layer runs, and nothing else. " +
-	"No answer: the plan was refused, or took a minute or 2 GB. Each plan is of a commit that was never asked about before. " +
+	"No answer: the plan was refused, or stopped at the limits of its replay (a minute and 2 GB if no others are given). On a busy machine, as this one was (a load of 15 to 80), compare processor times, not times. Each plan is of a commit that was never asked about before. " +
 	"kolla-ansible's figure is too good: almost all of its plays are on groups that `group_by` makes, with computed names, and those Strata misses ([planning](planning.md#what-cannot-be-followed))."
