@@ -142,11 +142,19 @@ func (w *walk) matchesNow(p *play) bool {
 		}
 		patterns = append(patterns, pattern.Text)
 	}
-	if matches, _ := w.node.MatchList(patterns); matches || len(w.joins) == 0 {
+	if matches, _ := w.node.MatchList(patterns); matches || len(w.joins)+len(w.joinForms) == 0 {
 		return matches
 	}
 	// The node may be in some of these, or in all.
+	named, all := w.inv.Named(patterns)
+	made := slices.DeleteFunc(named, func(group string) bool { return !w.mayJoin(group) })
 	without := func(p string) bool { return strings.Contains(p, "!") }
-	matches, _ := w.inv.Node(w.q.Host, slices.Concat(w.joins, w.q.Groups, []string{ImageGroup})).MatchList(patterns)
-	return matches || slices.ContainsFunc(patterns, without)
+	matches, _ := w.inv.Node(w.q.Host, slices.Concat(w.joins, made, w.q.Groups, []string{ImageGroup})).MatchList(patterns)
+	return matches || all && len(w.joinForms) > 0 || slices.ContainsFunc(patterns, without)
+}
+
+// mayJoin says whether the node may be put in a group of this name while playbooks
+// run: also in one that is in no inventory, and of which nobody can name all.
+func (w *walk) mayJoin(group string) bool {
+	return slices.ContainsFunc(w.joinForms, func(form string) bool { return matches(form, group) })
 }

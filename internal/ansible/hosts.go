@@ -218,7 +218,11 @@ func (w *walk) moreGroups(pattern string, at place) {
 			groups = append(groups, g)
 		}
 	}
-	if !strings.Contains(pattern, unknownText) && w.inv.Groups[pattern] == nil {
+	switch computed := strings.Contains(pattern, unknownText); {
+	case computed && !slices.Contains(w.joinForms, pattern):
+		w.joinForms = append(w.joinForms, pattern)
+		w.changes++
+	case !computed && w.inv.Groups[pattern] == nil:
 		groups = append(groups, pattern)
 	}
 	for _, g := range groups {

@@ -373,7 +373,7 @@ func (b *walk) copy(of *walk) *walk {
 	w.files = &tree.Seen{Files: of.files.Files, Differences: of.files.Differences, Touched: b.files.Touched, Bad: slices.Concat(of.files.Bad, b.files.Bad)}
 	w.matched, w.asked, w.from, w.given = nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
-	w.namePatterns, w.dirs, w.joins = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins)
+	w.namePatterns, w.dirs, w.joins, w.joinForms = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins), slices.Clip(b.joinForms)
 	w.requests = slices.Clone(b.requests)
 	w.books = make([]*bookRead, len(b.books))
 	for i, book := range b.books {

@@ -53,6 +53,7 @@ type walk struct {
 	dirs      []string                  // directories of playbooks
 	books     []*bookRead
 	joins     []string // groups that the node may be put in while playbooks run
+	joinForms []string // the same of names that are computed
 	plugins   plugins
 	hostReads layered[hostRead, via]
 	groups    layered[string, via] // groups whose members are read; "" for all

@@ -66,6 +66,17 @@ func (n *Node) MatchList(texts []string) (matches, sure bool) {
 	return in != no, in != maybe
 }
 
+// Named are the groups and hosts that patterns name; all says that they may mean any,
+// by a wildcard, a regular expression or a template.
+func (inv *Inventory) Named(texts []string) (names []string, all bool) {
+	p := inv.pattern(texts)
+	for _, t := range p.terms {
+		all = all || t.regexp != nil || t.glob != nil
+		names = append(names, t.name)
+	}
+	return names, all || p.unknown
+}
+
 // truth is one of no, maybe and yes.
 type truth int
 
