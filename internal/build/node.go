@@ -289,6 +289,8 @@ func environment(env map[string]string) []string {
 		// Bytecode that a program leaves beside what it imports holds the time of
 		// the source; packages and pip make theirs in another way.
 		"PYTHONDONTWRITEBYTECODE": "1",
+		// What reproducible=yes in dracut.conf sets, which Debian's dracut lacks.
+		"DRACUT_REPRODUCIBLE": "1",
 	}
 	maps.Copy(all, env)
 	return sandbox.Variables(all)
