@@ -76,8 +76,8 @@ func TestHostileTree(t *testing.T) {
 		status string // of the child; "" if both will do
 		says   string
 	}{
-		{"resolv", "rm -f /etc/resolv.conf; ln -s @/resolv.conf /etc/resolv.conf", `run: ["cat /etc/resolv.conf > /seen", "rm -f /etc/hosts; ln -s @/etc/hosts /etc/hosts"]`, "built", ""},
-		{"dangling", "rm -f /etc/resolv.conf; ln -s ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf", `run: ["cat /etc/resolv.conf > /seen"]`, "built", ""},
+		{"resolv", "rm -f /etc/resolv.conf; ln -s @/resolv.conf /etc/resolv.conf", `run: ["sed 's/[[:space:]]*$//' /etc/resolv.conf > /seen", "rm -f /etc/hosts; ln -s @/etc/hosts /etc/hosts"]`, "built", ""},
+		{"dangling", "rm -f /etc/resolv.conf; ln -s ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf", `run: ["sed 's/[[:space:]]*$//' /etc/resolv.conf > /seen"]`, "built", ""},
 		{"etc", "mv /etc /etc.away; ln -s @/etc /etc", `files: [{content: x, dest: /etc/hosts}]`, "", ""},
 		{"etc-tmp", "mv /etc /etc.away; ln -s /tmp/x /etc", `files: [{content: x, dest: /etc/hosts}]`, "", ""},
 		{"etc-inside", "mkdir -p @; mv /etc @/etc; ln -s @/etc /etc", `files: [{content: x, dest: /etc/hosts}]`, "built", ""},

@@ -11,8 +11,10 @@ import (
 )
 
 // mark ends the lines of a placeholder, by which they are known again: blanks that
-// mean nothing in the files that have such lines, and that nobody writes.
-const mark = "\t \t"
+// mean nothing in the files that have such lines. They are so many because every
+// text of a tree is searched for them: a few do stand at ends of lines that somebody
+// has written.
+const mark = "\t \t  \t \t\t  \t \t  \t"
 
 // Marked makes lines for a Placeholder with Lines, and one above them that says
 // to a reader what they are.
