@@ -19,6 +19,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -41,7 +42,7 @@ var (
 
 // Options of Open. The zero value is the usual.
 type Options struct {
-	Patience time.Duration // how long the object store may move nothing; 0 stands for two minutes
+	Patience time.Duration // how long the object store may move next to nothing; 0 stands for two minutes
 }
 
 // Bucket is a place in an object store that can be read and written.
@@ -176,12 +177,18 @@ func (b *Bucket) Send(ctx context.Context, name, from string, size int64, sum st
 	return sent, err
 }
 
-// attempt is the context of one attempt; it ends when nothing has moved for too
+// attempt is the context of one attempt; it ends when too little has moved for too
 // long.
 type attempt struct {
 	context.Context
-	moved func()
+	timer    *time.Timer
+	patience time.Duration
+	moved    atomic.Int64 // bytes since it was last given time
 }
+
+// least is how many bytes must move in the time that an attempt has patience: one at a
+// time would never end.
+const least = 64 << 10
 
 // reader tells of what is read.
 func (a *attempt) reader(r io.Reader) io.Reader { return &moving{a, r} }
@@ -196,11 +203,14 @@ func (m *moving) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := m.r.Read(p)
-	m.a.moved()
+	if m.a.moved.Add(int64(n)) >= least {
+		m.a.moved.Store(0)
+		m.a.timer.Reset(m.a.patience)
+	}
 	return n, err
 }
 
-var errSilent = errors.New("it moves nothing")
+var errSilent = errors.New("it moves next to nothing")
 
 // attempt calls do, again if the network may have been at fault, and says what to
 // do about what went wrong.
@@ -223,9 +233,9 @@ func (b *Bucket) attempt(ctx context.Context, verb, name string, do func(*attemp
 func (b *Bucket) once(ctx context.Context, do func(*attempt) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	timer := time.AfterFunc(b.patience, func() { cancel(errSilent) })
-	defer timer.Stop()
-	err := do(&attempt{ctx, func() { timer.Reset(b.patience) }})
+	a := &attempt{Context: ctx, patience: b.patience, timer: time.AfterFunc(b.patience, func() { cancel(errSilent) })}
+	defer a.timer.Stop()
+	err := do(a)
 	if err != nil && context.Cause(ctx) == errSilent {
 		return fmt.Errorf("%w for %s", errSilent, b.patience)
 	}

@@ -82,15 +82,25 @@ func TestFetchThatBreaksOff(t *testing.T) {
 	if got, err := os.ReadFile(to); err != nil || !bytes.Equal(got, []byte("12345")) {
 		t.Errorf("it has %q, %v", got, err)
 	}
-	b = bucket(t, func(w http.ResponseWriter, r *http.Request) {
-		content(5, "12")(w, r)
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	})
-	start := time.Now()
-	err := b.Fetch(t.Context(), "x", to, 5, sumOf("12345"))
-	if err == nil || !strings.Contains(err.Error(), "it moves nothing for 300ms") || time.Since(start) > 20*time.Second {
-		t.Errorf("%v after %v", err, time.Since(start))
+	silent := func(r *http.Request, _ http.ResponseWriter) { <-r.Context().Done() }
+	trickling := func(r *http.Request, w http.ResponseWriter) {
+		for r.Context().Err() == nil {
+			_, _ = w.Write([]byte("x"))
+			w.(http.Flusher).Flush()
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	for _, goOn := range []func(*http.Request, http.ResponseWriter){silent, trickling} {
+		b = bucket(t, func(w http.ResponseWriter, r *http.Request) {
+			content(1<<20, "12")(w, r)
+			w.(http.Flusher).Flush()
+			goOn(r, w)
+		})
+		start := time.Now()
+		err := b.Fetch(t.Context(), "x", to, 1<<20, sumOf("12345"))
+		if err == nil || !strings.Contains(err.Error(), "it moves next to nothing for 300ms") || time.Since(start) > 20*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
 	}
 }
 
