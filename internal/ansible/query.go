@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
 )
 
 // ImageGroup is the group of hosts that are image builds; in it the variable
@@ -25,6 +26,7 @@ type Query struct {
 	Collections []string       // directories that hold ansible_collections
 	Config      string         // the ansible.cfg; "" for the one in the project's directory, if any
 	ExtraVars   map[string]any // of all variables the strongest
+	Local       []layer.Local  // what is said of local programs and plugins; the first that matches counts
 	// VaultPasswordFile never counts, wherever it lies: a vaulted value is
 	// decided by its ciphertext, and a machine that plans needs no password.
 	VaultPasswordFile string

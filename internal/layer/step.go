@@ -58,6 +58,7 @@ type Playbooks struct {
 	VaultPasswordFile string         `yaml:"vault_password_file" doc:"File with the vault's password, which may be anywhere on the machine that builds."`
 	RolesPath         []string       `yaml:"-"` // directories that hold roles, in place of those of ansible.cfg
 	Collections       []string       `yaml:"collections" doc:"Directories that hold ansible_collections, in place of those of ansible.cfg." format:"dir"`
+	Local             []Local        `yaml:"local" doc:"What programs and plugins that the playbooks run on the machine that builds read of the project, so that a plan need not take it for everything. The first that matches counts, before those of the project. A build that sees more being read fails."`
 	Config            string         `yaml:"config" doc:"The ansible.cfg to use. Without it, the one in the project's directory, if any." format:"file"`
 }
 

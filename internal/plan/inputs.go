@@ -204,8 +204,9 @@ func (c *collector) seesGroups() bool {
 // asWritten is the part of a step that enters as it is written.
 func asWritten(s layer.Step) layer.Step {
 	if p, ok := s.(layer.Playbooks); ok {
-		// Groups and variables enter by what playbooks make of them.
-		p.Groups, p.ExtraVars = nil, nil
+		// Groups and variables enter by what playbooks make of them, and what is said of
+		// local programs by the files that these then read.
+		p.Groups, p.ExtraVars, p.Local = nil, nil, nil
 		return p
 	}
 	return s
@@ -378,6 +379,7 @@ func (c *collector) query(s layer.Playbooks) ansible.Query {
 		Collections:       s.Collections,
 		Config:            s.Config,
 		ExtraVars:         s.ExtraVars,
+		Local:             s.Local,
 		VaultPasswordFile: s.VaultPasswordFile,
 		Exclude:           c.src.Exclude,
 	}

@@ -44,6 +44,8 @@ func formats() map[string]format {
 		"line":         {pattern: `^[^\r\n]*$`, means: "one line", empty: true},
 		"content":      {means: "text", empty: true},
 		"repository":   {means: "the name of a repository", check: noteRepository},
+		"command":      {pattern: `[^*\s]`, means: "a command, in which * stands for any characters"},
+		"reads":        {means: "a path with wildcards", check: checkReads},
 		"glob":         {means: "a path with wildcards"},
 		"path":         {means: "the path of a file or directory", check: checkPath(anything)},
 		"source":       {means: "the path of a file, directory or link", check: checkSource},
@@ -111,6 +113,18 @@ func checkPattern(w *walker, v word, where string) string {
 		return v.Text
 	}
 	return checkDest(w, v, where)
+}
+
+// checkReads keeps a pattern of files in the project's directory.
+func checkReads(w *walker, v word, where string) string {
+	clean, ok := w.inside(v, where)
+	if _, err := path.Match(clean, ""); err != nil && ok {
+		w.faults.add(v.At, "* and ? stand for any characters but a slash, [abc] for one of them, ** for any number of directories", "%s: %s is not a pattern", where, quote(v.Text))
+	}
+	if w.base == unreachable {
+		return clean
+	}
+	return path.Join(w.base, clean)
 }
 
 // checkPackage checks the file of a local package. It returns local packages

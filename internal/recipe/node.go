@@ -86,6 +86,7 @@ func (r *resolver) steps(doc *layerDoc, groups []string, extra map[string]any) [
 		s := a.step()
 		s.Groups = slices.Clone(groups)
 		s.ExtraVars = overlay(a.ExtraVars, extra)
+		s.Local = slices.Concat(a.Local, r.local)
 		steps = append(steps, s)
 	}
 	if len(doc.Run) > 0 {

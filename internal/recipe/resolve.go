@@ -14,6 +14,7 @@ type resolver struct {
 	faults       *faults
 	arch         string
 	identities   layer.Identities // the project's
+	local        []layer.Local    // the project's
 	repositories map[string]entry[layer.Repository]
 	layers       map[string]*entry[layerDoc]
 	images       map[string]place
@@ -60,7 +61,7 @@ func (r *resolver) resolve(doc *projectDoc, fragments []*includedDoc) *layer.Pro
 			p.Inventory = append(p.Inventory, source.Path)
 		}
 	}
-	r.identities = doc.Identities
+	r.identities, r.local = doc.Identities, doc.Ansible.Local
 	for _, f := range fragments {
 		r.define(f)
 	}

@@ -27,15 +27,21 @@ type later struct{}
 
 // projectDoc is a strata.yaml.
 type projectDoc struct {
-	Strata     int              `yaml:"strata" doc:"Version of the file format." enum:"1" required:"true"`
-	Cluster    layer.Cluster    `yaml:"cluster" doc:"The cluster that the images are for."`
-	Registry   registryDoc      `yaml:"registry" doc:"Registry, and path in it, through which layers and images are exchanged." short:"url"`
-	Trust      layer.Trust      `yaml:"trust" doc:"Whose word counts for what the registry holds under a key."`
-	Inventory  []inventoryDoc   `yaml:"inventory" doc:"Ansible inventory. Of several, what a later one says wins, as with ansible-playbook -i ONE -i OTHER." short:"path" min:"1" alone:"yes"`
-	Include    []word           `yaml:"include" doc:"More files of the recipe; * and ? stand for any characters but a slash. They hold repositories, layers and images only." format:"glob"`
-	Identities layer.Identities `yaml:"identities" doc:"Which files are one cluster node's alone, in all layers."`
-	Pipeline   pipelineDoc      `yaml:"pipeline" doc:"What the pipelines that strata pipeline makes have besides."`
+	Strata     int               `yaml:"strata" doc:"Version of the file format." enum:"1" required:"true"`
+	Cluster    layer.Cluster     `yaml:"cluster" doc:"The cluster that the images are for."`
+	Registry   registryDoc       `yaml:"registry" doc:"Registry, and path in it, through which layers and images are exchanged." short:"url"`
+	Trust      layer.Trust       `yaml:"trust" doc:"Whose word counts for what the registry holds under a key."`
+	Inventory  []inventoryDoc    `yaml:"inventory" doc:"Ansible inventory. Of several, what a later one says wins, as with ansible-playbook -i ONE -i OTHER." short:"path" min:"1" alone:"yes"`
+	Include    []word            `yaml:"include" doc:"More files of the recipe; * and ? stand for any characters but a slash. They hold repositories, layers and images only." format:"glob"`
+	Identities layer.Identities  `yaml:"identities" doc:"Which files are one cluster node's alone, in all layers."`
+	Ansible    projectAnsibleDoc `yaml:"ansible" doc:"What holds for the playbooks of all layers."`
+	Pipeline   pipelineDoc       `yaml:"pipeline" doc:"What the pipelines that strata pipeline makes have besides."`
 	includedDoc
+}
+
+// projectAnsibleDoc is what holds for all playbooks, as it is written.
+type projectAnsibleDoc struct {
+	Local []layer.Local `yaml:"local" doc:"What programs and plugins that playbooks run on the machine that builds read of the project, after what a layer says of its own."`
 }
 
 // registryDoc is the registry of a project as it is written.
