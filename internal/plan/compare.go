@@ -133,6 +133,7 @@ func (c *comparer) inputs(p *pair, now layer.Node, old *layer.Node) error {
 		return fault.Within(c.base.prefix(), err)
 	}
 	p.reasons = differences(p.base, p.head)
+	lasting(p.reasons, c.base.Source, c.head.Source)
 	if brief {
 		p.base, p.head = nil, nil
 	}
@@ -170,7 +171,8 @@ func (c *comparer) decide(n layer.Node, p pair) error {
 	d := Decision{Node: n, Inputs: p.head, Seconds: 1, Action: Keep, Reason: "nothing changed"}
 	reasons := p.reasons
 	if p.moved {
-		at := Reason{Kind: ReasonParent, Name: string(n.Parent), File: n.Pos.File, Line: n.Pos.Line, became: moved}
+		at := parentReason(n.Parent)
+		at.File, at.Line, at.became = n.Pos.File, n.Pos.Line, moved
 		at.Old, at.New = string(p.from), string(n.Parent)
 		reasons = append([]Reason{at}, reasons...)
 	}

@@ -40,7 +40,8 @@ func (p *Plan) Details(o DetailOptions) string {
 		}
 		groups[i].nodes = append(groups[i].nodes, string(d.Node.ID))
 		for k, r := range d.Reasons {
-			groups[i].reasons[k].Via = together(groups[i].reasons[k].Via, r.Via)
+			of := &groups[i].reasons[k]
+			of.Via, of.by = together(of.Via, r.Via), listed(groups[i].nodes, mostNodes, o.All)
 		}
 	}
 	var b strings.Builder

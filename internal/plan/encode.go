@@ -55,7 +55,7 @@ func Decode(data []byte) (*Plan, error) {
 		node := layer.Node{ID: one.ID, Parent: one.Parent, Layer: one.Layer, Variant: one.Variant}
 		d := Decision{Node: node, Action: one.Action, Reason: one.Reason, Key: one.Key, BaseKey: one.BaseKey, Seconds: 1}
 		for _, r := range one.Reasons {
-			r.Reason.became = r.Became
+			r.Reason.became, r.Reason.by = r.Became, string(one.ID)
 			d.Reasons = append(d.Reasons, r.Reason)
 		}
 		p.Nodes = append(p.Nodes, d)

@@ -10,8 +10,11 @@ import (
 // TestEncode: what is printed of a plan is the same after it was kept.
 func TestEncode(t *testing.T) {
 	var reasons []Reason
-	for _, b := range []became{changed, came, gone, moved} {
-		reasons = append(reasons, Reason{Kind: ReasonVariable, Name: "x", File: "f", Line: 3, Old: "1", New: "2", Via: []string{"g:1"}, became: b})
+	for _, b := range []became{changed, came, gone, moved, used, unused} {
+		reasons = append(reasons, Reason{
+			Kind: ReasonVariable, Name: "x", File: "f", Line: 3, Old: "1", New: "2", Via: []string{"g:1: a line"}, became: b, by: "slurm-uan",
+			Question: &Question{AskVariable, "x", "slurm-uan"}, Widened: "g:1: a line",
+		})
 	}
 	p := &Plan{
 		Nodes: []Decision{{

@@ -111,7 +111,7 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 	if err != nil {
 		return nil, err
 	}
-	m := maker{have: have, o: o, at: map[layer.NodeID]int{}}
+	m := maker{src: src, have: have, o: o, at: map[layer.NodeID]int{}}
 	var levels [][]int // nodes by how many they stand on
 	depth := make([]int, len(nodes))
 	for i, n := range nodes {
@@ -189,6 +189,7 @@ func ancestors(p *layer.Project, want []layer.NodeID) (map[layer.NodeID]bool, er
 
 // maker holds a plan while it is made.
 type maker struct {
+	src  *Source
 	have Have
 	o    Options
 	plan Plan
@@ -293,7 +294,7 @@ func (m *maker) uncertain(d, parent *Decision) Action {
 			d.because(Reason{Kind: ReasonNew, Name: string(d.Node.ID)})
 			return Build
 		}
-		if reasons := differences(last, d.Inputs); len(reasons) > 0 {
+		if reasons := m.reasons(last, d.Inputs); len(reasons) > 0 {
 			d.because(reasons...)
 			return Build
 		}
@@ -316,13 +317,15 @@ func (m *maker) absent(d *Decision, parent layer.Digest) {
 		d.because(Reason{Kind: ReasonNew, Name: string(d.Node.ID)})
 		return
 	}
-	if reasons := differences(last, d.Inputs); len(reasons) > 0 {
+	if reasons := m.reasons(last, d.Inputs); len(reasons) > 0 {
 		d.because(reasons...)
 		return
 	}
 	for _, in := range last {
 		if in.Kind == KindParent && in.Digest != string(parent) {
-			d.because(Reason{Kind: ReasonParent, Name: string(d.Node.Parent), Old: in.Digest, New: string(parent)})
+			r := parentReason(d.Node.Parent)
+			r.Old, r.New = in.Digest, string(parent)
+			d.because(r)
 			return
 		}
 	}
@@ -331,6 +334,14 @@ func (m *maker) absent(d *Decision, parent layer.Digest) {
 
 // because sets the reasons of a decision, and the few words that say them.
 func (d *Decision) because(reasons ...Reason) {
+	for i := range reasons {
+		r := &reasons[i]
+		r.by = string(d.Node.ID)
+		if r.Question == nil {
+			r.Question = &Question{Kind: AskNode, Name: r.Name}
+		}
+		r.Question = r.Question.asked(d.Node.ID)
+	}
 	d.Reasons = reasons
 	d.Reason = brief(reasons)
 }

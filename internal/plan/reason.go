@@ -36,7 +36,13 @@ type Reason struct {
 	New  string   `json:"new"`  // "" if there is none any more
 	Via  []string `json:"via"`  // what uses it, as file:line: "roles/slurm/templates/slurm.conf.j2:12"
 
+	Question *Question `json:"question"` // what was answered otherwise
+	// Widened is the line that could not be followed, and why, if the reason stands on
+	// nothing but such lines; else "".
+	Widened string `json:"widened,omitempty"`
+
 	became became
+	by     string // whose playbooks use it, or do no longer
 }
 
 // became says what became of what a reason names.
@@ -46,7 +52,9 @@ const (
 	changed became = iota
 	came
 	gone
-	moved // to another parent
+	moved  // to another parent
+	used   // it was there already, and is used now
+	unused // it is there still, and is used no longer
 )
 
 // Place is where it is written, as file:line; "" if that is not known.
@@ -65,7 +73,7 @@ func (r Reason) Place() string {
 func (r Reason) String() string { return printable.Line(r.words()) }
 
 func (r Reason) words() string {
-	verb := [...]string{" changed", " is new", " is gone", ""}[r.became]
+	verb := [...]string{" changed", " is new", " is gone", "", " is used now by " + r.by, " is no longer used by " + r.by}[r.became]
 	switch r.Kind {
 	case ReasonNew:
 		return "no build of it yet"
@@ -129,6 +137,7 @@ func reasonOf(old, now *Input) Reason {
 	if r.Old == r.New && r.Old != "" { // what differs is not in what is shown
 		r.Old, r.New = abridged(old.Digest), abridged(now.Digest)
 	}
+	r.Question, r.Widened = questionOf(*in, r.became), widened(in.Via)
 	return r
 }
 
@@ -246,5 +255,5 @@ func brief(reasons []Reason) string {
 
 // parentReason is the reason of a node whose parent is, or may be, rebuilt.
 func parentReason(parent layer.NodeID) Reason {
-	return Reason{Kind: ReasonParent, Name: string(parent)}
+	return Reason{Kind: ReasonParent, Name: string(parent), Question: &Question{Kind: AskParent, Name: string(parent)}}
 }
