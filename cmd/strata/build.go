@@ -103,6 +103,7 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	if text := made.ReposText(); text != "" && !a.quiet && !a.json() {
 		fmt.Fprint(a.out, text)
 	}
+	a.noteWarnings(made.Warnings)
 	if opts.dryRun {
 		return printPlan(a, made)
 	}

@@ -175,11 +175,36 @@ func (a *app) printPlanText(p *plan.Plan, project *layer.Project) error {
 		commitOr(p.Head, "the files on disk"), commitOr(p.Base, there), p.SinceText(), p.ReposText(), p.Text(), details, p.Summary())
 	a.printNames("Secrets that cannot be read here, and count as unchanged:", p.Unset)
 	a.printNames("Links that lead in a circle, and are not followed:", p.Circles)
+	a.printNames("Warnings:", lines(p.Warnings))
 	a.printNames("No longer there:", p.Removed)
 	a.printNames("Images that are new or made in another way:", p.Images)
 	a.printNames("Images with other tests:", p.Tests)
 	a.printNames("Changed files that decide nothing of this:", p.Unused)
 	return nil
+}
+
+// noteWarnings says warnings beside what a command prints.
+func (a *app) noteWarnings(warnings []plan.Warning) {
+	const most = 20
+	if a.quiet {
+		return
+	}
+	for i, w := range warnings {
+		if left := len(warnings) - i; i >= most && left > 1 {
+			a.note("and %d more warnings: strata plan -v lists all", left)
+			return
+		}
+		a.note("%s", w)
+	}
+}
+
+// lines are warnings as people read them.
+func lines(warnings []plan.Warning) []string {
+	all := make([]string, len(warnings))
+	for i, w := range warnings {
+		all[i] = w.String()
+	}
+	return all
 }
 
 // printNames prints a list with its heading; all of a long one only if asked to.
@@ -225,17 +250,19 @@ type planDocument struct {
 	Nodes  []planned   `json:"nodes"`
 	Unused []string    `json:"unused"`
 
-	Removed []string    `json:"removed,omitempty"` // nodes, and images as "image NAME"
-	Images  []string    `json:"images,omitempty"`  // that are new, or made in another way
-	Tests   []string    `json:"tests,omitempty"`   // images of which only the tests are others
-	Unset   []string    `json:"unset,omitempty"`   // secrets that could not be read
-	Circles []string    `json:"circles,omitempty"` // links to directories that they are in
-	Repos   []plan.Repo `json:"repos,omitempty"`
-	Pins    []string    `json:"pins,omitempty"` // for --pin: what refs of repositories named
+	Removed []string `json:"removed,omitempty"` // nodes, and images as "image NAME"
+	Images  []string `json:"images,omitempty"`  // that are new, or made in another way
+	Tests   []string `json:"tests,omitempty"`   // images of which only the tests are others
+	Unset   []string `json:"unset,omitempty"`   // secrets that could not be read
+	Circles []string `json:"circles,omitempty"` // links to directories that they are in
+
+	Warnings []plan.Warning `json:"warnings,omitempty"` // what is no mistake, and should be known
+	Repos    []plan.Repo    `json:"repos,omitempty"`
+	Pins     []string       `json:"pins,omitempty"` // for --pin: what refs of repositories named
 }
 
 func planJSON(p *plan.Plan) planDocument {
-	doc := planDocument{Base: p.Base, Head: p.Head, Since: p.Since, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Unset: p.Unset, Circles: p.Circles, Repos: p.Repos, Pins: p.Pins()}
+	doc := planDocument{Base: p.Base, Head: p.Head, Since: p.Since, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Unset: p.Unset, Circles: p.Circles, Warnings: p.Warnings, Repos: p.Repos, Pins: p.Pins()}
 	for _, d := range p.Nodes {
 		reasons := slices.Clone(d.Reasons)
 		for i := range reasons {

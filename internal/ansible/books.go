@@ -10,12 +10,12 @@ import (
 )
 
 // playbook follows a playbook of the query, or one that another imports.
-func (w *walk) playbook(name string, from place) {
-	if !w.visited.add(visit{file: name}) {
+func (w *walk) playbook(name string, from place, sure certainty) {
+	if _, surer := w.visits(visit{file: name}, sure); !surer {
 		return
 	}
 	if w.files.Kind(name) != tree.File {
-		w.faults = append(w.faults, w.Project.fault(from, "the playbook %s does not exist", name).
+		w.mistake(sure, w.Project.fault(from, "the playbook %s does not exist", name).
 			WithHint("playbooks are named relative to the project's directory, imported ones relative to the playbook that imports them"))
 		return
 	}
@@ -26,12 +26,13 @@ func (w *walk) playbook(name string, from place) {
 		w.everything("it is encrypted, and its plays may read anything", place{file: name, line: 1})
 		return
 	case d.Err != nil:
-		w.faults = append(w.faults, w.unreadable(name, d.Err))
+		w.unread(name, "playbook", d.Err, sure, from)
 		return
 	}
 	book := w.playsOf(d)
 	if !book.valid {
-		w.faults = append(w.faults, w.Project.fault(place{file: name, line: 1, col: 1}, "%s is not a playbook", name).
+		w.whole(name, "playbook", from)
+		w.mistake(sure, w.Project.fault(place{file: name, line: 1, col: 1}, "%s is not a playbook", name).
 			WithHint("a playbook is a list of plays, each with hosts and tasks or roles"))
 		return
 	}
@@ -41,7 +42,7 @@ func (w *walk) playbook(name string, from place) {
 		w.besidePlaybook(dir)
 		w.readScope()
 	}
-	w.plays(name, book, from)
+	w.plays(name, book, from, sure)
 }
 
 // bookRead is a playbook that is followed: which of its plays are.
@@ -49,17 +50,18 @@ type bookRead struct {
 	name     string
 	book     *playbook
 	from     place
+	sure     certainty
 	followed []bool
 }
 
 // plays follows the plays that match the node.
-func (w *walk) plays(name string, book *playbook, from place) {
+func (w *walk) plays(name string, book *playbook, from place, sure certainty) {
 	for i := range book.plays { // those of other hosts are read, too
 		for _, l := range book.plays[i].tasks {
-			w.odd(l, name)
+			w.odd(l, name, sure)
 		}
 	}
-	w.books = append(w.books, &bookRead{name, book, from, make([]bool, len(book.plays))})
+	w.books = append(w.books, &bookRead{name, book, from, sure, make([]bool, len(book.plays))})
 	w.matchPlays(w.books[len(w.books)-1])
 }
 
@@ -70,7 +72,7 @@ func (w *walk) matchPlays(b *bookRead) {
 	for i := range b.book.plays {
 		if p := &b.book.plays[i]; !b.followed[i] && w.matches(p) {
 			b.followed[i], more = true, true
-			w.play(p, owner{file: b.name})
+			w.play(p, owner{file: b.name, book: path.Dir(b.name), sure: w.certainly(p, b.sure)})
 		}
 	}
 	if !more {
@@ -88,11 +90,31 @@ func (w *walk) matchPlays(b *bookRead) {
 	w.recount(b.name, asNamed, func(c *counted) { c.digest, c.named = sum(said...), sum(named...) })
 }
 
+// certainly is how certain it is that a play runs, of a playbook that is this certain.
+func (w *walk) certainly(p *play, sure certainty) certainty {
+	if p.imports.Kind == value.Null {
+		var patterns []string
+		for _, pattern := range p.hosts.List() {
+			if computes(pattern.Text) {
+				return max(sure, loaded)
+			}
+			patterns = append(patterns, pattern.Text)
+		}
+		if matches, _ := w.node.MatchList(patterns); !matches {
+			return max(sure, loaded)
+		}
+	}
+	if p.conditional {
+		return max(sure, loaded)
+	}
+	return sure
+}
+
 func (w *walk) play(p *play, o owner) {
 	w.read(&p.reads, o)
 	w.define(p.vars, definition{file: o.file, class: "play", owner: o})
 	if p.imports.Kind != value.Null {
-		w.want(request{kind: wantPlaybook, shape: firstWord(p.imports), owner: o, line: p.imports.Line, must: true})
+		w.want(request{kind: wantPlaybook, shape: firstWord(p.imports), owner: o, line: p.imports.Line, must: true, sure: o.sure})
 		return
 	}
 	for _, prompt := range p.prompts.List() {
@@ -119,7 +141,11 @@ func (w *walk) play(p *play, o owner) {
 // varsFilesEntry is a file of variables, or a list of which the first that is
 // there is taken.
 func (w *walk) varsFilesEntry(v value.Value, o owner) {
-	w.want(request{kind: wantVars, shape: shapeOf(v), owner: o, line: v.Line})
+	sure := o.sure
+	if sure != runs {
+		sure = possible
+	}
+	w.want(request{kind: wantVars, shape: shapeOf(v), owner: o, line: v.Line, sure: sure})
 }
 
 // matches reports whether a play may run on the node.

@@ -85,13 +85,13 @@ func (w *walk) collectionRole(name string, r *request) bool {
 
 // collectionPlaybook follows a playbook of one of the project's collections; one
 // of the machine's is no part of the project.
-func (w *walk) collectionPlaybook(name string, at place) bool {
+func (w *walk) collectionPlaybook(name string, at place, sure certainty) bool {
 	parts := strings.SplitN(name, ".", 3)
 	for _, dir := range w.collectionDirs() {
 		for _, ext := range []string{".yml", ".yaml"} {
 			file := path.Join(dir, parts[0], parts[1], "playbooks", strings.ReplaceAll(parts[2], ".", "/")+ext)
 			if w.files.Kind(file) == tree.File {
-				w.playbook(file, at)
+				w.playbook(file, at, sure)
 			}
 		}
 	}

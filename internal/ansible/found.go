@@ -40,7 +40,11 @@ func (w *walk) act(r *request, file string, computed bool) bool {
 		if r.must {
 			w.imports(file, r)
 		}
-		w.tasks(file, owner{role: r.owner.role}, r.form, at)
+		sure := r.leads()
+		if computed {
+			sure = possible
+		}
+		w.tasks(file, owner{role: r.owner.role, book: r.owner.book, sure: sure}, r.form, at)
 	case r.kind == wantVars && kind == tree.File:
 		w.varsFile(file, r, at)
 	case r.kind == wantVars:
@@ -69,10 +73,10 @@ func (w *walk) isTasks(file string) bool {
 		return false
 	}
 	d := w.files.Document(file)
-	if d.Vaulted {
+	if d.Vaulted || d.Err != nil { // what it is nobody can say
 		return true
 	}
-	return d.Err == nil && (d.Value.Kind == value.List && w.tasksOf(d).valid || d.Value.Kind == value.Null)
+	return d.Value.Kind == value.List && w.tasksOf(d).valid || d.Value.Kind == value.Null
 }
 
 func isVars(file string) bool {
@@ -85,8 +89,7 @@ func isVars(file string) bool {
 
 // varsFile gives variables the values of a file.
 func (w *walk) varsFile(file string, r *request, at place) {
-	v := visit{file, r.owner.role + "\x00" + r.under, asTasks}
-	if !w.visited.add(v) {
+	if _, surer := w.visits(visit{file: file, role: r.owner.role + "\x00" + r.under, form: asTasks}, r.leads()); !surer {
 		return
 	}
 	d := w.files.Document(file)
@@ -94,10 +97,8 @@ func (w *walk) varsFile(file string, r *request, at place) {
 	switch {
 	case d.Vaulted:
 		w.sealed(file)
-	case d.Err != nil && !r.constant():
-		w.whole(file, "variables", at) // a computed name may not mean this file
 	case d.Err != nil:
-		w.fail(w.unreadable(file, d.Err))
+		w.unread(file, "variables", d.Err, r.leads(), at)
 	case r.under != "":
 		key := value.Value{Kind: value.String, Text: r.under, Line: 1}
 		w.define([]value.Pair{{Key: key, Value: d.Value}}, like)
@@ -124,8 +125,7 @@ func (w *walk) template(file string, f form, o owner, at place) {
 		}
 		w.count(file, f, digest, "template", at)
 	}
-	v := visit{file, o.role, f}
-	if !w.visited.add(v) {
+	if !w.visited.add(visit{file: file, role: o.role, book: o.book, form: f}) {
 		return
 	}
 	if t.Text == nil {
@@ -139,5 +139,5 @@ func (w *walk) template(file string, f form, o owner, at place) {
 	if t.Header || f == asWhole {
 		r.included = asWhole
 	}
-	w.read(&r, owner{file: file, role: o.role, loop: o.loop})
+	w.read(&r, owner{file: file, role: o.role, book: o.book, loop: o.loop})
 }

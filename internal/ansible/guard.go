@@ -133,8 +133,9 @@ func (r *reads) keywords(v value.Value) {
 // followed is a guarded task in a file that is followed for a role in a form, and
 // how far.
 type followed struct {
-	role                  string
+	role, book            string
 	form                  form
+	sure                  certainty
 	doing                 doing
 	tasks, asks, keywords bool // these were read
 }
@@ -142,10 +143,12 @@ type followed struct {
 // guardedTask follows a guarded task as far as it may run.
 func (w *walk) guardedTask(g *guarded, r *request) {
 	list := slices.Clone(w.runs.at(g))
-	i := slices.IndexFunc(list, func(f followed) bool { return f.role == r.owner.role && f.form == r.form })
+	i := slices.IndexFunc(list, func(f followed) bool {
+		return f.role == r.owner.role && f.book == r.owner.book && f.form == r.form && f.sure == r.owner.sure
+	})
 	if i < 0 {
 		i = len(list)
-		list = append(list, followed{role: r.owner.role, form: r.form})
+		list = append(list, followed{role: r.owner.role, book: r.owner.book, form: r.form, sure: r.owner.sure})
 	}
 	own := list[i]
 	before := own

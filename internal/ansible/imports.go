@@ -7,15 +7,16 @@ import (
 
 // importedFile is a file that another imports before anything runs.
 type importedFile struct {
-	to string
-	at place
+	to   string
+	at   place
+	sure certainty
 }
 
 func (w *walk) imports(to string, r *request) {
 	from := r.owner.file
 	at := w.whereIs(r)
-	if known := w.imported.at(from); !slices.Contains(known, importedFile{to, at}) {
-		w.imported.set(from, append(slices.Clip(known), importedFile{to, at}))
+	if known := w.imported.at(from); !slices.Contains(known, importedFile{to, at, r.leads()}) {
+		w.imported.set(from, append(slices.Clip(known), importedFile{to, at, r.leads()}))
 	}
 }
 
@@ -39,7 +40,7 @@ func (w *walk) circles() {
 				if w.isPlaybook(next.to) {
 					what = "playbooks"
 				}
-				w.fail(w.Project.fault(next.at, "the %s import each other in a circle: %s", what, circle+path.Base(next.to)).
+				w.mistake(next.sure, w.Project.fault(next.at, "the %s import each other in a circle: %s", what, circle+path.Base(next.to)).
 					WithHint("only what is included while it runs (include_tasks, with a condition) may come back to itself"))
 				continue
 			}

@@ -29,7 +29,10 @@ func (w *walk) module(t *task, o owner, f form) {
 	}
 	switch t.module {
 	case "include_tasks", "import_tasks", "include":
-		r := request{kind: wantTasks, shape: w.fileOf(t), owner: o, line: t.line, form: f, must: t.module == "import_tasks"}
+		r := request{kind: wantTasks, shape: w.fileOf(t), owner: o, line: t.line, form: f, must: t.module == "import_tasks", sure: dynamically(t, o)}
+		if r.must {
+			r.sure = statically(t, o)
+		}
 		if o.role != "" && f == asTasks && t.module != "include" {
 			r.first = "tasks"
 		}
@@ -75,8 +78,11 @@ func (w *walk) includeRole(t *task, o owner) {
 	if line == 0 {
 		line = t.line
 	}
-	must := t.module == "import_role" || !t.conditional
-	w.want(request{kind: wantRole, shape: shapeOf(name), owner: o, line: line, must: must, role: useOf(t.args)})
+	sure := dynamically(t, o)
+	if t.module == "import_role" {
+		sure = statically(t, o)
+	}
+	w.want(request{kind: wantRole, shape: shapeOf(name), owner: o, line: line, must: true, sure: sure, role: useOf(t.args)})
 }
 
 func (w *walk) includeVars(t *task, o owner) {
@@ -86,7 +92,7 @@ func (w *walk) includeVars(t *task, o owner) {
 		w.opaque = true
 		under = ""
 	}
-	r := request{kind: wantVars, owner: o, line: t.line, under: under}
+	r := request{kind: wantVars, owner: o, line: t.line, under: under, sure: dynamically(t, o)}
 	for _, key := range []string{"file", "_raw_params", "dir"} {
 		if v := t.args.At(key); v.Kind != value.Null {
 			r.shape = shapeOf(v)

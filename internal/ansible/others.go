@@ -34,7 +34,7 @@ func (w *walk) others(b *bookRead) {
 		}
 		missing = append(missing, r.missing...)
 		for _, err := range r.faults {
-			w.fail(err)
+			w.mistake(b.sure, err)
 		}
 	}
 	if len(missing) > 0 {
@@ -59,7 +59,7 @@ func (w *walk) otherPlay(b *bookRead, p *play) othersResult {
 		files: &tree.Seen{Files: asked},
 	}
 	c := check{walk: in, seen: map[string]bool{}}
-	o := owner{file: b.name}
+	o := owner{file: b.name, book: path.Dir(b.name)}
 	for _, entry := range p.roles {
 		c.role(entry, o, nil)
 	}
@@ -108,7 +108,7 @@ func (c *check) role(entry value.Value, o owner, stack []string) {
 	}
 	r := &request{kind: wantRole, shape: literal, owner: o, line: name.Line, stack: stack, role: use}
 	found := false
-	for _, beside := range c.dirs {
+	for _, beside := range c.playbookDirs(o) {
 		for _, dir := range c.rolePlaces(r, beside) {
 			dir = path.Join(dir, string(literal))
 			if dir == "." || !within(dir, ".") || c.files.Kind(dir) != tree.Directory {
@@ -125,6 +125,7 @@ func (c *check) role(entry value.Value, o owner, stack []string) {
 }
 
 func (c *check) inRole(dir string, r *request) {
+	dir = c.real(dir)
 	if slices.Contains(r.stack, dir) {
 		c.enterRole(dir, r) // says what is wrong
 		return
@@ -133,7 +134,7 @@ func (c *check) inRole(dir string, r *request) {
 		return
 	}
 	c.seen[dir] = true
-	o := owner{role: dir}
+	o := owner{role: dir, book: r.owner.book}
 	for _, sub := range []string{"tasks", "handlers"} {
 		for _, file := range c.partFiles(path.Join(dir, sub), "main") {
 			c.file(file, o)
@@ -154,7 +155,7 @@ func (c *check) inRole(dir string, r *request) {
 			c.fail(c.unreadable(file, d.Err))
 		default:
 			for _, entry := range d.Value.At("dependencies").List() {
-				c.role(entry, owner{file: file, role: dir}, append(slices.Clip(r.stack), dir))
+				c.role(entry, owner{file: file, role: dir, book: o.book}, append(slices.Clip(r.stack), dir))
 			}
 		}
 	}
@@ -173,9 +174,9 @@ func (c *check) file(name string, o owner) {
 	default:
 		l := c.tasksOf(d)
 		if !l.valid {
-			c.notTasks(name, d)
+			c.notTasks(name, d, runs)
 		}
-		c.odd(l, name)
+		c.odd(l, name, runs)
 		c.list(l, o)
 	}
 }
@@ -203,7 +204,7 @@ func (c *check) importTasks(t *task, o owner) {
 			file := path.Join(base, string(name))
 			if c.files.Kind(file) == tree.File {
 				c.imports(file, r)
-				c.file(file, owner{role: o.role})
+				c.file(file, owner{role: o.role, book: o.book})
 				return
 			}
 		}

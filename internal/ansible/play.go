@@ -19,7 +19,9 @@ type play struct {
 	prompts   value.Value
 	collects  []value.Value // collections that short names are looked up in
 	here      bool          // all of it runs on the machine that builds
-	imports   value.Value   // the playbook that is imported; null for a play
+	// conditional is of an import with a condition, which each play of it has.
+	conditional bool
+	imports     value.Value // the playbook that is imported; null for a play
 }
 
 // playbook is a file of plays.
@@ -88,6 +90,7 @@ func readPlay(v value.Value) play {
 			}
 		case "tasks", "pre_tasks", "post_tasks", "handlers":
 			list := readUnguarded(entry)
+			list.handlers = key == "handlers"
 			p.tasks = append(p.tasks, list)
 			pair.Value, full = normalTasks(entry, key == "handlers"), normalTasks(entry, true)
 		case "collections":
@@ -96,6 +99,7 @@ func readPlay(v value.Value) play {
 			p.here = entry.Text == "local"
 		case "when":
 			p.reads.expression(entry)
+			p.conditional = true
 		default:
 			p.reads.value(entry)
 		}

@@ -19,6 +19,7 @@ type Reached struct {
 	Files     []File     // sorted by path
 	Variables []Variable // sorted by name
 	Touched   bool       // something differs from the other revision, see Options
+	Warnings  []Warning  // in order of their places
 }
 
 // File is a file that counts.
@@ -78,13 +79,13 @@ func (p *Project) Reach(q Query, o Options) (*Reached, error) {
 		w.foreignValue(h)
 	}
 	if o.OnlyTouched && !w.files.Touched {
-		return &Reached{}, nil
+		return &Reached{Warnings: w.warnings()}, nil
 	}
 	return w.reached(), nil
 }
 
 func (w *walk) reached() *Reached {
-	r := &Reached{Files: w.reachedFiles(), Variables: w.reachedVariables(), Touched: w.files.Touched}
+	r := &Reached{Files: w.reachedFiles(), Variables: w.reachedVariables(), Touched: w.files.Touched, Warnings: w.warnings()}
 	if foreign := w.foreignVariables(); len(foreign) > 0 {
 		r.Variables = append(r.Variables, foreign...)
 		slices.SortStableFunc(r.Variables, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })
@@ -301,6 +302,9 @@ func (w *walk) count(name string, f form, digest, reason string, at place) {
 	if name == "" || w.excluded(name) {
 		return
 	}
+	if name = w.throughLinks(name, at); w.excluded(name) {
+		return
+	}
 	known := w.found.at(name)
 	c := counted{reason: reason}
 	if known != nil {
@@ -316,8 +320,37 @@ func (w *walk) count(name string, f form, digest, reason string, at place) {
 	w.found.set(name, &c)
 }
 
+// throughLinks is real, and makes the links on the way count, each by itself: where one
+// leads to something else, other files may still be the same that count.
+func (w *walk) throughLinks(name string, at place) string {
+	way := w.files.Real(name)
+	if way.Outside() {
+		return name
+	}
+	for _, link := range way.Links {
+		c := counted{form: asWhole, digest: sum("link", w.files.Real(link).Real), reason: "link"}
+		if known := w.found.at(link); known != nil {
+			c.via = known.via
+		}
+		if c.via = c.via.with(at); !w.excluded(link) {
+			w.found.set(link, &c)
+		}
+	}
+	return way.Real
+}
+
+// real is the one name under which a file counts, whatever links lead to it. It is
+// followed under the name that it is found by: what is relative to it starts there.
+func (w *walk) real(name string) string {
+	if way := w.files.Real(name); !way.Outside() {
+		return way.Real
+	}
+	return name
+}
+
 // recount makes something else count of a file, if it counts in this form.
 func (w *walk) recount(name string, f form, other func(c *counted)) {
+	name = w.real(name)
 	if known := w.found.at(name); known != nil && known.form == f {
 		c := *known
 		other(&c)
@@ -365,7 +398,7 @@ func (w *walk) excluded(name string) bool {
 func (w *walk) whole(name, reason string, at place) {
 	switch w.files.Kind(name) {
 	case tree.File:
-		if c := w.found.at(name); c != nil && c.form == asWhole {
+		if c := w.found.at(w.real(name)); c != nil && c.form == asWhole {
 			w.count(name, asWhole, c.digest, reason, at)
 			return
 		}

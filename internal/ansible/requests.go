@@ -17,7 +17,8 @@ type request struct {
 	shape   jinja.Shape
 	owner   owner
 	line    int
-	must    bool   // Ansible stops if it is not there
+	must    bool // Ansible stops if it is not there
+	sure    certainty
 	under   string // of wantVars: the variable that gets all of it
 	form    form   // of wantTasks and wantTemplate
 	first   string // the directory of the role in which Ansible looks first, if that is certain
@@ -180,11 +181,11 @@ func (w *walk) missing(r *request, name string) {
 	at := w.whereIs(r)
 	switch r.kind {
 	case wantRole:
-		w.missingRole(name, at)
+		w.missingRole(name, at, r)
 	case wantPlaybook:
-		w.playbook(path.Join(path.Dir(r.owner.file), name), at)
+		w.playbook(path.Join(path.Dir(r.owner.file), name), at, r.leads())
 	case wantTasks:
-		w.fail(w.Project.fault(at, "the file of tasks %s is not in the project", name).
+		w.mistake(r.leads(), w.Project.fault(at, "the file of tasks %s is not in the project", name).
 			WithHint("import_tasks looks beside the file that imports, in tasks/ of the role, and beside the playbook"))
 	}
 }
@@ -228,7 +229,7 @@ func (w *walk) bases(o owner, folders []string) [][]string {
 			add(&own, path.Dir(path.Dir(o.file)))
 		}
 	}
-	for _, dir := range w.dirs {
+	for _, dir := range w.playbookDirs(o) {
 		add(&beside, dir)
 	}
 	if o.role != "" {
@@ -237,6 +238,16 @@ func (w *walk) bases(o owner, folders []string) [][]string {
 		}
 	}
 	return [][]string{own, callers, beside}
+}
+
+// playbookDirs are the directories of the playbooks whose plays lead to an owner.
+// While a play is read, and while it runs, Ansible's is that of the file that the play is
+// written in, whatever imports that.
+func (w *walk) playbookDirs(o owner) []string {
+	if o.book != "" {
+		return []string{o.book}
+	}
+	return w.dirs
 }
 
 // find reaches the files that a name may mean; false if there are none.
@@ -412,7 +423,7 @@ func (w *walk) findPlaybooks(r *request, name string) bool {
 	if strings.Contains(name, unknownText) {
 		for _, file := range w.below(".") {
 			if (path.Ext(file) == ".yml" || path.Ext(file) == ".yaml") && matches(name, file) && w.isPlaybook(file) {
-				w.playbook(file, at)
+				w.playbook(file, at, possible)
 			}
 		}
 		return true
@@ -422,9 +433,9 @@ func (w *walk) findPlaybooks(r *request, name string) bool {
 		target = path.Join(".", name[1:])
 	}
 	if fqcn(name) && w.files.Kind(target) == tree.Absent {
-		return w.collectionPlaybook(name, at)
+		return w.collectionPlaybook(name, at, r.leads())
 	}
 	w.imports(target, r)
-	w.playbook(target, at)
+	w.playbook(target, at, r.leads())
 	return true
 }

@@ -28,6 +28,9 @@ func (w *walk) roleEntry(v value.Value, o owner, stack []string) {
 			}
 		}
 		use = useOf(v)
+		if v.At("when").Kind != value.Null {
+			o.sure = max(o.sure, loaded)
+		}
 		for _, p := range v.Pairs() { // parameters may be written beside the keywords
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
 		}
@@ -35,7 +38,7 @@ func (w *walk) roleEntry(v value.Value, o owner, stack []string) {
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
 		}
 	}
-	w.want(request{kind: wantRole, shape: shapeOf(name), owner: o, line: name.Line, must: true, role: use, stack: stack})
+	w.want(request{kind: wantRole, shape: shapeOf(name), owner: o, line: name.Line, must: true, sure: o.sure, role: use, stack: stack})
 }
 
 func useOf(v value.Value) roleUse {
@@ -71,7 +74,7 @@ func (w *walk) findRoles(r *request, name string) bool {
 		}
 	}
 	found := false
-	for _, beside := range w.dirs { // each playbook looks beside itself
+	for _, beside := range w.playbookDirs(r.owner) { // each playbook looks beside itself
 		for _, dir := range w.rolePlaces(r, beside) {
 			role := path.Join(dir, name)
 			if role == "." || role == ".." || strings.HasPrefix(role, "../") || w.files.Kind(role) != tree.Directory {
@@ -135,7 +138,7 @@ func (w *walk) looksLikeRole(dir string) bool {
 	return false
 }
 
-func (w *walk) missingRole(name string, at place) {
+func (w *walk) missingRole(name string, at place, r *request) {
 	places := slices.DeleteFunc(w.rolesDirs(&request{}), func(dir string) bool { return w.files.Kind(dir) != tree.Directory })
 	f := w.Project.fault(at, "the role %q is not in the project", name)
 	switch {
@@ -149,7 +152,7 @@ func (w *walk) missingRole(name string, at place) {
 	default:
 		f.WithHint("put roles in roles/ beside the playbook, or name their directory with roles_path")
 	}
-	w.fail(f)
+	w.mistake(r.leads(), f)
 }
 
 // required reports whether a requirements file of ansible-galaxy names a role.
@@ -175,18 +178,23 @@ func (w *walk) required(role string) bool {
 // enterRole follows a role.
 func (w *walk) enterRole(dir string, r *request) {
 	at := r.owner.at(r.line)
+	dir = w.throughLinks(dir, at) // so does Ansible: what is beside a role is beside what a link to it leads to
 	if i := slices.Index(r.stack, dir); i >= 0 {
 		circle := ""
 		for _, role := range r.stack[i:] {
 			circle += path.Base(role) + " -> "
 		}
-		w.fail(w.Project.fault(w.whereIs(r), "the roles depend on each other in a circle: %s", circle+path.Base(dir)).
+		w.mistake(r.leads(), w.Project.fault(w.whereIs(r), "the roles depend on each other in a circle: %s", circle+path.Base(dir)).
 			WithHint("take one of them out of the dependencies in meta/main.yml"))
 		return
 	}
+	o := owner{role: dir, book: r.owner.book, sure: r.leads()}
 	if w.roles.add(dir) {
 		w.changes++
-		w.firstUse(dir, r.stack, at)
+		w.besideRole(dir)
+	}
+	if w.uses.add(visit{file: dir, book: o.book, sure: o.sure}) {
+		w.firstUse(o, r.stack, at)
 	}
 	if caller, known := r.owner.role, w.callers.at(dir); caller != "" && caller != dir && !slices.Contains(known, caller) {
 		w.callers.set(dir, append(slices.Clip(known), caller))
@@ -200,12 +208,12 @@ func (w *walk) enterRole(dir string, r *request) {
 }
 
 // firstUse follows what belongs to a role however it is used.
-func (w *walk) firstUse(dir string, stack []string, at place) {
-	main := &request{owner: owner{role: dir}}
+func (w *walk) firstUse(o owner, stack []string, at place) {
+	dir := o.role
+	main := &request{owner: o, sure: o.sure}
 	for _, sub := range []string{"defaults", "vars"} { // with another name given, these are read as well
 		w.rolePart(dir, sub, nil, main)
 	}
-	w.besideRole(dir)
 	for _, name := range []string{"argument_specs.yml", "argument_specs.yaml"} {
 		if file := path.Join(dir, "meta", name); w.files.Kind(file) == tree.File {
 			d := w.files.Document(file)
@@ -218,16 +226,18 @@ func (w *walk) firstUse(dir string, stack []string, at place) {
 		if w.files.Kind(file) != tree.File {
 			continue
 		}
-		w.meta(file, dir, append(slices.Clip(stack), dir), at)
+		o.file = file
+		w.meta(o, append(slices.Clip(stack), dir), at)
 		return
 	}
 }
 
 // meta follows what a role says about itself.
-func (w *walk) meta(file, dir string, stack []string, at place) {
+func (w *walk) meta(o owner, stack []string, at place) {
+	file, dir := o.file, o.role
 	d := w.files.Document(file)
 	if d.Err != nil {
-		w.fail(w.unreadable(file, d.Err))
+		w.unread(file, "role "+path.Base(dir), d.Err, o.sure, at)
 		return
 	}
 	if d.Vaulted {
@@ -261,7 +271,6 @@ func (w *walk) meta(file, dir string, stack []string, at place) {
 		w.count(file, asNamed, sorted(value.Value{Kind: value.Map}.WithPairs(rest)).Digest(), "role "+path.Base(dir), at)
 	}
 	w.specs(d.Value.At("argument_specs"), file)
-	o := owner{file: file, role: dir}
 	for _, c := range d.Value.At("collections").List() {
 		w.plugins.collection(c.Text)
 	}
@@ -298,13 +307,17 @@ func (w *walk) rolePart(dir, sub string, from jinja.Shape, r *request) {
 		names = w.texts(from, r.owner)
 	}
 	for _, name := range names {
-		if part := path.Join(dir, sub) + "/" + name; w.parts.has(part) {
+		sure := r.leads()
+		if !constant(from) {
+			sure = possible
+		}
+		if part := (visit{file: path.Join(dir, sub) + "/" + name, book: r.owner.book, sure: sure}); w.parts.has(part) {
 			continue
 		} else if !strings.Contains(name, unknownText) {
 			w.parts.add(part)
 		}
 		for _, file := range w.partFiles(path.Join(dir, sub), name) {
-			w.partFile(dir, sub, file, from == nil, r.owner.at(r.line))
+			w.partFile(sub, owner{file: file, role: dir, book: r.owner.book, sure: sure}, from == nil, r.owner.at(r.line))
 		}
 	}
 }
@@ -330,8 +343,8 @@ func (w *walk) partFiles(dir, name string) []string {
 	return files
 }
 
-func (w *walk) partFile(dir, sub, file string, main bool, at place) {
-	o := owner{file: file, role: dir}
+func (w *walk) partFile(sub string, o owner, main bool, at place) {
+	file, dir := o.file, o.role
 	switch {
 	case sub == "tasks":
 		w.tasks(file, o, asTasks, at)
@@ -346,11 +359,12 @@ func (w *walk) partFile(dir, sub, file string, main bool, at place) {
 		case d.Vaulted:
 			w.sealed(file)
 		case d.Err != nil:
-			w.fail(w.unreadable(file, d.Err))
+			w.unread(file, class, d.Err, o.sure, at)
 		case d.Value.Kind != value.Map && d.Value.Kind != value.Null:
-			w.fail(w.Project.fault(place{file: file, line: max(d.Value.Line, 1), col: max(d.Value.Col, 1)}, "expected a mapping of variables, not a %s", d.Value.Kind))
+			w.whole(file, class, at)
+			w.mistake(o.sure, w.Project.fault(place{file: file, line: max(d.Value.Line, 1), col: max(d.Value.Col, 1)}, "expected a mapping of variables, not a %s", d.Value.Kind))
 		default:
-			w.define(d.Value.Pairs(), definition{file: file, class: class, owner: o, weak: sub == "defaults"})
+			w.define(d.Value.Pairs(), definition{file: file, class: class, owner: owner{file: file, role: dir}, weak: sub == "defaults"})
 		}
 	}
 }

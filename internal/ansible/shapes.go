@@ -170,7 +170,7 @@ func (w *walk) variableOutcomes(name string, at []string, o owner, depth int) []
 		return own
 	}
 	if o.loop != nil && o.loop.variable == name {
-		return w.elements(o.loop, at, owner{file: o.file, role: o.role}, depth)
+		return w.elements(o.loop, at, owner{file: o.file, role: o.role, book: o.book}, depth)
 	}
 	var all []outcome
 	known := false
@@ -207,7 +207,7 @@ func (w *walk) ownPath(name string, o owner) []outcome {
 	}
 	switch name {
 	case "playbook_dir":
-		return dirs(w.dirs...)
+		return dirs(w.playbookDirs(o)...)
 	case "inventory_dir":
 		return dirs(w.inv.Dirs...)
 	case "inventory_file", "ansible_inventory_sources":

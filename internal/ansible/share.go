@@ -74,7 +74,7 @@ func (p *Project) begin(q Query, o Options) (*walk, error) {
 		return b.goOn(w), nil
 	}
 	for _, name := range w.q.Playbooks {
-		w.playbook(name, place{})
+		w.playbook(name, place{}, runs)
 	}
 	return w, nil
 }
@@ -199,7 +199,7 @@ func (b *beginning) start() {
 	b.absent, b.asked = map[string]bool{}, map[string]bool{}
 	b.shared = true
 	for _, name := range b.q.Playbooks {
-		b.playbook(name, place{})
+		b.playbook(name, place{}, runs)
 	}
 	scope, err := b.node.Definitions(b.Project.files, b.dirs)
 	if err != nil {
@@ -358,7 +358,7 @@ func (b *beginning) goOn(of *walk) *walk {
 func (w *walk) rest() {
 	for _, m := range []interface{ rest() }{
 		&w.found, &w.vars, &w.hostReads, &w.groups, &w.defs, &w.locals, &w.unknown, &w.strings, &w.readTexts,
-		&w.visited, &w.roles, &w.callers, &w.parts, &w.runs, &w.notified, &w.imported, &w.plugins,
+		&w.visited, &w.roles, &w.callers, &w.uses, &w.parts, &w.warned, &w.runs, &w.notified, &w.imported, &w.plugins,
 	} {
 		m.rest()
 	}

@@ -24,7 +24,7 @@ func alone(p *Project, q Query) (*Reached, error) {
 		return nil, err
 	}
 	for _, name := range w.q.Playbooks {
-		w.playbook(name, place{})
+		w.playbook(name, place{}, runs)
 	}
 	w.settle()
 	if len(w.faults) > 0 {

@@ -148,8 +148,10 @@ func (l *taskList) task(v value.Value, c context) {
 	for _, p := range v.Pairs() {
 		switch key := p.Key.Text; {
 		case key == "block" || key == "rescue" || key == "always":
+			within := inner
+			within.conditional = within.conditional || key == "rescue"
 			for _, item := range p.Value.List() {
-				l.task(item, inner)
+				l.task(item, within)
 			}
 			continue
 		case bare[key]:

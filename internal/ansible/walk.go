@@ -49,7 +49,8 @@ type walk struct {
 	visited   set[visit]
 	roles     set[string]               // directories of roles that are reached
 	callers   layered[string, []string] // by role, directories of the roles that use it
-	parts     set[string]               // files of roles that were asked for: "roles/x/tasks/main"
+	uses      set[visit]                // directories of roles, as visits
+	parts     set[visit]                // files of roles that were asked for: "roles/x/tasks/main"
 	dirs      []string                  // directories of playbooks
 	books     []*bookRead
 	joins     []string // groups that the node may be put in while playbooks run
@@ -73,13 +74,16 @@ type walk struct {
 	news    int // counts what else there is to be followed
 	places  int // counts, from 1, what may give plain names other files: places to look in
 	faults  []error
+	warned  set[Warning]
 }
 
 // owner is where a text stands, which decides what names in it mean.
 type owner struct {
 	file string // "" for what is written in no file
 	role string // directory of the role that it belongs to, or ""
-	loop *loop  // what its task is repeated over
+	book string // directory of the playbook whose play leads to it; "" for what any may
+	sure certainty
+	loop *loop // what its task is repeated over
 }
 
 func (o owner) at(line int) place { return place{file: o.file, line: line} }
@@ -90,10 +94,12 @@ type visitText struct {
 	line             int
 }
 
-// visit is a file that was followed, in the role that it was followed for.
+// visit is a file that was followed, in the role and for the playbook that it was
+// followed for.
 type visit struct {
-	file, role string
-	form       form
+	file, role, book string
+	form             form
+	sure             certainty
 }
 
 func newWalk(p *Project, q Query, o Options) (*walk, error) {
@@ -319,8 +325,7 @@ func (w *walk) read(r *reads, o owner) {
 // tasks follows a file of tasks for a role.
 func (w *walk) tasks(name string, o owner, f form, from place) {
 	o.file = name
-	v := visit{name, o.role, f}
-	if !w.visited.add(v) {
+	if _, surer := w.visits(visit{file: name, role: o.role, book: o.book, form: f}, o.sure); !surer {
 		return
 	}
 	d := w.files.Document(name)
@@ -331,7 +336,7 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 		return
 	}
 	if d.Err != nil {
-		w.faults = append(w.faults, w.unreadable(name, d.Err))
+		w.unread(name, "tasks", d.Err, o.sure, from)
 		return
 	}
 	list := w.tasksOf(d)
@@ -339,7 +344,8 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 		f, list = asNamed, w.handlersOf(d)
 	}
 	if !list.valid {
-		w.notTasks(name, d)
+		w.whole(name, "tasks", from)
+		w.notTasks(name, d, o.sure)
 		return
 	}
 	digest := list.said
@@ -347,7 +353,7 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 		digest = list.named
 	}
 	w.count(name, f, digest, reasonOf(o), from)
-	if c := w.found.at(name); c != nil && c.form != asWhole && c.list != list {
+	if c := w.found.at(w.real(name)); c != nil && c.form != asWhole && c.list != list {
 		w.recount(name, c.form, func(c *counted) {
 			if c.list != nil { // as handlers, and as tasks that all run
 				c.form, c.list, c.alone = asNamed, w.tasksOf(d), false
@@ -359,15 +365,28 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 	w.list(list, o, f)
 }
 
-func (w *walk) notTasks(name string, d *tree.Document) {
-	w.fail(w.Project.fault(place{file: name, line: max(d.Value.Line, 1), col: max(d.Value.Col, 1)}, "not a list of tasks").
+// unread counts a file that cannot be read as what it would be, and notes the mistake.
+// One that Ansible could read, and only Strata cannot, may say anything.
+func (w *walk) unread(name, reason string, err error, sure certainty, from place) {
+	w.mistake(sure, w.unreadable(name, err))
+	if sure != possible {
+		return
+	}
+	w.whole(name, reason, from)
+	if syntax, ok := errors.AsType[*value.SyntaxError](err); !ok || syntax.Limit {
+		w.everything("it is too big to be read, and may say anything", place{file: name, line: 1})
+	}
+}
+
+func (w *walk) notTasks(name string, d *tree.Document, sure certainty) {
+	w.mistake(sure, w.Project.fault(place{file: name, line: max(d.Value.Line, 1), col: max(d.Value.Col, 1)}, "not a list of tasks").
 		WithHint("a file of tasks is a list, each element a mapping with a module in it"))
 }
 
 // odd notes the tasks of a list at which Ansible stops.
-func (w *walk) odd(l *taskList, file string) {
+func (w *walk) odd(l *taskList, file string, sure certainty) {
 	for _, one := range l.odd {
-		w.fail(w.Project.fault(place{file: file, line: one.line, col: one.col}, "%s", one.why).
+		w.mistake(sure, w.Project.fault(place{file: file, line: one.line, col: one.col}, "%s", one.why).
 			WithHint("a task is a mapping with the name of one module, and keywords such as when and loop"))
 	}
 }
@@ -381,7 +400,10 @@ func reasonOf(o owner) string {
 
 // list follows a list of tasks.
 func (w *walk) list(l *taskList, o owner, f form) {
-	w.odd(l, o.file)
+	if l.handlers || f == asHandlers || f == asNamed {
+		o.sure = max(o.sure, loaded) // they run if something notifies them
+	}
+	w.odd(l, o.file, o.sure)
 	w.notify(&l.notify)
 	w.read(&l.reads, o)
 	for _, g := range l.guards {

@@ -22,6 +22,7 @@ type Graph struct {
 	Removed, Images, Tests []string
 	Unset                  []string // secrets that could not be read
 	Circles                []string // links to directories that they are in
+	Warnings               []string // what is no mistake, and should be known
 }
 
 // Node is one node with what is known about it. Only the ID must be there.
@@ -58,6 +59,9 @@ func Of(p *plan.Plan, images []layer.Image) Graph {
 		Title: "Plan", Plan: true, Base: p.Base, Head: p.Head, Unused: p.Unused,
 		Removed: p.Removed, Images: p.Images, Tests: p.Tests, Unset: p.Unset, Circles: p.Circles,
 		About: strings.FieldsFunc(p.SinceText()+p.ReposText(), func(r rune) bool { return r == '\n' }),
+	}
+	for _, w := range p.Warnings {
+		g.Warnings = append(g.Warnings, w.String())
 	}
 	on := imagesOn(images)
 	for _, d := range p.Nodes {

@@ -22,6 +22,7 @@ func (g Graph) notes() []note {
 	return slices.DeleteFunc([]note{
 		say(g.Unset, "secret cannot be read here, and counts as unchanged", "secrets cannot be read here, and count as unchanged"),
 		say(g.Circles, "link leads in a circle, and is not followed", "links lead in a circle, and are not followed"),
+		say(g.Warnings, "warning", "warnings"),
 		say(g.Removed, "node or image is no longer there", "nodes or images are no longer there"),
 		say(g.Images, "image is new or made in another way", "images are new or made in another way"),
 		say(g.Tests, "image has other tests", "images have other tests"),

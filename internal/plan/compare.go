@@ -80,7 +80,7 @@ func Compare(base, head Revision, want []layer.NodeID, o CompareOptions) (*Plan,
 	}
 	c.removed()
 	c.unused()
-	c.plan.Circles = head.Source.circles()
+	c.plan.Circles, c.plan.Warnings = head.Source.circles(), head.Source.warnings()
 	return c.plan, nil
 }
 
@@ -155,7 +155,7 @@ func leaveOut(head, base *collector) {
 	if err != nil {
 		return
 	}
-	head.told, base.told = &ansible.Reached{}, &ansible.Reached{}
+	head.told, base.told = &ansible.Reached{Warnings: a.Warnings}, &ansible.Reached{}
 	if a == b {
 		return
 	}

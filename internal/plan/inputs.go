@@ -332,6 +332,7 @@ func (c *collector) playbooks(s layer.Playbooks) {
 			return
 		}
 	}
+	c.src.warn(reached.Warnings)
 	c.inputs = slices.Grow(c.inputs, len(reached.Files)+len(reached.Variables))
 	for _, f := range reached.Files {
 		c.inputs = append(c.inputs, Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via})

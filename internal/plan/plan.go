@@ -54,6 +54,8 @@ type Plan struct {
 
 	// Circles are links to directories that they are in; what is below counts once.
 	Circles []string
+	// Warnings are what is no mistake, and people should know, in order of its places.
+	Warnings []Warning
 
 	// Only of a plan that compares with a commit.
 	Since   *Since   // what Base has to do with what was asked for; nil if it is just that
@@ -142,7 +144,7 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 			return nil, err
 		}
 	}
-	m.plan.Circles = src.circles()
+	m.plan.Circles, m.plan.Warnings = src.circles(), src.warnings()
 	return &m.plan, nil
 }
 

@@ -7,7 +7,9 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"sync"
 
 	"github.com/strata-hpc/strata/internal/ansible"
@@ -46,6 +48,7 @@ type Source struct {
 	digests   map[item]string    // of files and links
 	trees     map[string][]Input // of files and directories that layers name
 	secrets   map[string]string  // digests of secrets, which take a while
+	warned    map[Warning]bool
 }
 
 // item is a file as one kind of reader sees it.
@@ -64,6 +67,28 @@ func (s *Source) open() {
 		s.secrets = map[string]string{}
 		s.playbooks = ansible.Open(s.Files, s.Parsed)
 	})
+}
+
+// Warning is something that is no mistake, and that people should know.
+type Warning = ansible.Warning
+
+// warn notes what people should know of what was read.
+func (s *Source) warn(list []Warning) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range list {
+		if s.warned == nil {
+			s.warned = map[Warning]bool{}
+		}
+		s.warned[w] = true
+	}
+}
+
+// warnings are what was noted, in order.
+func (s *Source) warnings() []Warning {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(s.warned), ansible.CompareWarnings)
 }
 
 // circles are the links that playbooks may reach, and that lead in a circle.

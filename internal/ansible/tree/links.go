@@ -24,7 +24,7 @@ type Way struct {
 // Outside reports whether the way leads out of the project's directory.
 func (w Way) Outside() bool { return w.Real == ".." || strings.HasPrefix(w.Real, "../") }
 
-// Real says how links lead from a name to what it names. So a question about a name
+// Real implements Files. So a question about a name
 // behind links is two about names that are not: what each link says (LinkTarget), and the same about the
 // real name. A name that io/fs refuses is its own; so is one behind a
 // circle, or behind more links than Linux follows.
@@ -64,6 +64,9 @@ func (t *Tree) Real(name string) Way {
 	w.Real = at
 	return w
 }
+
+// Real implements Files.
+func (s *Seen) Real(name string) Way { s.linked(name, false); return s.Files.Real(name) }
 
 // LinkTarget is where a link at a place leads, as it is written; false if there is no link
 // there. No link may be on the way to the place.

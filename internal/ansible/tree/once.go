@@ -25,5 +25,8 @@ func (t *Tree) key(name string) key {
 	if id := t.id(name); id != "" {
 		return key{id: id}
 	}
+	if way := t.Real(name); !way.Outside() {
+		name = way.Real // a file is read once, whatever links lead to it
+	}
 	return key{tree: t, name: name}
 }

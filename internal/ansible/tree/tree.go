@@ -51,6 +51,8 @@ type Files interface {
 	Document(name string) *Document
 	// Template reads a file as a Jinja template.
 	Template(name string) *Template
+	// Real says how links lead from a name to what it names.
+	Real(name string) Way
 	// Digest is the digest of a file as git would keep it: content, and whether
 	// it may be executed. Hex of a SHA-256.
 	Digest(name string) (string, error)

@@ -19,6 +19,7 @@ import (
 type SyntaxError struct {
 	Line    int // 0 if it is not known
 	Message string
+	Limit   bool // it is YAML, but has more in it than is read here
 }
 
 func (e *SyntaxError) Error() string {
@@ -33,7 +34,7 @@ func (e *SyntaxError) Error() string {
 // is null. Errors are of type *SyntaxError.
 func YAML(text []byte) (Value, error) {
 	if err := limit.YAML(text, limit.AnsibleValues); err != nil {
-		return Value{}, &SyntaxError{Message: err.Error()}
+		return Value{}, &SyntaxError{Message: err.Error(), Limit: true}
 	}
 	var doc, more yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
@@ -50,7 +51,7 @@ func YAML(text []byte) (Value, error) {
 	r := reader{left: limit.AnsibleValues}
 	v := r.read(&doc, 0)
 	if r.left < 0 {
-		return Value{}, &SyntaxError{Message: fmt.Sprintf("it comes to more than %d values, or is nested more than %d deep, maybe by its aliases", limit.AnsibleValues, limit.Depth)}
+		return Value{}, &SyntaxError{Limit: true, Message: fmt.Sprintf("it comes to more than %d values, or is nested more than %d deep, maybe by its aliases", limit.AnsibleValues, limit.Depth)}
 	}
 	return v, nil
 }

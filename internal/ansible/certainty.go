@@ -1,0 +1,110 @@
+package ansible
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/strata-hpc/strata/internal/ansible/jinja"
+	"github.com/strata-hpc/strata/internal/fault"
+)
+
+// certainty says whether something is so whenever the playbooks run. At a mistake in
+// what certainly is read, Ansible stops, and so does who follows; of anything
+// else people are told.
+type certainty uint8
+
+const (
+	runs     certainty = iota // Ansible reads it, and does what it says
+	loaded                    // Ansible reads it with all that it imports; what it says may be skipped, and what it includes need never be read
+	possible                  // it may never be read
+)
+
+// Warning is something about a project that is no mistake as long as it is not
+// reached, or none at all to Ansible, and that people should know.
+type Warning struct {
+	File    string `json:"file"` // "" for the project as a whole
+	Line    int    `json:"line"` // 0 for all of the file
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// String is the warning in one line, behind its place.
+func (w Warning) String() string {
+	switch {
+	case w.File == "":
+		return w.Message
+	case w.Line == 0:
+		return w.File + ": " + w.Message
+	}
+	return w.File + ":" + strconv.Itoa(w.Line) + ": " + w.Message
+}
+
+// CompareWarnings orders warnings by their places.
+func CompareWarnings(a, b Warning) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Message, b.Message))
+}
+
+// warn notes a warning, once.
+func (w *walk) warn(text Warning) { w.warned.add(text) }
+
+// mistake notes a mistake: a fault if Ansible certainly comes to it.
+func (w *walk) mistake(sure certainty, err error) {
+	if sure != possible {
+		w.fail(err)
+		return
+	}
+	for _, f := range fault.All(err) {
+		w.warn(Warning{File: f.File, Line: f.Line, Message: f.Message, Hint: f.Hint})
+	}
+}
+
+// warnings are what was noted, in order. What is a fault as well is not among them.
+func (w *walk) warnings() []Warning {
+	return slices.SortedFunc(w.warned.keys(), CompareWarnings)
+}
+
+// leads is how certain it is that Ansible reads what a request names.
+func (r *request) leads() certainty {
+	if r.owner.sure == possible || !r.constant() {
+		return possible
+	}
+	if list, ok := r.shape.(jinja.List); ok && len(list) > 1 {
+		return possible // the first of them that is there
+	}
+	return r.sure
+}
+
+// statically is the certainty of what a task imports: it is read whatever the task's
+// conditions say, and each task in it has these.
+func statically(t *task, o owner) certainty {
+	if t.conditional || t.loop != nil {
+		return max(o.sure, loaded)
+	}
+	return o.sure
+}
+
+// dynamically is the certainty of what a task includes when it runs.
+func dynamically(t *task, o owner) certainty {
+	if o.sure != runs || t.conditional || t.loop != nil {
+		return possible
+	}
+	return runs
+}
+
+// visits notes a visit, and says whether it is the first, and whether what was
+// visited was less certain before.
+func (w *walk) visits(v visit, sure certainty) (first, surer bool) {
+	first = true
+	for s := runs; s <= possible; s++ {
+		v.sure = s
+		if w.visited.has(v) {
+			if first = false; s <= sure {
+				return false, false
+			}
+		}
+	}
+	v.sure = sure
+	w.visited.add(v)
+	return first, true
+}
