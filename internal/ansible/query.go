@@ -26,7 +26,13 @@ type Query struct {
 	Collections []string       // directories that hold ansible_collections
 	Config      string         // the ansible.cfg; "" for the one in the project's directory, if any
 	ExtraVars   map[string]any // of all variables the strongest
-	Local       []layer.Local  // what is said of local programs and plugins; the first that matches counts
+	// ExtraVarsFiles are files of such variables: a later one is stronger, ExtraVars are
+	// stronger than all.
+	ExtraVarsFiles []string
+	Local          []layer.Local // what is said of local programs and plugins; the first that matches counts
+	// VaultTemplates says that values in files of variables that are encrypted as a whole
+	// may be templates, and read any variable.
+	VaultTemplates bool
 	// VaultPasswordFile never counts, wherever it lies: a vaulted value is
 	// decided by its ciphertext, and a machine that plans needs no password.
 	VaultPasswordFile string
@@ -60,6 +66,7 @@ func (q Query) cleaned() (Query, error) {
 	q.RolesPath = all("roles path", q.RolesPath)
 	q.Collections = all("collections path", q.Collections)
 	q.Inventory = all("inventory", q.Inventory)
+	q.ExtraVarsFiles = all("file of extra variables", q.ExtraVarsFiles)
 	q.Config = clean("ansible configuration", q.Config)
 	exclude := make([]string, 0, len(q.Exclude)+1)
 	for _, name := range append(slices.Clip(q.Exclude), q.VaultPasswordFile) {

@@ -31,6 +31,9 @@ type File struct {
 	Digest string
 	Reason string   // why it counts, in a few words: "role slurm"
 	Via    []string // what reaches it, as file:line; where that can be anything, with ": " and why
+	// Vaulted is a file of variables that is encrypted as a whole. Its values were taken to
+	// be no templates, unless the query says otherwise.
+	Vaulted bool
 }
 
 // Variable is a variable that counts, with all that its value can be.
@@ -112,7 +115,7 @@ func (w *walk) reachedFiles() []File {
 		case f.named != "" && w.readsNames():
 			digest = f.named
 		}
-		return File{Path: name, Digest: digest, Reason: f.reason, Via: f.via}, true
+		return File{Path: name, Digest: digest, Reason: f.reason, Via: f.via, Vaulted: w.vaults.has(name)}, true
 	}
 	if w.from == nil || len(w.runs.own) > 0 || w.from.readsNames() != w.readsNames() {
 		return renewed(nil, slices.Sorted(w.found.keys()), filePath, say)

@@ -85,8 +85,8 @@ func (w *walk) definitions(name string) []definition {
 }
 
 func (w *walk) resolve(name string) []definition {
-	if v, ok := w.extra[name]; ok {
-		return []definition{{value: &v, class: "extra"}}
+	if extra := w.extra[name]; len(extra) > 0 {
+		return extra
 	}
 	var all []definition
 	certain := true // one value for all playbooks

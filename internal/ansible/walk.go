@@ -24,7 +24,7 @@ type walk struct {
 	inv   *inventory.Inventory // nil without one
 	node  *inventory.Node
 	scope *inventory.Scope
-	extra map[string]value.Value
+	extra map[string][]definition // more than one only where values are merged
 
 	found layered[string, *counted]
 	vars  layered[string, via]
@@ -58,6 +58,7 @@ type walk struct {
 	plugins   plugins
 	hostReads layered[hostRead, via]
 	groups    layered[string, via] // groups whose members are read; "" for all
+	vaults    set[string]          // files of variables that are encrypted as a whole
 
 	shared  bool            // it is the beginning of several walks, and takes no value of the inventory's
 	own     bool            // it took something that is the node's
@@ -109,7 +110,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	}
 	w := &walk{
 		Project: p, q: q, files: &tree.Seen{Files: p.files, Differences: o.Differences},
-		extra: map[string]value.Value{}, resolved: map[string][]definition{}, places: 1,
+		extra: map[string][]definition{}, resolved: map[string][]definition{}, places: 1,
 	}
 	if q.Config == "" && w.files.Kind("ansible.cfg") == tree.File {
 		w.q.Config = "ansible.cfg"
@@ -128,10 +129,10 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 			w.plugins.dir(kind, dir)
 		}
 	}
-	for name, v := range q.ExtraVars {
-		w.extra[name] = value.From(v)
+	if err := w.readInventory(); err != nil {
+		return nil, err
 	}
-	return w, w.readInventory()
+	return w, w.readExtraVars()
 }
 
 // readInventory reads the inventory and the variables that it gives the node.
@@ -200,13 +201,18 @@ func (w *walk) useScope(scope *inventory.Scope) {
 	}
 }
 
-// sealed counts a file of variables that is encrypted as a whole: what it
-// defines and reads nobody can know.
+// sealed counts a file of variables that is encrypted as a whole: what it defines
+// nobody can know. Its values read nothing, unless the query says that they may.
 func (w *walk) sealed(name string) {
-	at := place{file: name, line: 1}
 	w.whole(name, "encrypted variables", place{})
-	w.opaque = true
-	w.anyVariable("it is encrypted as a whole, and may use any variable", at)
+	w.vaults.add(name)
+	if !w.opaque {
+		w.opaque = true
+		w.changes++
+	}
+	if w.q.VaultTemplates {
+		w.anyVariable("it is encrypted as a whole, and may use any variable", place{file: name, line: 1})
+	}
 }
 
 // settle follows everything that is named until nothing new comes.

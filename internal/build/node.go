@@ -31,6 +31,7 @@ type nodeBuild struct {
 	node    layer.Node
 	key     layer.Key
 	inputs  json.RawMessage
+	vaulted []string // of the files among them, those of variables that are encrypted as a whole
 	secrets secret.Values
 	log     *nodeLog
 	logPath string
@@ -254,6 +255,7 @@ func (nb *nodeBuild) openTree(ctx context.Context, st store.Staging, repositorie
 	w = &step.Work{
 		Box: box, Node: nb.node, Cluster: nb.Project.Cluster, Inventory: nb.Project.Inventory, Project: nb.Files, Dir: nb.Dir,
 		Environment: environment(nb.node.Env), Repositories: repositories, Downloads: downloads, Temporary: temporary, Log: nb.log,
+		Vaulted: nb.vaulted,
 	}
 	finish = func(ctx context.Context) error { return errors.Join(box.Finish(ctx), closeDownloads()) }
 	if err := w.Reveal(ctx, nb.secrets); err != nil {

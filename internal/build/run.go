@@ -365,8 +365,20 @@ func (r *run) build(ctx context.Context, d plan.Decision, key layer.Key, parent 
 		return nil, err
 	}
 	r.event(Event{Kind: NodeStarted, Node: d.Node.ID, Reason: d.Reason})
-	nb := &nodeBuild{Builder: r.Builder, node: d.Node, key: key, inputs: about}
+	nb := &nodeBuild{Builder: r.Builder, node: d.Node, key: key, inputs: about, vaulted: vaulted(inputs)}
 	return nb.run(ctx, parent, func() error { return r.unchanged(ctx, d) })
+}
+
+// vaulted are the files of variables among a node's inputs that are encrypted as a
+// whole.
+func vaulted(inputs []plan.Input) []string {
+	var names []string
+	for _, in := range inputs {
+		if in.Vaulted {
+			names = append(names, in.Name)
+		}
+	}
+	return names
 }
 
 // unchanged is a fault if what a node was built from has changed since its key

@@ -53,8 +53,10 @@ type Playbooks struct {
 	Playbooks         []string       `yaml:"playbooks" doc:"Playbooks, in order." format:"file"`
 	Groups            []string       `yaml:"groups" doc:"Inventory groups that the node belongs to, in addition to its parent's." format:"group"`
 	ExtraVars         map[string]any `yaml:"extra_vars" doc:"Variables that win over all others."`
+	ExtraVarsFiles    []string       `yaml:"extra_vars_files" doc:"Files of such variables, as -e @FILE gives them to Ansible; they may be vaulted. A later one wins, extra_vars over all." format:"file"`
 	Tags              []string       `yaml:"tags" doc:"Run only tasks with these tags." format:"word"`
 	SkipTags          []string       `yaml:"skip_tags" doc:"Leave out tasks with these tags." format:"word"`
+	Vault             string         `yaml:"vault" doc:"What values are in files of variables that are encrypted as a whole. plain: no templates, which a build checks. templates: perhaps, so that every variable of the node counts." enum:"plain,templates" default:"plain"`
 	VaultPasswordFile string         `yaml:"vault_password_file" doc:"File with the vault's password, which may be anywhere on the machine that builds."`
 	RolesPath         []string       `yaml:"-"` // directories that hold roles, in place of those of ansible.cfg
 	Collections       []string       `yaml:"collections" doc:"Directories that hold ansible_collections, in place of those of ansible.cfg." format:"dir"`

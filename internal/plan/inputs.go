@@ -43,6 +43,10 @@ type Input struct {
 	Shown string   `json:"-"` // the value, shortened; of a secret a digest; "" of files
 	Via   []string `json:"-"` // what uses it, as file:line
 
+	// Vaulted is a file of variables that is encrypted as a whole, and was taken to have no
+	// templates in its values: who builds checks that.
+	Vaulted bool `json:"-"`
+
 	definitions []ansible.Definition // of a variable, all places that count
 }
 
@@ -206,7 +210,7 @@ func asWritten(s layer.Step) layer.Step {
 	if p, ok := s.(layer.Playbooks); ok {
 		// Groups and variables enter by what playbooks make of them, and what is said of
 		// local programs by the files that these then read.
-		p.Groups, p.ExtraVars, p.Local = nil, nil, nil
+		p.Groups, p.ExtraVars, p.ExtraVarsFiles, p.Local, p.Vault = nil, nil, nil, nil, ""
 		return p
 	}
 	return s
@@ -335,7 +339,7 @@ func (c *collector) playbooks(s layer.Playbooks) {
 	c.src.warn(reached.Warnings)
 	c.inputs = slices.Grow(c.inputs, len(reached.Files)+len(reached.Variables))
 	for _, f := range reached.Files {
-		c.inputs = append(c.inputs, Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via})
+		c.inputs = append(c.inputs, Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via, Vaulted: f.Vaulted})
 	}
 	for _, v := range reached.Variables {
 		in := Input{Kind: KindVariable, Name: v.Name, Digest: v.Digest, Via: v.Via}
@@ -380,7 +384,9 @@ func (c *collector) query(s layer.Playbooks) ansible.Query {
 		Collections:       s.Collections,
 		Config:            s.Config,
 		ExtraVars:         s.ExtraVars,
+		ExtraVarsFiles:    s.ExtraVarsFiles,
 		Local:             s.Local,
+		VaultTemplates:    s.Vault == "templates",
 		VaultPasswordFile: s.VaultPasswordFile,
 		Exclude:           c.src.Exclude,
 	}

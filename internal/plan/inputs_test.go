@@ -23,7 +23,11 @@ func full(v reflect.Value) fstest.MapFS {
 		switch v.Kind() {
 		case reflect.String:
 			if name := path.Clean(v.String()); fs.ValidPath(name) && name != "." {
-				files[name] = &fstest.MapFile{Data: []byte("- hosts: all\n"), Mode: 0o644}
+				text := "- hosts: all\n"
+				if strings.Contains(name, "extravarsfiles") {
+					text = "a: 1\n"
+				}
+				files[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
 			}
 		case reflect.Pointer, reflect.Interface:
 			down(v.Elem())
@@ -187,6 +191,8 @@ func TestEveryFieldDecides(t *testing.T) {
 		".Steps[4](Playbooks).Groups[1]":               "groups enter by what playbooks make of them",
 		".Steps[4](Playbooks).ExtraVars larger":        "variables enter if playbooks read them",
 		".Steps[4](Playbooks).ExtraVars[](string)":     "variables enter if playbooks read them",
+		".Steps[4](Playbooks).ExtraVarsFiles":          "variables enter if playbooks read them",
+		".Steps[4](Playbooks).Vault":                   "enters by the variables that then count",
 		".Steps[4](Playbooks).Local":                   "enters by the files that are then read",
 	}
 	key := func(n layer.Node) layer.Key {
@@ -219,8 +225,10 @@ func TestEveryFieldDecides(t *testing.T) {
 			break
 		}
 		changes++
-		if strings.HasPrefix(path, ".Steps[4](Playbooks).Local") {
-			path = ".Steps[4](Playbooks).Local" // and all that is in it
+		for _, whole := range []string{"Local", "ExtraVarsFiles"} {
+			if whole = ".Steps[4](Playbooks)." + whole; strings.HasPrefix(path, whole) {
+				path = whole // and all that is in it
+			}
 		}
 		seen[path] = true
 		if changed := key(n) != before; changed == (irrelevant[path] != "") {

@@ -41,6 +41,9 @@ func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
 	if err != nil {
 		return fmt.Errorf("prepare Ansible: %w", err)
 	}
+	if err := w.plainVaults(ctx, s, env); err != nil {
+		return err
+	}
 	args := []string{"ansible-playbook", "--limit", string(w.Node.ID)}
 	for i, source := range w.Inventory {
 		name, err := w.thaw(source, filepath.Join(w.Temporary, fmt.Sprint("inventory-", i)))
@@ -58,6 +61,9 @@ func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
 	}
 	if s.VaultPasswordFile != "" {
 		args = append(args, "--vault-password-file", s.VaultPasswordFile)
+	}
+	for _, name := range s.ExtraVarsFiles { // the weaker come first
+		args = append(args, "--extra-vars", "@"+name)
 	}
 	if len(s.ExtraVars) > 0 {
 		vars, err := json.Marshal(s.ExtraVars)

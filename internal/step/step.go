@@ -29,6 +29,7 @@ type Work struct {
 	Downloads    *apt.Scratch     // where the tree's apt downloads to
 	Temporary    string           // a directory of this machine that the caller removes
 	Log          io.Writer        // receives what programs say
+	Vaulted      []string         // files of variables that are encrypted as a whole, and that playbooks may load
 }
 
 // Apply does one step.
