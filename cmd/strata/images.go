@@ -192,6 +192,7 @@ func runInspect(a *app, name string) error {
 		{"from", printable.Line(commitsText(record.Commits))},
 		{"same from", printable.Line(confirmedText(record.Confirmed))},
 		{"taken from", printable.Line(takenFrom(from))},
+		{"programs read", printable.Line(observedText(record.Observed))},
 		{"names", printedList(im.Names)},
 		{"env", printedList(im.Config.Config.Env)},
 	} {
@@ -206,6 +207,29 @@ func runInspect(a *app, name string) error {
 		fmt.Fprintf(w, "label\t%s=%s\n", printable.Line(label), printable.Line(im.Config.Config.Labels[label]))
 	}
 	return w.Flush()
+}
+
+// observedText says what programs of playbooks read of the project on the machine that
+// built.
+func observedText(o *layer.Observed) string {
+	const most = 20 // nobody reads more in a line
+	switch {
+	case o == nil || o.Empty():
+		return ""
+	case o.Unknown != "":
+		return "not known: " + o.Unknown
+	}
+	var all []string
+	for mark, list := range map[string][]string{"": o.Contents, "?": o.Kinds, "/*": o.Names, "@": o.Links} {
+		for _, name := range list {
+			all = append(all, name+mark)
+		}
+	}
+	slices.Sort(all)
+	if more := len(all) - most; more > 0 {
+		all = append(all[:most], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, " ")
 }
 
 // takenFrom says where an image was pulled from, and why it was believed.

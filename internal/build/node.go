@@ -37,6 +37,9 @@ type nodeBuild struct {
 	logPath string
 	steps   []store.StepRecord
 	began   time.Time
+	// observed is what programs did that playbooks ran on this machine; nil if there
+	// are no playbooks.
+	observed *layer.Observed
 }
 
 // run builds the node on its parent's image (nil for a first layer) and commits
@@ -84,7 +87,7 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 		Record: store.Record{
 			Node: n.ID, Layer: n.Layer, Key: nb.key, Parent: n.Parent, Size: added.Size, DiffID: added.DiffID,
 			Started: nb.began.UTC(), Seconds: time.Since(nb.began).Seconds(), Steps: nb.steps, Tool: b.Version, Inputs: nb.inputs,
-			Commits: b.Commits,
+			Commits: b.Commits, Observed: nb.observed,
 		},
 	}
 	if err := nb.configLeaks(c); err != nil {
@@ -181,6 +184,9 @@ func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories [
 		if err := timed(s.Title(), func() error { return step.Apply(ctx, w, s) }); err != nil {
 			return blame(s), errors.Join(err, finish(context.WithoutCancel(ctx)))
 		}
+	}
+	if slices.ContainsFunc(nb.node.Steps, func(s layer.Step) bool { _, ok := s.(layer.Playbooks); return ok }) {
+		nb.observed = &w.Observed
 	}
 	st.Sealing.Scripts, err = w.PackageScripts()
 	return "closing the tree", errors.Join(err, finish(ctx))

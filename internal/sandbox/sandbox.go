@@ -59,9 +59,10 @@ type Sandbox struct {
 
 // Names under which this program starts itself again.
 const (
-	agentName  = "strata-sandbox"
-	launchName = "strata-launch"
-	userName   = "strata-userns"
+	agentName    = "strata-sandbox"
+	launchName   = "strata-launch"
+	userName     = "strata-userns"
+	observedName = "strata-observed"
 )
 
 // Init turns this process into one of the package's helpers if it was started
@@ -74,6 +75,8 @@ func Init() {
 		launchMain()
 	case userName:
 		userMain()
+	case observedName:
+		observedMain()
 	case mountedName:
 		mountedMain()
 	}

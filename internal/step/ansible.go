@@ -30,6 +30,11 @@ var connectionPlugin []byte
 //go:embed strata_become.py
 var becomePlugin []byte
 
+// programsHook has what ansible-playbook starts on this machine be observed.
+//
+//go:embed strata_programs.py
+var programsHook []byte
+
 // playbooks runs the real ansible-playbook on this machine, with the site's
 // configuration and inventory, and the sandbox as its only host.
 func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
@@ -72,6 +77,17 @@ func (w *Work) playbooks(ctx context.Context, s layer.Playbooks) error {
 		}
 		args = append(args, "--extra-vars", string(vars))
 	}
+	started, err := w.observe(env)
+	if err != nil {
+		return fmt.Errorf("observe programs: %w", err)
+	}
+	env = append(env, started.env...)
+	err = w.play(ctx, s, args, env)
+	return errors.Join(err, started.end(w, s.Local))
+}
+
+// play runs the playbooks one after the other.
+func (w *Work) play(ctx context.Context, s layer.Playbooks, args, env []string) error {
 	for _, playbook := range s.Playbooks {
 		fmt.Fprintf(w.Log, "ansible-playbook %s\n", playbook)
 		err := sandbox.Host(ctx, sandbox.Cmd{

@@ -30,6 +30,10 @@ type Work struct {
 	Temporary    string           // a directory of this machine that the caller removes
 	Log          io.Writer        // receives what programs say
 	Vaulted      []string         // files of variables that are encrypted as a whole, and that playbooks may load
+
+	// Observed is what programs that playbooks started on this machine did with files
+	// of the project. Apply adds to it.
+	Observed layer.Observed
 }
 
 // Apply does one step.

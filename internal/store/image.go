@@ -40,6 +40,10 @@ type Record struct {
 	Tool    string          `json:"tool"`             // version of Strata
 	Inputs  json.RawMessage `json:"inputs,omitempty"` // what the key was made of
 
+	// Observed is what programs that playbooks ran on the machine that built did with
+	// files of the project; nil without playbooks.
+	Observed *layer.Observed `json:"observed,omitempty"`
+
 	// Commits are those of all repositories of the project when it was built.
 	Commits []layer.Commit `json:"commits,omitempty"`
 	// Confirmed is the newest build since that came to the same; it is kept by itself.
