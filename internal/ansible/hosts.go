@@ -156,7 +156,7 @@ func (w *walk) foreignVariables() []Variable {
 	var all []Variable
 	for h, seen := range w.hostReads.all() {
 		r := w.foreignValue(h)
-		name := "hostvars[" + strings.ReplaceAll(h.host, unknownText, "*") + "]"
+		name := "hostvars[" + strings.NewReplacer(unknownText, "*", wordText, "*").Replace(h.host) + "]"
 		if h.name != "" {
 			name += "." + h.name
 		}
@@ -218,11 +218,11 @@ func (w *walk) moreGroups(pattern string, at place) {
 			groups = append(groups, g)
 		}
 	}
-	switch computed := strings.Contains(pattern, unknownText); {
-	case computed && !slices.Contains(w.joinForms, pattern):
+	switch several := computed(pattern); {
+	case several && !slices.Contains(w.joinForms, pattern):
 		w.joinForms = append(w.joinForms, pattern)
 		w.changes++
-	case !computed && w.inv.Groups[pattern] == nil:
+	case !several && w.inv.Groups[pattern] == nil:
 		groups = append(groups, pattern)
 	}
 	for _, g := range groups {

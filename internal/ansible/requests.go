@@ -267,7 +267,7 @@ func (w *walk) find(r *request, name string) bool {
 	if anchored {
 		groups = [][]string{{"."}}
 	}
-	if strings.Contains(name, unknownText) {
+	if computed(name) {
 		return w.findPattern(r, name, groups)
 	}
 	for _, bases := range groups {
@@ -292,29 +292,10 @@ func (w *walk) find(r *request, name string) bool {
 	return false
 }
 
-// globbed is the pattern of a shell's pattern, or something that matches more.
-func globbed(name string) string {
-	var b strings.Builder
-	for i := 0; i < len(name); i++ {
-		switch name[i] {
-		case '*', '?':
-			b.WriteString(unknownText)
-		case '[':
-			b.WriteString(unknownText)
-			if end := strings.IndexByte(name[i:], ']'); end > 0 {
-				i += end
-			}
-		default:
-			b.WriteByte(name[i])
-		}
-	}
-	return b.String()
-}
-
 // findPattern reaches the files that a computed name could mean, anywhere below
 // the directories that it may start at.
 func (w *walk) findPattern(r *request, pattern string, groups [][]string) bool {
-	before, _, _ := strings.Cut(pattern, unknownText)
+	before := fixedPart(pattern)
 	fixed := before[:strings.LastIndex(before, "/")+1]
 	if strings.Contains(pattern[len(fixed):], "../") {
 		w.everything("a computed path leads anywhere", r.owner.at(r.line))
@@ -401,8 +382,8 @@ func (w *walk) findPaths(r *request, text string) bool {
 		if end := strings.IndexAny(part, " \t\n\"'`;|&<>()"); end >= 0 {
 			part = part[:end]
 		}
-		fixed, _, computed := strings.Cut(part, unknownText)
-		if computed {
+		fixed := fixedPart(part)
+		if computed(part) {
 			fixed = fixed[:strings.LastIndex(fixed, "/")+1]
 		}
 		name := path.Join(".", strings.TrimRight(fixed, "/.,:"))
@@ -420,7 +401,7 @@ func (w *walk) findPaths(r *request, text string) bool {
 // findPlaybooks follows the playbooks that an import may mean.
 func (w *walk) findPlaybooks(r *request, name string) bool {
 	at := w.whereIs(r)
-	if strings.Contains(name, unknownText) {
+	if computed(name) {
 		for _, file := range w.below(".") {
 			if (path.Ext(file) == ".yml" || path.Ext(file) == ".yaml") && matches(name, file) && w.isPlaybook(file) {
 				w.playbook(file, at, possible)

@@ -54,7 +54,7 @@ func useOf(v value.Value) roleUse {
 // findRoles reaches the roles that a name may mean.
 func (w *walk) findRoles(r *request, name string) bool {
 	name = strings.TrimPrefix(name, projectText)
-	if strings.Contains(name, unknownText) {
+	if computed(name) {
 		for _, dir := range w.rolesDirs(r) {
 			for _, found := range w.files.Names(dir) {
 				if matches(name, found) && w.looksLikeRole(path.Join(dir, found)) {
@@ -313,7 +313,7 @@ func (w *walk) rolePart(dir, sub string, from jinja.Shape, r *request) {
 		}
 		if part := (visit{file: path.Join(dir, sub) + "/" + name, book: r.owner.book, sure: sure}); w.parts.has(part) {
 			continue
-		} else if !strings.Contains(name, unknownText) {
+		} else if !computed(name) {
 			w.parts.add(part)
 		}
 		for _, file := range w.partFiles(path.Join(dir, sub), name) {
@@ -324,7 +324,7 @@ func (w *walk) rolePart(dir, sub string, from jinja.Shape, r *request) {
 
 // partFiles are the files that a name in a role's directory may mean.
 func (w *walk) partFiles(dir, name string) []string {
-	if strings.Contains(name, unknownText) {
+	if computed(name) {
 		return slices.DeleteFunc(slices.Clone(w.below(dir)), func(file string) bool {
 			rest := strings.TrimPrefix(file, dir+"/")
 			return !matches(name, rest) && !matches(name, strings.TrimSuffix(rest, path.Ext(rest)))

@@ -2,6 +2,7 @@ package ansible
 
 import (
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -9,51 +10,117 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
-// What a computed text can be is told by patterns: texts in which unknownText
-// stands for anything, and projectText for the project's directory.
-const (
-	unknownText = "\x00"
-	projectText = "\x01"
-)
-
-const (
-	deepestValue = 16  // variables that lead to variables
-	mostTexts    = 200 // more are as good as unknown
-)
+const mostTexts = 500 // that are told apart; more are one pattern
 
 // outcome is something that a shape can come to: a text, or a list or map.
 type outcome struct {
 	text  string
+	kind  value.Kind  // what a text is for conditions: a bool, a string
 	value value.Value // a list or map, where its kind says so
 	list  jinja.List  // a list of shapes, unless nil
+	dict  jinja.Map   // a map of shapes, unless nil
+	some  []outcome   // a list of any of these, any number of times, unless nil
 	owner owner
 }
 
-func (out outcome) isText() bool { return out.value.Scalar() && out.list == nil }
+func (out outcome) isText() bool {
+	return out.value.Scalar() && out.list == nil && out.dict == nil && out.some == nil
+}
 
-func (out outcome) isList() bool { return out.value.Kind == value.List || out.list != nil }
+func (out outcome) isList() bool {
+	return out.value.Kind == value.List || out.list != nil || out.some != nil
+}
+
+func (out outcome) isMap() bool { return out.value.Kind == value.Map || out.dict != nil }
+
+// outcomes collects what something can come to, each once.
+type outcomes struct {
+	list  []outcome
+	texts map[outcomeText]bool
+}
+
+type outcomeText struct {
+	text  string
+	kind  value.Kind
+	value value.Value
+	owner owner
+}
+
+func (all *outcomes) add(more ...outcome) {
+	if all.texts == nil {
+		all.texts = make(map[outcomeText]bool, len(more))
+	}
+	for _, out := range more {
+		if out.list == nil && out.dict == nil && out.some == nil {
+			of := outcomeText{out.text, out.kind, out.value, out.owner}
+			if all.texts[of] {
+				continue
+			}
+			all.texts[of] = true
+		}
+		all.list = append(all.list, out)
+	}
+}
+
+// limited is the list, or what says as much with fewer.
+func (all *outcomes) limited() []outcome {
+	if len(all.list) <= mostTexts {
+		return all.list
+	}
+	texts := make([]string, len(all.list))
+	for i, out := range all.list {
+		if texts[i] = out.text; !out.isText() {
+			return unknownOutcome()
+		}
+	}
+	return []outcome{textOutcome(widened(texts))}
+}
+
+func textOutcome(text string) outcome { return outcome{text: text, kind: value.String} }
+
+func unknownOutcome() []outcome { return []outcome{textOutcome(unknownText)} }
 
 // items is what the elements of a list, or what lies at a path in each, can come
 // to.
-func (w *walk) items(out outcome, at []string, depth int) []outcome {
-	var all []outcome
+func (w *walk) items(out outcome, at []string) []outcome {
+	var all outcomes
 	for _, item := range out.value.Items() {
-		all = append(all, w.valueOutcomes(item, at, out.owner, depth+1)...)
+		all.add(w.valueOutcomes(item, at, out.owner)...)
 	}
 	for _, item := range out.list {
-		all = append(all, w.outcomes(item, at, out.owner, depth+1)...)
+		all.add(w.outcomes(item, at, out.owner)...)
 	}
-	return all
+	for _, item := range out.some {
+		all.add(w.inside(item, at)...)
+	}
+	return all.limited()
 }
 
-func unknownOutcome() []outcome { return []outcome{{text: unknownText}} }
+// inside is what lies at a path in something.
+func (w *walk) inside(out outcome, at []string) []outcome {
+	switch {
+	case len(at) == 0:
+		return []outcome{out}
+	case out.list != nil:
+		return w.outcomes(out.list, at, out.owner)
+	case out.dict != nil:
+		return w.outcomes(out.dict, at, out.owner)
+	case out.some != nil:
+		if _, err := strconv.Atoi(at[0]); err == nil {
+			return w.items(out, at[1:])
+		}
+	case !out.value.Scalar():
+		return w.valueOutcomes(out.value, at, out.owner)
+	}
+	return unknownOutcome()
+}
 
 // texts are the patterns of the texts that a shape can come to, the elements of
 // lists included.
-func (w *walk) texts(s jinja.Shape, o owner) []string { return w.earlier().textsAt(s, o, 0) }
+func (w *walk) texts(s jinja.Shape, o owner) []string { return w.earlier().textsOf(s, o) }
 
-// textsAt is texts of a shape that is met when this many others have led to it.
-func (w *walk) textsAt(s jinja.Shape, o owner, at int) []string {
+// textsOf is texts of a shape that another led to.
+func (w *walk) textsOf(s jinja.Shape, o owner) []string {
 	var all []string
 	seen := map[string]bool{}
 	add := func(t string) {
@@ -67,7 +134,7 @@ func (w *walk) textsAt(s jinja.Shape, o owner, at int) []string {
 		for _, out := range list {
 			switch {
 			case out.isList() && depth < 3:
-				flatten(w.items(out, nil, at), depth+1)
+				flatten(w.items(out, nil), depth+1)
 			case !out.isText():
 				add(unknownText)
 			default:
@@ -75,121 +142,147 @@ func (w *walk) textsAt(s jinja.Shape, o owner, at int) []string {
 			}
 		}
 	}
-	flatten(w.outcomes(s, nil, o, at), 0)
+	flatten(w.outcomes(s, nil, o), 0)
 	if len(all) > mostTexts {
-		return []string{unknownText}
+		return []string{widened(all)}
 	}
 	return all
 }
 
 // outcomes is what a shape, or what lies at a path in it, can come to.
-func (w *walk) outcomes(s jinja.Shape, at []string, o owner, depth int) []outcome {
-	if depth > deepestValue {
-		return unknownOutcome()
-	}
+func (w *walk) outcomes(s jinja.Shape, at []string, o owner) []outcome {
 	switch s := s.(type) {
 	case jinja.Literal:
 		if len(at) == 0 {
-			return []outcome{{text: string(s)}}
+			return []outcome{textOutcome(string(s))}
 		}
 	case jinja.Scalar:
 		if len(at) == 0 {
-			return []outcome{{text: string(s)}}
+			return []outcome{{text: string(s), kind: kindOf(s)}}
 		}
 	case jinja.Variable:
-		return w.variableOutcomes(s.Name, append(s.Path[:len(s.Path):len(s.Path)], at...), o, depth)
+		return w.variableOutcomes(s.Name, append(s.Path[:len(s.Path):len(s.Path)], at...), o)
 	case jinja.Either:
-		var all []outcome
+		var all outcomes
 		for _, one := range s {
-			all = append(all, w.outcomes(one, at, o, depth+1)...)
+			all.add(w.outcomes(one, at, o)...)
 		}
-		return limited(all)
+		return all.limited()
 	case jinja.List:
 		if len(at) == 0 {
 			return []outcome{{list: s, owner: o}}
 		}
 		if i, err := strconv.Atoi(at[0]); err == nil && i >= 0 && i < len(s) {
-			return w.outcomes(s[i], at[1:], o, depth+1)
+			return w.outcomes(s[i], at[1:], o)
 		}
 	case jinja.Map:
 		if len(at) == 0 {
-			return unknownOutcome()
+			return []outcome{{dict: s, owner: o}}
 		}
 		if entry, ok := s[at[0]]; ok {
-			return w.outcomes(entry, at[1:], o, depth+1)
+			return w.outcomes(entry, at[1:], o)
 		}
 		return nil
 	case jinja.Concat:
 		if len(at) == 0 {
-			return w.concat(s, o, depth)
+			return w.concat(s, o)
 		}
 	case jinja.Found:
 		if len(at) == 0 {
-			return w.lookedFor(s, o, depth)
+			return w.lookedFor(s, o)
 		}
 	}
 	return unknownOutcome()
 }
 
-func limited(all []outcome) []outcome {
-	if len(all) > mostTexts {
-		return unknownOutcome()
+func kindOf(s jinja.Scalar) value.Kind {
+	switch s {
+	case "True", "False":
+		return value.Bool
+	case "None":
+		return value.Null
 	}
-	return all
+	return value.Int
 }
 
 // concat is every combination of what the parts can come to.
-func (w *walk) concat(parts jinja.Concat, o owner, depth int) []outcome {
+func (w *walk) concat(parts jinja.Concat, o owner) []outcome {
 	all := []string{""}
 	for _, part := range parts {
-		var next []string
-		for _, out := range w.outcomes(part, nil, o, depth+1) {
-			text := out.text
+		var texts []string
+		for _, out := range w.outcomes(part, nil, o) {
 			if !out.isText() {
-				text = unknownText
+				out.text = unknownText
 			}
-			for _, before := range all {
-				next = append(next, before+text)
-			}
+			texts = append(texts, out.text)
 		}
-		if len(next) > mostTexts {
-			next = []string{unknownText}
+		if len(texts) == 0 {
+			return nil // it has no value: whoever asks fails
 		}
-		all = next
+		if len(texts) > 1 && len(all)*len(texts) > mostTexts {
+			texts = []string{widened(texts)}
+		}
+		all = joined(all, texts)
 	}
 	out := make([]outcome, len(all))
 	for i, text := range all {
-		out[i].text = text
+		out[i] = textOutcome(text)
 	}
 	return out
 }
 
+// joined is each of some texts with each of others behind it.
+func joined(all, texts []string) []string {
+	next := make([]string, 0, len(all)*len(texts))
+	seen := make(map[string]bool, len(all)*len(texts))
+	for _, before := range all {
+		for _, text := range texts {
+			if text = before + text; len(text) > longestPattern {
+				text = fixedPart(text[:longestPattern/2]) + unknownText
+			}
+			if !seen[text] {
+				seen[text] = true
+				next = append(next, text)
+			}
+		}
+	}
+	return next
+}
+
 // variableOutcomes is what a variable, or what lies at a path in it, can be.
-func (w *walk) variableOutcomes(name string, at []string, o owner, depth int) []outcome {
+func (w *walk) variableOutcomes(name string, at []string, o owner) []outcome {
 	if own := w.ownPath(name, o); own != nil && len(at) == 0 {
 		return own
 	}
+	e := w.evaluated()
 	if o.loop != nil && o.loop.variable == name {
-		return w.elements(o.loop, at, owner{file: o.file, role: o.role, book: o.book}, depth)
+		return e.once(node{name, strings.Join(at, "\x00"), o}, func() []outcome {
+			return w.elements(o.loop, at, owner{file: o.file, role: o.role, book: o.book})
+		})
 	}
-	var all []outcome
+	return e.once(node{name: name, path: strings.Join(at, "\x00")}, func() []outcome { return w.valuesOf(name, at) })
+}
+
+// valuesOf is what a variable that has one meaning for all can be.
+func (w *walk) valuesOf(name string, at []string) []outcome {
+	var all outcomes
 	known := false
 	for _, l := range w.locals.at(name) {
 		known = true
 		if l.elements {
-			all = append(all, w.elements(&loop{variable: name, items: l.value}, at, l.owner, depth)...)
+			all.add(w.elements(&loop{variable: name, items: l.value}, at, l.owner)...)
 			continue
 		}
-		all = append(all, w.valueOutcomes(l.value, at, l.owner, depth+1)...)
+		all.add(w.valueOutcomes(l.value, at, l.owner)...)
 	}
 	for _, d := range w.definitions(name) {
 		known = true
-		all = append(all, w.valueOutcomes(*d.value, at, d.owner, depth+1)...)
+		all.add(w.valueOutcomes(*d.value, at, d.owner)...)
 	}
 	if !known || w.unknown.has(name) || w.opaque {
-		all = append(all, outcome{text: unknownText})
+		all.add(unknownOutcome()...)
 	}
-	return limited(all)
+	return all.limited()
 }
 
 // ownPath is the value of a variable of Ansible's own that says where something
@@ -201,7 +294,7 @@ func (w *walk) ownPath(name string, o owner) []outcome {
 		}
 		out := make([]outcome, len(names))
 		for i, n := range names {
-			out[i].text = projectText + n
+			out[i] = textOutcome(projectText + n)
 		}
 		return out
 	}
@@ -221,31 +314,28 @@ func (w *walk) ownPath(name string, o owner) []outcome {
 		return dirs(w.roleNames()...)
 	case "role_name", "ansible_role_name":
 		if o.role != "" {
-			return []outcome{{text: path.Base(o.role)}}
+			return []outcome{textOutcome(path.Base(o.role))}
 		}
 	case "inventory_hostname":
 		w.own = true
-		return []outcome{{text: w.q.Host}}
+		return []outcome{textOutcome(w.q.Host)}
 	}
 	return nil
 }
 
 // valueOutcomes is what a value, or what lies at a path in it, can come to.
-func (w *walk) valueOutcomes(v value.Value, at []string, o owner, depth int) []outcome {
-	if depth > deepestValue {
-		return unknownOutcome()
-	}
+func (w *walk) valueOutcomes(v value.Value, at []string, o owner) []outcome {
 	switch v.Kind {
 	case value.String:
 		if computes(v.Text) {
-			return w.outcomes(w.textOf(v.Text).Shape, at, o, depth+1)
+			return w.outcomes(w.textOf(v.Text).Shape, at, o)
 		}
 		fallthrough
 	case value.Unsafe, value.Bool, value.Int, value.Float, value.Time:
 		if len(at) > 0 {
 			return unknownOutcome()
 		}
-		return []outcome{{text: v.Text}}
+		return []outcome{{text: printed(v), kind: v.Kind}}
 	case value.Null:
 		return []outcome{{}}
 	case value.List:
@@ -253,107 +343,128 @@ func (w *walk) valueOutcomes(v value.Value, at []string, o owner, depth int) []o
 			return []outcome{{value: v, owner: o}}
 		}
 		if i, err := strconv.Atoi(at[0]); err == nil && i >= 0 && i < len(v.Items()) {
-			return w.valueOutcomes(v.Items()[i], at[1:], o, depth+1)
+			return w.valueOutcomes(v.Items()[i], at[1:], o)
 		}
 	case value.Map:
 		if len(at) == 0 {
 			return []outcome{{value: v, owner: o}}
 		}
 		if entry, ok := v.Get(at[0]); ok {
-			return w.valueOutcomes(entry, at[1:], o, depth+1)
+			return w.valueOutcomes(entry, at[1:], o)
 		}
-		return nil
+		return w.keyed(v, at, o)
 	}
 	return unknownOutcome()
 }
 
+// keyed is what lies at a path in a map that has no such key as it is written: a key
+// may be computed, or no string.
+func (w *walk) keyed(v value.Value, at []string, o owner) []outcome {
+	var all outcomes
+	for _, p := range v.Pairs() {
+		if p.Key.Kind != value.String || computes(p.Key.Text) {
+			all.add(w.valueOutcomes(p.Value, at[1:], o)...)
+		}
+	}
+	return all.limited()
+}
+
+var (
+	plainInt   = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,17})$`)
+	plainFloat = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,8})\.([0-9]{0,5}[1-9]|0)$`)
+	plainDate  = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+)
+
+// printed is the pattern of a scalar as Python prints it, which is not always as
+// it is written: yes is True, 010 is 8 and 1.10 is 1.1.
+func printed(v value.Value) string {
+	plain := true
+	switch v.Kind {
+	case value.Bool:
+		if v.Text == "true" {
+			return "True"
+		}
+		return "False"
+	case value.Int:
+		plain = plainInt.MatchString(v.Text)
+	case value.Float:
+		plain = plainFloat.MatchString(v.Text)
+	case value.Time:
+		plain = plainDate.MatchString(v.Text)
+	}
+	if !plain {
+		return wordText
+	}
+	return v.Text
+}
+
 // elements is what the variable of a loop can be.
-func (w *walk) elements(l *loop, at []string, o owner, depth int) []outcome {
+func (w *walk) elements(l *loop, at []string, o owner) []outcome {
+	var all outcomes
 	switch l.kind {
 	case "", "items", "list", "flattened", "random_choice":
 	case "first_found":
-		return w.firstFound(l.items, o, depth)
+		for _, out := range w.firstFound(l.items, o, l.folder) {
+			all.add(w.inside(out, at)...)
+		}
+		return all.limited()
 	case "fileglob":
-		if len(at) > 0 {
-			return unknownOutcome()
+		for _, pattern := range w.textsOf(w.shapeOf(l.items), o) {
+			all.add(w.inside(textOutcome(unknownText+globbed(pattern)), at)...)
 		}
-		var all []outcome
-		for _, pattern := range w.textsAt(w.shapeOf(l.items), o, depth+1) {
-			all = append(all, outcome{text: unknownText + globbed(pattern)})
-		}
-		return limited(all)
+		return all.limited()
 	case "dict":
-		return w.entries(l.items, at, o, depth)
+		return w.entries(l.items, at, o)
 	default:
 		return unknownOutcome()
 	}
-	var all []outcome
-	for _, list := range w.valueOutcomes(l.items, nil, o, depth+1) {
+	for _, list := range w.valueOutcomes(l.items, nil, o) {
 		switch {
 		case list.isList():
-			for _, item := range w.items(list, nil, depth) {
-				all = append(all, w.element(item, at, l.kind != "", depth)...)
+			for _, item := range w.items(list, nil) {
+				all.add(w.element(item, at, l.kind != "")...)
 			}
-		case l.kind != "" && list.text != "": // with_items takes a single one, too
-			all = append(all, list)
+		case l.kind != "" && !(list.isText() && list.text == ""): // with_items takes a single one, too
+			all.add(w.inside(list, at)...)
+		case l.kind != "": // and nothing of nothing
 		default:
 			return unknownOutcome()
 		}
 	}
-	return limited(all)
+	return all.limited()
 }
 
 // element is what lies at a path in an element of a loop's list. Lists in it are
 // taken apart by all but loop.
-func (w *walk) element(item outcome, at []string, apart bool, depth int) []outcome {
-	switch {
-	case item.isList() && apart:
-		return w.items(item, at, depth+1)
-	case len(at) == 0:
-		return []outcome{item}
-	case !item.isText():
-		return w.valueOutcomes(item.value, at, item.owner, depth+1)
+func (w *walk) element(item outcome, at []string, apart bool) []outcome {
+	if item.isList() && apart {
+		return w.items(item, at)
 	}
-	return unknownOutcome()
+	return w.inside(item, at)
 }
 
 // entries is what item of a loop over a map can be: item.key, item.value.
-func (w *walk) entries(items value.Value, at []string, o owner, depth int) []outcome {
-	if len(at) == 0 {
-		return unknownOutcome()
-	}
-	var all []outcome
-	for _, m := range w.valueOutcomes(items, nil, o, depth+1) {
+func (w *walk) entries(items value.Value, at []string, o owner) []outcome {
+	var all outcomes
+	for _, m := range w.valueOutcomes(items, nil, o) {
 		if m.value.Kind != value.Map {
 			return unknownOutcome()
 		}
-		for _, p := range m.value.Pairs() {
-			switch at[0] {
-			case "key":
-				all = append(all, outcome{text: p.Key.Text})
-			case "value":
-				all = append(all, w.valueOutcomes(p.Value, at[1:], m.owner, depth+1)...)
-			}
+		for _, item := range entriesOf(m.value, "key", "value").Items() {
+			all.add(w.valueOutcomes(item, at, m.owner)...)
 		}
 	}
-	return limited(all)
+	return all.limited()
 }
 
-// firstFound is what a list of files of which the first is taken can come to.
-func (w *walk) firstFound(items value.Value, o owner, depth int) []outcome {
-	var all []outcome
-	for _, term := range items.List() {
-		if term.Kind != value.Map {
-			all = append(all, w.valueOutcomes(term, nil, o, depth+1)...)
-			continue
-		}
-		paths := []string{""}
-		if given := term.At("paths"); given.Kind != value.Null {
-			paths = w.textsAt(w.shapeOf(given), o, depth+1)
-		}
-		all = append(all, filesIn(paths, w.textsAt(w.shapeOf(term.At("files")), o, depth+1))...)
+// entriesOf is dict2items of a map.
+func entriesOf(m value.Value, key, val string) value.Value {
+	name := func(s string) value.Value { return value.Value{Kind: value.String, Text: s} }
+	items := make([]value.Value, len(m.Pairs()))
+	for i, p := range m.Pairs() {
+		items[i] = value.Value{Kind: value.Map}.WithPairs([]value.Pair{{Key: name(key), Value: p.Key}, {Key: name(val), Value: p.Value}})
 	}
-	return limited(all)
+	return value.Value{Kind: value.List}.WithItems(items)
 }
 
 // shapeOf is shapeOf, each text parsed once.
@@ -369,99 +480,4 @@ func (p *Project) shapeOf(v value.Value) jinja.Shape {
 		return p.textOf(v.Text).Shape
 	}
 	return shapeOf(v)
-}
-
-// filesIn are files in directories, as first_found joins them.
-func filesIn(dirs, files []string) []outcome {
-	split := func(list []string, at string) []string {
-		var all []string
-		for _, s := range list {
-			all = append(all, strings.FieldsFunc(s, func(c rune) bool { return strings.ContainsRune(at, c) })...)
-		}
-		return all
-	}
-	files = split(files, ",;")
-	if dirs = split(dirs, ",;:"); len(dirs) == 0 {
-		dirs = []string{""}
-	}
-	var all []outcome
-	for _, dir := range dirs {
-		for _, file := range files {
-			if dir != "" {
-				file = strings.TrimSuffix(dir, "/") + "/" + file
-			}
-			all = append(all, outcome{text: file})
-		}
-	}
-	return all
-}
-
-// lookedFor is what lookup('first_found') can come to.
-func (w *walk) lookedFor(s jinja.Found, o owner, depth int) []outcome {
-	var all []outcome
-	in := func(paths, files jinja.Shape) {
-		if files == nil {
-			return
-		}
-		var dirs []string
-		if paths != nil {
-			dirs = w.textsAt(paths, o, depth+1)
-		}
-		all = append(all, filesIn(dirs, w.textsAt(files, o, depth+1))...)
-	}
-	var down func(list []outcome, depth int)
-	down = func(list []outcome, depth int) {
-		for _, out := range list {
-			switch {
-			case out.isList() && depth < deepestValue:
-				down(w.items(out, nil, depth), depth+1)
-			case out.value.Kind == value.Map:
-				all = append(all, w.firstFound(out.value, out.owner, depth)...)
-			case out.isText():
-				all = append(all, out)
-			default:
-				all = append(all, unknownOutcome()...)
-			}
-		}
-	}
-	var each func(term jinja.Shape)
-	each = func(term jinja.Shape) {
-		switch term := term.(type) {
-		case nil:
-		case jinja.Map:
-			in(term["paths"], term["files"])
-		case jinja.List:
-			for _, one := range term {
-				each(one)
-			}
-		default:
-			down(w.outcomes(term, nil, o, depth+1), depth+1)
-		}
-	}
-	for _, term := range s.Terms {
-		each(term)
-	}
-	in(s.Paths, s.Files)
-	return limited(all)
-}
-
-// matches reports whether a text can be what a pattern says.
-func matches(pattern, text string) bool {
-	parts := strings.Split(pattern, unknownText)
-	if len(parts) == 1 {
-		return pattern == text
-	}
-	rest, ok := strings.CutPrefix(text, parts[0])
-	if !ok {
-		return false
-	}
-	last := parts[len(parts)-1]
-	for _, part := range parts[1 : len(parts)-1] {
-		i := strings.Index(rest, part)
-		if i < 0 {
-			return false
-		}
-		rest = rest[i+len(part):]
-	}
-	return strings.HasSuffix(rest, last)
 }

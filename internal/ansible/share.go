@@ -244,7 +244,7 @@ func (b *beginning) seenBy(of *walk) *walk {
 	w := *b.walk
 	w.q, w.node, w.extra, w.files = of.q, of.node, of.extra, of.files
 	w.scope, _ = of.scopeIn(b.dirs) // it fits
-	w.resolved, w.own = map[string][]definition{}, false
+	w.resolved, w.own, w.evaluation = map[string][]definition{}, false, nil
 	return &w
 }
 
@@ -277,7 +277,7 @@ func (b *beginning) share(scope *inventory.Scope) {
 			b.open = append(b.open, i)
 		}
 	}
-	w.shared = false
+	w.shared, w.evaluation = false, nil
 	w.circles()
 	w.rest()
 	b.then, b.names = tree.NewMemo[string, *beginnings](), tree.NewMemo[any, knownNames]()
@@ -299,7 +299,7 @@ func (w *walk) foreseen(r *request, scope *inventory.Scope) bool {
 	if r.kind == wantGuarded {
 		return false
 	}
-	w.asked, w.own = map[string]bool{}, false
+	w.asked, w.own, w.evaluation = map[string]bool{}, false, nil // all of them are to be asked for
 	r.namesAt = 0
 	w.comesTo(r)
 	for name := range w.asked {
@@ -371,7 +371,7 @@ func (b *walk) copy(of *walk) *walk {
 	w.q, w.node, w.extra = of.q, of.node, of.extra
 	w.Project, w.inv, w.cfg = of.Project, of.inv, of.cfg
 	w.files = &tree.Seen{Files: of.files.Files, Differences: of.files.Differences, Touched: b.files.Touched, Bad: slices.Concat(of.files.Bad, b.files.Bad)}
-	w.matched, w.asked, w.from, w.given = nil, nil, nil, nil
+	w.matched, w.asked, w.from, w.given, w.evaluation = nil, nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
 	w.namePatterns, w.dirs, w.joins, w.joinForms = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins), slices.Clip(b.joinForms)
 	w.requests = slices.Clone(b.requests)

@@ -62,6 +62,7 @@ type loop struct {
 	variable string
 	items    value.Value
 	kind     string // "" for loop, else the lookup of with_…
+	folder   string // in which first_found looks
 }
 
 // context is what a task has from the blocks around it.
@@ -138,12 +139,13 @@ func (l *taskList) task(v value.Value, c context) {
 	t.conditional = c.conditional || v.At("when").Kind != value.Null
 	t.here = c.here || where.Kind != value.Null || v.At("local_action").Kind != value.Null
 	t.loop = readLoop(v)
-	if t.loop == nil {
-		t.loop = c.loop
-	}
 	t.vars = v.At("vars").Pairs()
 	l.notify.add(v.At("notify"))
 	t.register = v.At("register").Text
+	own := t.loop
+	if t.loop == nil {
+		t.loop = c.loop
+	}
 	inner := context{t.here, t.conditional, t.loop}
 	for _, p := range v.Pairs() {
 		switch key := p.Key.Text; {
@@ -167,6 +169,9 @@ func (l *taskList) task(v value.Value, c context) {
 			l.reads.expression(p.Value) // a bare name
 		}
 		l.reads.value(p.Value)
+	}
+	if own != nil {
+		own.folder = folderOf(t.module)
 	}
 	switch extra := v.At("args"); extra.Kind {
 	case value.Map:
@@ -225,7 +230,7 @@ func readLoop(v value.Value) *loop {
 	}
 	for _, p := range v.Pairs() {
 		if kind, ok := strings.CutPrefix(p.Key.Text, "with_"); ok {
-			return &loop{variable, p.Value, builtin(kind)}
+			return &loop{variable: variable, items: p.Value, kind: builtin(kind)}
 		}
 	}
 	return nil
@@ -399,5 +404,5 @@ func shapeOf(v value.Value) jinja.Shape {
 	case value.Vault:
 		return jinja.Unknown{}
 	}
-	return jinja.Literal(v.Text)
+	return jinja.Literal(printed(v))
 }

@@ -208,9 +208,9 @@ func (w *walk) anyVariable(reason string, at place) {
 func (w *walk) computedName(c jinja.Computed, o owner) {
 	for _, name := range w.texts(c.Name, o) {
 		switch {
-		case name == unknownText:
+		case strings.Trim(name, wildcards) == "":
 			w.anyVariable("the name of a variable is computed", o.at(c.Line))
-		case strings.Contains(name, unknownText):
+		case computed(name):
 			if p := (namePattern{name, o.at(c.Line)}); !slices.Contains(w.namePatterns, p) {
 				w.namePatterns = append(w.namePatterns, p)
 				w.news++
@@ -292,7 +292,7 @@ func (w *walk) hostRead(h jinja.HostRead, o owner) {
 	}
 	for _, host := range hosts {
 		for _, name := range names {
-			if strings.Contains(name, unknownText) {
+			if computed(name) {
 				name = ""
 			}
 			w.foreignRead(hostRead{host, name}, o.at(h.Line))
@@ -325,7 +325,7 @@ func (w *walk) groupRead(g pathText, o owner) {
 		names = w.texts(g.shape, o)
 	}
 	for _, name := range names {
-		if strings.Contains(name, unknownText) {
+		if computed(name) {
 			name = ""
 		}
 		known, ok := w.groups.get(name)

@@ -60,15 +60,16 @@ type walk struct {
 	groups    layered[string, via] // groups whose members are read; "" for all
 	vaults    set[string]          // files of variables that are encrypted as a whole
 
-	shared  bool            // it is the beginning of several walks, and takes no value of the inventory's
-	own     bool            // it took something that is the node's
-	asked   map[string]bool // variables whose values were asked for
-	absent  map[string]bool // variables that the inventory must not have for what the beginning found
-	matched []matched       // which plays the beginning followed
-	before  *walk           // what requests come to is asked of this one, unless nil
-	trial   *trial          // of a walk that looks for its beginning
-	from    *beginning      // what it went on from, or nil
-	given   []string        // of the variables that the beginning reached, those that the inventory gives the node
+	shared     bool            // it is the beginning of several walks, and takes no value of the inventory's
+	own        bool            // it took something that is the node's
+	asked      map[string]bool // variables whose values were asked for
+	absent     map[string]bool // variables that the inventory must not have for what the beginning found
+	matched    []matched       // which plays the beginning followed
+	before     *walk           // what requests come to is asked of this one, unless nil
+	evaluation *evaluation     // what variables come to
+	trial      *trial          // of a walk that looks for its beginning
+	from       *beginning      // what it went on from, or nil
+	given      []string        // of the variables that the beginning reached, those that the inventory gives the node
 
 	changes int // counts what may give computed names more values
 	decided int // counts what more is known of guarded tasks
