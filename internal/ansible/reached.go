@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/fault"
@@ -252,14 +253,16 @@ func (s *summer) sum() string {
 	return hex.EncodeToString(s.hash.Sum(nil))
 }
 
-// via is how something is reached: the first few places.
+// via is how something is reached: a few places, the first in the order of files and
+// lines, and those at which it is only taken to be reached after all others. So it is
+// the same whoever comes first.
 type via []string
 
 const mostPlaces = 3
 
 // with is v and one more place, where there is room.
 func (v via) with(at place) via {
-	if len(v) >= mostPlaces || at.file == "" {
+	if at.file == "" {
 		return v
 	}
 	text := at.file
@@ -269,10 +272,36 @@ func (v via) with(at place) via {
 	if at.note != "" {
 		text += ": " + at.note
 	}
-	if slices.Contains(v, text) {
+	i, known := slices.BinarySearchFunc(v, text, comparePlaces)
+	if known || i >= mostPlaces {
 		return v
 	}
-	return append(slices.Clip(v), text)
+	all := make(via, 0, mostPlaces)
+	all = append(append(all, v[:i]...), text)
+	return append(all, v[i:min(len(v), mostPlaces-1)]...)
+}
+
+// comparePlaces puts what is noted at places after the places themselves, and lines
+// in order.
+func comparePlaces(a, b string) int {
+	placeA, noteA, notedA := strings.Cut(a, ": ")
+	placeB, noteB, notedB := strings.Cut(b, ": ")
+	if notedA != notedB {
+		return strings.Compare(noteA, noteB) // one is empty
+	}
+	fileA, lineA := lineOf(placeA)
+	fileB, lineB := lineOf(placeB)
+	return cmp.Or(strings.Compare(fileA, fileB), cmp.Compare(lineA, lineB), strings.Compare(placeA, placeB), strings.Compare(noteA, noteB))
+}
+
+// lineOf takes FILE:LINE apart; the line may be missing.
+func lineOf(place string) (file string, line int) {
+	i := strings.LastIndexByte(place, ':')
+	if i < 0 {
+		return place, 0
+	}
+	line, _ = strconv.Atoi(place[i+1:])
+	return place[:i], line
 }
 
 // counted is a file that counts. It does not change.
@@ -314,7 +343,7 @@ func (w *walk) count(name string, f form, digest, reason string, at place) {
 		c = *known
 	}
 	c.via = c.via.with(at)
-	if known != nil && f <= c.form && len(c.via) == len(known.via) {
+	if known != nil && f <= c.form && slices.Equal(c.via, known.via) {
 		return
 	}
 	if f > c.form {

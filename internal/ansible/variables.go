@@ -34,7 +34,7 @@ func implicit(name string) bool { return strings.HasPrefix(name, "ansible_") }
 // variable makes a variable count.
 func (w *walk) variable(name string, at place) {
 	known, ok := w.vars.get(name)
-	if now := known.with(at); !ok || len(now) > len(known) {
+	if now := known.with(at); !ok || !slices.Equal(now, known) {
 		w.vars.set(name, now)
 	}
 	if !ok {
