@@ -14,6 +14,9 @@ func (w *walk) playbook(name string, from place, sure certainty) {
 	if _, surer := w.visits(visit{file: name}, sure); !surer {
 		return
 	}
+	if w.lacks(name, true, from) {
+		return
+	}
 	if w.files.Kind(name) != tree.File {
 		w.mistake(sure, w.Project.fault(from, "the playbook %s does not exist", name).
 			WithHint("playbooks are named relative to the project's directory, imported ones relative to the playbook that imports them"))

@@ -13,6 +13,9 @@ func (w *walk) collectionDirs() []string {
 	var dirs []string
 	add := func(dir string) {
 		for _, d := range []string{path.Join(dir, "ansible_collections"), dir} {
+			if w.lacks(d, true, place{}) {
+				continue
+			}
 			if path.Base(d) == "ansible_collections" && w.files.Kind(d) == tree.Directory && !slices.Contains(dirs, d) {
 				dirs = append(dirs, d)
 			}
@@ -32,6 +35,9 @@ func (w *walk) collectionDirs() []string {
 func (w *walk) reachCollections() {
 	for _, dir := range w.collectionDirs() {
 		for _, namespace := range w.files.Names(dir) {
+			if w.lacks(path.Join(dir, namespace), true, place{}) {
+				continue
+			}
 			for _, name := range w.files.Names(path.Join(dir, namespace)) {
 				if w.usesCollection(namespace, namespace+"."+name) {
 					w.collection(path.Join(dir, namespace, name))
@@ -55,6 +61,9 @@ func (w *walk) usesCollection(namespace, full string) bool {
 
 // collection makes the plugins of a collection known, and counts what they need.
 func (w *walk) collection(dir string) {
+	if w.lacks(dir, true, place{}) {
+		return
+	}
 	for _, file := range []string{"meta/runtime.yml", "galaxy.yml", "MANIFEST.json"} {
 		w.whole(path.Join(dir, file), "collection", place{})
 	}
@@ -74,6 +83,9 @@ func (w *walk) collectionRole(name string, r *request) bool {
 	w.plugins.use(name)
 	for _, dir := range w.collectionDirs() {
 		role := path.Join(dir, parts[0], parts[1], "roles", strings.ReplaceAll(parts[2], ".", "/"))
+		if w.lacks(role, true, r.owner.at(r.line)) {
+			return true
+		}
 		if w.files.Kind(role) == tree.Directory {
 			w.plugins.collection(parts[0] + "." + parts[1])
 			w.enterRole(role, r)
@@ -90,7 +102,7 @@ func (w *walk) collectionPlaybook(name string, at place, sure certainty) bool {
 	for _, dir := range w.collectionDirs() {
 		for _, ext := range []string{".yml", ".yaml"} {
 			file := path.Join(dir, parts[0], parts[1], "playbooks", strings.ReplaceAll(parts[2], ".", "/")+ext)
-			if w.files.Kind(file) == tree.File {
+			if w.lacks(file, true, at) || w.files.Kind(file) == tree.File {
 				w.playbook(file, at, sure)
 			}
 		}

@@ -51,6 +51,9 @@ func (w *walk) besidePlaybook(dir string) { w.codeIn(dir) }
 func (w *walk) besideRole(dir string)     { w.codeIn(dir) }
 
 func (w *walk) codeIn(dir string) {
+	if w.lacks(dir, true, place{}) {
+		return
+	}
 	for _, kind := range codeDirs {
 		if sub := path.Join(dir, kind); w.files.Kind(sub) == tree.Directory {
 			w.plugins.dir(kind, sub)

@@ -428,6 +428,9 @@ func (w *walk) excluded(name string) bool {
 
 // whole makes a file, or everything below a directory, count with its content.
 func (w *walk) whole(name, reason string, at place) {
+	if w.lacks(name, false, at) {
+		return
+	}
 	switch w.files.Kind(name) {
 	case tree.File:
 		if c := w.found.at(w.real(name)); c != nil && c.form == asWhole {

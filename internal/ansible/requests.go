@@ -310,6 +310,10 @@ func (w *walk) findPattern(r *request, pattern string, groups [][]string) bool {
 				continue
 			}
 			seen[dir] = true
+			if w.lacks(dir, r.kind.followed(), r.owner.at(r.line)) {
+				found = true
+				continue
+			}
 			if dir == path.Dir(pattern) && w.files.Kind(dir) != tree.Directory {
 				continue
 			}
@@ -318,7 +322,7 @@ func (w *walk) findPattern(r *request, pattern string, groups [][]string) bool {
 				if dir == "." {
 					rest = file
 				}
-				if matches(pattern[len(fixed):], rest) && w.act(r, file, true) {
+				if w.unitsOf(r, pattern[len(fixed):], rest, file) || matches(pattern[len(fixed):], rest) && w.act(r, file, true) {
 					found = true
 				}
 			}

@@ -56,7 +56,13 @@ func (w *walk) findRoles(r *request, name string) bool {
 	name = strings.TrimPrefix(name, projectText)
 	if computed(name) {
 		for _, dir := range w.rolesDirs(r) {
+			if w.lacks(dir, true, r.owner.at(r.line)) {
+				continue
+			}
 			for _, found := range w.files.Names(dir) {
+				if w.unitsOf(r, name, found, path.Join(dir, found)) {
+					continue
+				}
 				if matches(name, found) && w.looksLikeRole(path.Join(dir, found)) {
 					w.enterRole(path.Join(dir, found), r)
 				}
@@ -77,7 +83,14 @@ func (w *walk) findRoles(r *request, name string) bool {
 	for _, beside := range w.playbookDirs(r.owner) { // each playbook looks beside itself
 		for _, dir := range w.rolePlaces(r, beside) {
 			role := path.Join(dir, name)
-			if role == "." || role == ".." || strings.HasPrefix(role, "../") || w.files.Kind(role) != tree.Directory {
+			if role == "." || role == ".." || strings.HasPrefix(role, "../") {
+				continue
+			}
+			if w.lacks(role, true, r.owner.at(r.line)) { // it may be there
+				found = true
+				continue
+			}
+			if w.files.Kind(role) != tree.Directory {
 				continue
 			}
 			w.enterRole(role, r)
@@ -139,7 +152,7 @@ func (w *walk) looksLikeRole(dir string) bool {
 }
 
 func (w *walk) missingRole(name string, at place, r *request) {
-	places := slices.DeleteFunc(w.rolesDirs(&request{}), func(dir string) bool { return w.files.Kind(dir) != tree.Directory })
+	places := slices.DeleteFunc(w.rolesDirs(&request{}), func(dir string) bool { return w.Project.files.Kind(dir) != tree.Directory })
 	f := w.Project.fault(at, "the role %q is not in the project", name)
 	switch {
 	case w.required(name):

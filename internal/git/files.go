@@ -211,6 +211,16 @@ func (f *files) ObjectID(name string) (string, error) {
 	return p.id.String(), nil
 }
 
+// Pinned is the commit of a submodule that was not fetched; false for anything else.
+func (f *files) Pinned(dir string) (commit string, ok bool) {
+	p, err := f.find("find", dir, true)
+	if err != nil || p.mode != filemode.Submodule {
+		return "", false
+	}
+	_, err = f.children(p)
+	return p.id.String(), errors.Is(err, errNotFetched)
+}
+
 // info describes a place under the name by which it was asked for.
 func (f *files) info(p *place, name string) (fs.FileInfo, error) {
 	info := fileInfo{name: path.Base(name), mode: p.fileMode(), time: f.commit.Time}

@@ -91,12 +91,19 @@ func (s diskSide) list(dir string, _ item) ([]item, error) {
 		if err != nil {
 			return nil, fmt.Errorf("look at %s: %w", path.Join(dir, e.Name()), err)
 		}
-		list = append(list, item{name: e.Name(), mode: known.mode(path.Join(above, e.Name()), info, trust), info: info})
+		it := item{name: e.Name(), mode: known.mode(path.Join(above, e.Name()), info, trust), info: info}
+		if commit, ok := s.Pinned(path.Join(dir, e.Name())); it.isDir() && ok { // as in a commit
+			it.mode, it.id = filemode.Submodule, plumbing.NewHash(commit)
+		}
+		list = append(list, it)
 	}
 	return list, nil
 }
 
 func (s diskSide) id(file string, it item) (plumbing.Hash, error) {
+	if it.mode == filemode.Submodule {
+		return it.id, nil
+	}
 	if it.mode == filemode.Symlink {
 		target, err := s.ReadLink(file)
 		return blobID([]byte(target)), err

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/strata-hpc/strata/internal/disk"
 	"github.com/strata-hpc/strata/internal/fault"
@@ -99,6 +100,21 @@ func (w *worktree) ObjectID(name string) (string, error) {
 	}
 	id, err := w.id(name, place, info)
 	return id.String(), err
+}
+
+// Pinned is the commit of a submodule of which there are no files, as the index has it;
+// false for anything else.
+func (w *worktree) Pinned(dir string) (commit string, ok bool) {
+	place, err := w.Real(dir)
+	if err != nil {
+		return "", false
+	}
+	e := w.stats().entries[place]
+	if e == nil || e.Mode != filemode.Submodule {
+		return "", false
+	}
+	list, err := w.ReadDir(dir)
+	return e.Hash.String(), err == nil && len(list) == 0
 }
 
 // id is the id of a regular file, which is at a place in the work tree: from the

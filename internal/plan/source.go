@@ -113,6 +113,9 @@ func (s *Source) tree(kind, name string, follow bool) ([]Input, error) {
 	if list, ok := s.trees[key]; ok {
 		return list, nil
 	}
+	if in, ok := s.unit(kind, clean); ok {
+		return []Input{in}, nil
+	}
 	look := fs.Lstat
 	if follow {
 		look = fs.Stat
@@ -135,6 +138,23 @@ func (s *Source) tree(kind, name string, follow bool) ([]Input, error) {
 	return list, nil
 }
 
+// unit is the input for a name that is, or is in, a submodule that was not fetched: its commit.
+func (s *Source) unit(kind, name string) (Input, bool) {
+	by, ok := s.Files.(interface{ Pinned(string) (string, bool) })
+	for ok && name != "." {
+		if pin, ok := by.Pinned(name); ok {
+			w := Warning{File: name, Message: "the submodule was not fetched: it counts as a whole, by its commit " + pin[:min(7, len(pin))]}
+			if s.warned == nil {
+				s.warned = map[Warning]bool{}
+			}
+			s.warned[w] = true // its lock is held
+			return Input{Kind: kind, Name: name, Digest: sum("pinned", pin)}, true
+		}
+		name = path.Dir(name)
+	}
+	return Input{}, false
+}
+
 func (s *Source) walk(kind, dir string, list *[]Input) error {
 	entries, err := fs.ReadDir(s.Files, dir)
 	if err != nil {
@@ -143,6 +163,10 @@ func (s *Source) walk(kind, dir string, list *[]Input) error {
 	*list = append(*list, Input{Kind: kind, Name: dir + "/", Digest: sum("directory")})
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
+		if in, ok := s.unit(kind, name); e.IsDir() && ok {
+			*list = append(*list, in)
+			continue
+		}
 		if e.IsDir() {
 			if err := s.walk(kind, name, list); err != nil {
 				return err

@@ -169,6 +169,7 @@ func checkPath(want string) func(*walker, word, string) string {
 		clean = path.Join(w.base, clean)
 		info, err := fs.Stat(w.fsys, clean)
 		switch {
+		case err != nil && pinned(w.fsys, clean): // a plan knows it by the commit
 		case err != nil:
 			w.faults.add(v.At, hintOf(err, w.likePath(clean)), "%s: %s %s", where, v.Text, plain(err))
 		case want == regular && info.IsDir():
@@ -178,6 +179,17 @@ func checkPath(want string) func(*walker, word, string) string {
 		}
 		return clean
 	}
+}
+
+// pinned reports whether a path lies in a submodule that was not fetched.
+func pinned(fsys fs.FS, name string) bool {
+	by, ok := fsys.(interface{ Pinned(string) (string, bool) })
+	for ; ok && name != "."; name = path.Dir(name) {
+		if _, is := by.Pinned(name); is {
+			return true
+		}
+	}
+	return false
 }
 
 // checkSource is checkPath for what is copied: a link by itself, wherever it leads.

@@ -203,6 +203,16 @@ func (u *FS) Real(name string) (string, error) {
 	return path.Join(top, place), nil
 }
 
+// Pinned is what a directory without files is pinned to, where the file system that it is in knows that.
+func (u *FS) Pinned(dir string) (string, bool) {
+	fsys, rest := u.split(dir)
+	by, ok := fsys.(interface{ Pinned(string) (string, bool) })
+	if !ok {
+		return "", false
+	}
+	return by.Pinned(rest)
+}
+
 // Empty is a file system with nothing in it.
 func Empty() fs.FS { return empty{} }
 

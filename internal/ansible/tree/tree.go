@@ -6,6 +6,7 @@ package tree
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
 	"github.com/strata-hpc/strata/internal/ansible/value"
@@ -42,7 +44,7 @@ type Files interface {
 	Executable(name string) bool
 	// Names lists a directory, sorted; anything else has no names.
 	Names(dir string) []string
-	// Below lists the files below a directory, depth first; version control is
+	// Below lists the files below a directory, depth first, and units; version control is
 	// left out, and links are followed, but not into a directory that they are in.
 	Below(dir string) []string
 	// Text reads a file.
@@ -51,6 +53,9 @@ type Files interface {
 	Document(name string) *Document
 	// Template reads a file as a Jinja template.
 	Template(name string) *Template
+	// Unit is what a name lies in, or is, if only what that is pinned to is here.
+	// Of names in a unit nothing else can be asked.
+	Unit(name string) (Unit, bool)
 	// Real says how links lead from a name to what it names.
 	Real(name string) Way
 	// Digest is the digest of a file as git would keep it: content, and whether
@@ -80,6 +85,8 @@ type Tree struct {
 	fsys fs.FS
 	once *Once
 
+	units atomic.Bool // there are some, of what was listed
+
 	mu      sync.RWMutex
 	entries map[string]*entry
 }
@@ -95,6 +102,7 @@ type entry struct {
 	list     sync.Once
 	unlisted error // it could not be listed, and there is a way to mend that
 	names    []string
+	pin      string // of a unit
 	kinds    []Kind // of names; unknownKind for links
 	deep     sync.Once
 	below    []string
@@ -249,7 +257,14 @@ func (t *Tree) list(e *entry, dir string) []string {
 	e.list.Do(func() {
 		found, err := fs.ReadDir(t.fsys, dir) // what could be listed counts
 		if len(fault.All(err)) > 0 {
-			e.unlisted = err // a submodule that was not fetched: who asks for something in it is told
+			e.unlisted = err // who asks for something in it is told
+		}
+		if by, ok := t.fsys.(pinned); ok && len(found) == 0 {
+			if e.pin, ok = by.Pinned(dir); ok {
+				t.units.Store(true)
+				e.unlisted = cmp.Or(err, error(fault.New(fault.Input, "submodule was not fetched: %s, which is commit %s", dir, e.pin[:min(7, len(e.pin))]).
+					WithHint("git submodule update --init --recursive -- %s", dir)))
+			}
 		}
 		slices.SortFunc(found, func(a, b fs.DirEntry) int { return bytes.Compare([]byte(a.Name()), []byte(b.Name())) })
 		e.names, e.kinds = make([]string, len(found)), make([]Kind, len(found))
@@ -328,8 +343,11 @@ func (d *descent) down(dir, real string, links int) {
 		case File:
 			d.to.below = append(d.to.below, full)
 		case Directory:
+			d.tree.list(d.tree.at(full), full)
 			switch {
 			case name == ".git":
+			case d.tree.at(full).pin != "":
+				d.to.below = append(d.to.below, full)
 			case up.kinds[i] == unknownKind:
 				d.down(full, d.tree.real(full), links+1)
 			default:
