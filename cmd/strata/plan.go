@@ -20,6 +20,7 @@ type planOptions struct {
 	base, head string
 	exitCode   bool
 	whole      bool // with all that a page shows
+	fresh      bool
 	pull       pullFlag
 }
 
@@ -46,6 +47,7 @@ func newPlanCommand(a *app) *cobra.Command {
 	flags.StringVar(&opts.base, "base", "", "compare with this `commit`, or with those that an image was built of: image:NAME")
 	flags.StringVar(&opts.head, "head", "", "plan this `commit` instead of the files on disk; needs --base")
 	flags.Var(&opts.pull, "pull", pullUsage)
+	flags.BoolVar(&opts.fresh, "fresh", false, "follow every playbook at both commits, and use no traces of earlier plans")
 	flags.BoolVar(&opts.exitCode, "exit-code", false, "exit with status 3 if anything is to be built")
 	return cmd
 }
@@ -62,15 +64,9 @@ func noneEmpty(cmd *cobra.Command, flags ...string) error {
 }
 
 func runPlan(a *app, names []string, opts planOptions) error {
-	made, err := a.knownPlan(names, opts)
+	made, project, err := a.makePlan(names, opts)
 	if err != nil {
 		return err
-	}
-	project := &layer.Project{} // of a comparison, text and JSON need nothing of it
-	if made == nil {
-		if made, project, err = a.makePlan(names, opts); err != nil {
-			return err
-		}
 	}
 	if err := a.printPlan(made, project); err != nil {
 		return err
@@ -79,19 +75,6 @@ func runPlan(a *app, names []string, opts planOptions) error {
 		return exited(3)
 	}
 	return nil
-}
-
-// knownPlan is a plan between two commits that was made before, to be printed; or
-// nil.
-func (a *app) knownPlan(names []string, opts planOptions) (*plan.Plan, error) {
-	if opts.base == "" || opts.head == "" {
-		return nil, nil
-	}
-	h, err := a.openHistory()
-	if err != nil {
-		return nil, err
-	}
-	return h.known(opts.base, opts.head, names), nil
 }
 
 // makePlan compares with a commit, or with what the store has.
@@ -107,7 +90,7 @@ func (a *app) makePlan(names []string, opts planOptions) (*plan.Plan, *layer.Pro
 		if err != nil {
 			return nil, nil, err
 		}
-		h.whole = opts.whole
+		h.whole, h.fresh = opts.whole, opts.fresh
 		made, now, err := h.compare(opts.base, opts.head, names)
 		return made, now.Project, err
 	}

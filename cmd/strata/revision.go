@@ -33,6 +33,7 @@ type history struct {
 	parsed *ansible.Parsed
 	refs   refs
 	whole  bool // what is compared is shown as a page
+	fresh  bool // nothing that is known from before is used
 }
 
 // openHistory finds the repository that the project lies in.
@@ -236,7 +237,7 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	return made, now, nil
 }
 
-// comparison compares two revisions, and keeps what it came to.
+// comparison compares two revisions.
 func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan, error) {
 	want, _, err := plan.Select(now.Project, names)
 	if err != nil {
@@ -249,7 +250,11 @@ func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan
 	if err != nil {
 		return nil, err
 	}
-	made, err := plan.Compare(was, now, want, plan.CompareOptions{Changed: changed, Brief: h.brief()})
+	o := plan.CompareOptions{Changed: changed, Brief: h.brief(), Fresh: h.fresh}
+	traces := h.openTraces(was, now)
+	defer traces.close()
+	traces.use(&o)
+	made, err := plan.Compare(was, now, want, o)
 	if err != nil {
 		return nil, err
 	}
@@ -257,35 +262,11 @@ func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan
 		ignored := git.Ignored(h.app.ctx, runGit, h.dir, made.Unused)
 		made.Unused = slices.DeleteFunc(made.Unused, func(name string) bool { return ignored[name] })
 	}
-	if h.brief() {
-		h.answerTo(was.Name, now.Name, names).keep(made, was, now)
-	}
 	return made, nil
 }
 
 // brief reports whether what is printed needs no inputs of nodes.
 func (h *history) brief() bool { return !h.whole && (h.app.output == "text" || h.app.json()) }
-
-// known returns what compare came to when it was asked before, nil if that is not
-// known. Commits that are not there, compare speaks of.
-func (h *history) known(base, head string, names []string) *plan.Plan {
-	if base == "" || head == "" || !h.brief() || strings.HasPrefix(base, imagePrefix) {
-		return nil
-	}
-	at, err := h.from(base, head)
-	if err != nil {
-		return nil
-	}
-	_, to, err := h.files(head)
-	if err != nil {
-		return nil
-	}
-	made := h.answerTo(at.id, to, names).get()
-	if made != nil {
-		made.Since = at.since
-	}
-	return made
-}
 
 // changedFiles are the names of the files that differ, those of repositories
 // below the directory of each.

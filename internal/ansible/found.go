@@ -96,7 +96,11 @@ func (w *walk) varsFile(file string, r *request, at place) {
 	if _, surer := w.visits(visit{file: file, role: r.owner.role + "\x00" + r.under, form: asTasks}, r.leads()); !surer {
 		return
 	}
-	d := w.files.Document(file)
+	read := w.files.Variables
+	if r.under != "" || !r.constant() {
+		read = w.files.Document
+	}
+	d := read(file)
 	like := definition{file: file, class: "vars", owner: owner{file: file, role: r.owner.role}}
 	switch {
 	case d.Vaulted:

@@ -12,16 +12,17 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible/inventory"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
+	"github.com/strata-hpc/strata/internal/trace"
 )
 
 // Variables of other hosts, and the members of groups.
 
 // foreignResult is what a variable comes to on other hosts.
 type foreignResult struct {
-	digest  string
-	reads   reads
-	first   Definition
-	touched bool // something was looked at that differs from the other revision
+	digest string
+	reads  reads
+	first  Definition
+	asked  *trace.Asked
 }
 
 // otherHosts are the hosts of the inventory that a pattern may mean, but for
@@ -39,9 +40,9 @@ func (w *walk) foreignValue(h hostRead) foreignResult {
 	if w.inv.Hosts[w.q.Host] != nil {
 		self = w.q.Host
 	}
-	of := fmt.Sprintf("%s\x00%s\x00%p\x00%s\x00%s", self, strings.Join(w.dirs, ":"), w.files.Differences, w.sources(), w.cfg.digest)
+	of := fmt.Sprintf("%s\x00%s\x00%s\x00%s", self, strings.Join(w.dirs, ":"), w.sources(), w.cfg.digest)
 	r := w.foreign.Get([2]string{h.host + "\x00" + h.name, of}, func() foreignResult { return w.readForeign(h) })
-	w.files.Touched = w.files.Touched || r.touched
+	w.files.Asked.Include(r.asked)
 	return r
 }
 
@@ -56,11 +57,15 @@ func (w *walk) readForeign(h hostRead) foreignResult {
 		reading.Go(func() { groups[i] = w.readHostsOf(h, hosts[from:to]) })
 	}
 	reading.Wait()
-	var r foreignResult
+	r := foreignResult{asked: &trace.Asked{}}
+	r.asked.Ask(askVariable, h.name)
+	if h.name == "" {
+		r.asked.Ask(askVariablesLike, unknownText)
+	}
 	var says []string
 	for _, g := range groups {
 		says = append(says, g.says...)
-		r.touched = r.touched || g.touched
+		r.asked.Include(g.asked)
 		for _, d := range g.definitions {
 			r.reads.value(d.Value)
 			if r.first.File == "" {
@@ -68,8 +73,10 @@ func (w *walk) readForeign(h hostRead) foreignResult {
 			}
 		}
 	}
-	broken := w.broken()
-	r.digest, r.touched = sum(append(says, broken...)...), r.touched || len(broken) > 0
+	for _, dir := range w.varsDirs() {
+		r.asked.Ask(askReadable, dir)
+	}
+	r.digest = sum(append(says, w.broken()...)...)
 	return r
 }
 
@@ -77,12 +84,12 @@ func (w *walk) readForeign(h hostRead) foreignResult {
 type foreignHosts struct {
 	says        []string // for the digest
 	definitions []inventory.Definition
-	touched     bool
+	asked       *trace.Asked
 }
 
 func (w *walk) readHostsOf(h hostRead, hosts []string) foreignHosts {
 	var g foreignHosts
-	seen := &tree.Seen{Files: w.files.Files, Differences: w.files.Differences}
+	seen := tree.NewSeen(w.files.Files)
 	of := inventory.NewWinners(seen, w.dirs, h.name).Of
 	if h.name == "" || w.cfg.merge { // then all of them count
 		of = func(n *inventory.Node) (*inventory.Scope, error) { return n.Definitions(seen, w.dirs) }
@@ -106,7 +113,7 @@ func (w *walk) readHostsOf(h hostRead, hosts []string) foreignHosts {
 			g.says = append(g.says, s.File, digest)
 		}
 	}
-	g.touched = seen.Touched
+	g.asked = seen.Asked
 	return g
 }
 
@@ -114,16 +121,29 @@ func (w *walk) readHostsOf(h hostRead, hosts []string) foreignHosts {
 // them whatever they would decide.
 func (w *walk) broken() []string {
 	var all []string
-	for name := range w.files.Differences {
-		in := func(dir string) bool {
-			return within(name, path.Join(dir, "group_vars")) || within(name, path.Join(dir, "host_vars"))
-		}
-		if (slices.ContainsFunc(w.inv.Dirs, in) || slices.ContainsFunc(w.dirs, in)) && isVars(name) && w.Project.files.Kind(name) == tree.File && w.Project.files.Document(name).Err != nil {
+	for _, name := range w.changed {
+		if slices.ContainsFunc(w.varsDirs(), func(dir string) bool { return w.Project.brokenIn(dir, name) }) {
 			all = append(all, name)
 		}
 	}
 	slices.Sort(all)
 	return all
+}
+
+// brokenIn reports whether a file is one of variables below a directory, and cannot be
+// read.
+func (p *Project) brokenIn(dir, name string) bool {
+	return within(name, dir) && isVars(name) && p.files.Kind(name) == tree.File && p.files.Document(name).Err != nil
+}
+
+// varsDirs are the directories of variables of groups and hosts.
+func (w *walk) varsDirs() []string {
+	var all []string
+	for _, dir := range slices.Concat(w.inv.Dirs, w.dirs) {
+		all = append(all, path.Join(dir, "group_vars"), path.Join(dir, "host_vars"))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // readHosts follows what the variables of other hosts read: variables of the

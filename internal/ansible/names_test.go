@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
@@ -135,7 +136,7 @@ func TestNamesInAnyOrder(t *testing.T) {
 	random := rand.New(rand.NewSource(1))
 	for range 300 {
 		const count = 7
-		w := &walk{Project: Open(project(""), NewParsed()), extra: map[string][]definition{}, resolved: map[string][]definition{}}
+		w := &walk{Project: Open(project(""), NewParsed()), files: tree.NewSeen(nil), extra: map[string][]definition{}, resolved: map[string][]definition{}}
 		give := func(name, text string) {
 			w.extra[name] = []definition{{value: &value.Value{Kind: value.String, Text: text}}}
 		}

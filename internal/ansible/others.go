@@ -7,6 +7,7 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
+	"github.com/strata-hpc/strata/internal/trace"
 )
 
 // Plays of other hosts decide nothing of what a node becomes, and yet
@@ -16,8 +17,8 @@ import (
 // othersResult is what is wrong with a play whatever hosts it is for.
 type othersResult struct {
 	faults  []error
-	missing []string        // roles that are not in the project, and perhaps on the machine
-	files   map[string]bool // what the answer depends on
+	missing []string // roles that are not in the project, and perhaps on the machine
+	asked   *trace.Asked
 }
 
 // others finds the mistakes in the plays of a playbook that are not followed.
@@ -29,9 +30,7 @@ func (w *walk) others(b *bookRead) {
 		}
 		key := sum(append([]string{b.name, b.book.plays[i].named, w.cfg.file, w.cfg.digest}, append(w.q.RolesPath, w.dirs...)...)...)
 		r := w.Project.others.Get(key, func() othersResult { return w.otherPlay(b, &b.book.plays[i]) })
-		for name := range w.files.Differences {
-			w.files.Touched = w.files.Touched || r.files[name]
-		}
+		w.files.Asked.Include(r.asked)
 		missing = append(missing, r.missing...)
 		for _, err := range r.faults {
 			w.mistake(b.sure, err)
@@ -53,10 +52,9 @@ func imports(lists []*taskList) bool {
 
 // otherPlay reads a play as far as Ansible reads it before it begins.
 func (w *walk) otherPlay(b *bookRead, p *play) othersResult {
-	asked := &asked{Files: w.Project.files, names: map[string]bool{}}
 	in := &walk{
 		Project: w.Project, q: w.q, cfg: w.cfg, inv: w.inv, node: w.node, dirs: w.dirs, places: w.places,
-		files: &tree.Seen{Files: asked},
+		files: tree.NewSeen(w.Project.files),
 	}
 	c := check{walk: in, seen: map[string]bool{}}
 	o := owner{file: b.name, book: path.Dir(b.name)}
@@ -67,22 +65,7 @@ func (w *walk) otherPlay(b *bookRead, p *play) othersResult {
 		c.list(l, o)
 	}
 	in.circles()
-	return othersResult{in.faults, c.missing, asked.names}
-}
-
-// asked notes what is asked for.
-type asked struct {
-	tree.Files
-	names map[string]bool
-}
-
-// Kind implements tree.Files.
-func (a *asked) Kind(name string) tree.Kind { a.names[name] = true; return a.Files.Kind(name) }
-
-// Document implements tree.Files.
-func (a *asked) Document(name string) *tree.Document {
-	a.names[name] = true
-	return a.Files.Document(name)
+	return othersResult{in.faults, c.missing, in.files.Asked}
 }
 
 // check reads what is imported, and nothing that is included while tasks run.

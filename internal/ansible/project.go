@@ -10,6 +10,7 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/trace"
 )
 
 // Project is an Ansible project at one revision. It may be used by several
@@ -66,18 +67,13 @@ func Open(fsys fs.FS, parsed *Parsed) *Project {
 	}
 }
 
-// Compare says in which answers the files of base and p differ, of which these
-// names changed.
-func (p *Project) Compare(base *Project, changed []string) tree.Differences {
-	return tree.Compare(base.files, p.files, changed)
-}
-
 // Circles are links that lead to a directory that they are in, of those that were looked
 // through: what is there counts once, by the shortest name.
 func (p *Project) Circles() []string { return p.files.Circles() }
 
 type inventoryResult struct {
 	inventory *inventory.Inventory
+	asked     *trace.Asked
 	err       error
 }
 

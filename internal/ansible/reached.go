@@ -13,13 +13,13 @@ import (
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/trace"
 )
 
 // Reached is what decides what playbooks do to a node.
 type Reached struct {
 	Files     []File     // sorted by path
 	Variables []Variable // sorted by name
-	Touched   bool       // something differs from the other revision, see Options
 	Warnings  []Warning  // in order of their places
 }
 
@@ -55,22 +55,62 @@ type Definition struct {
 
 // Options of Reach.
 type Options struct {
-	// Differences from another revision of the project: Reached.Touched says
-	// whether anything that was looked at is in them. Where it is not, the
-	// other revision has the same answer.
-	Differences tree.Differences
-	// Other is the project at that revision, or nil. What was found in it, in walks
-	// with the same Differences, is not looked for again where nothing differs.
-	Other *Project
-	// OnlyTouched leaves the answer empty where nothing was looked at that
-	// differs: for those who then have no use for it.
-	OnlyTouched bool
+	// Changed are the names of files that differ from the revision that this one is
+	// compared with: of those that only other hosts have, Ansible stops at the ones that
+	// cannot be read.
+	Changed []string
+}
+
+// Analysis is what is known of playbooks that were followed. It is for one goroutine.
+type Analysis struct {
+	walk    *walk
+	reached *Reached
+}
+
+// Asked is all that the analysis depends on.
+func (a *Analysis) Asked() *trace.Asked { return a.walk.files.Asked }
+
+// Warnings are what people should know of the project.
+func (a *Analysis) Warnings() []Warning { return a.walk.warnings() }
+
+// Circles are links that lead to a directory that they are in, of those that the
+// analysis looked through.
+func (a *Analysis) Circles() []string {
+	p := a.walk.Project
+	if len(p.Circles()) == 0 { // it mostly is so
+		return nil
+	}
+	var all []string
+	a.Asked().All(func(q trace.Question) {
+		if q.Kind == tree.AskBelow {
+			all = append(all, p.files.CirclesBelow(q.Name)...)
+		}
+	})
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Reached is what the playbooks reach.
+func (a *Analysis) Reached() *Reached {
+	if a.reached == nil {
+		a.reached = a.walk.reached()
+	}
+	return a.reached
 }
 
 // Reach returns what the playbooks of q reach. Mistakes that stop Ansible too (a
 // role that is not there, a cycle of role dependencies, YAML that cannot be
 // read) are faults of kind Input, joined.
 func (p *Project) Reach(q Query, o Options) (*Reached, error) {
+	a, err := p.Analyse(q, o)
+	if err != nil {
+		return nil, err
+	}
+	return a.Reached(), nil
+}
+
+// Analyse follows the playbooks of q. Its errors are those of Reach.
+func (p *Project) Analyse(q Query, o Options) (*Analysis, error) {
 	w, err := p.begin(q, o)
 	if err != nil {
 		return nil, err
@@ -82,14 +122,11 @@ func (p *Project) Reach(q Query, o Options) (*Reached, error) {
 	for h := range w.hostReads.keys() { // they look at files, too
 		w.foreignValue(h)
 	}
-	if o.OnlyTouched && !w.files.Touched {
-		return &Reached{Warnings: w.warnings()}, nil
-	}
-	return w.reached(), nil
+	return &Analysis{walk: w}, nil
 }
 
 func (w *walk) reached() *Reached {
-	r := &Reached{Files: w.reachedFiles(), Variables: w.reachedVariables(), Touched: w.files.Touched, Warnings: w.warnings()}
+	r := &Reached{Files: w.reachedFiles(), Variables: w.reachedVariables(), Warnings: w.warnings()}
 	if foreign := w.foreignVariables(); len(foreign) > 0 {
 		r.Variables = append(r.Variables, foreign...)
 		slices.SortStableFunc(r.Variables, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })

@@ -366,7 +366,7 @@ func (w *walk) partFile(sub string, o owner, main bool, at place) {
 	case sub == "handlers":
 		w.tasks(file, o, asNamed, at)
 	default:
-		d := w.files.Document(file)
+		d := w.files.Variables(file)
 		class := "role " + path.Base(dir) + " " + sub
 		switch {
 		case d.Vaulted:

@@ -11,6 +11,7 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible/inventory"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
+	"github.com/strata-hpc/strata/internal/trace"
 )
 
 // Most of what playbooks reach is the same for all nodes that they run on: the
@@ -30,7 +31,6 @@ type beginnings struct {
 type beginning struct {
 	*walk
 	open   []int         // the requests whose answer is the node's
-	like   *beginning    // the same at another revision, or nil
 	number *atomic.Int32 // of beginnings of this query
 
 	then  *tree.Memo[string, *beginnings] // by the answers
@@ -70,7 +70,7 @@ func (p *Project) begin(q Query, o Options) (*walk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b := w.beginning(o.Other); b != nil {
+	if b := w.beginning(); b != nil {
 		return b.goOn(w), nil
 	}
 	for _, name := range w.q.Playbooks {
@@ -79,26 +79,17 @@ func (p *Project) begin(q Query, o Options) (*walk, error) {
 	return w, nil
 }
 
-// beginning returns the one that leads furthest on the way of a walk, or nil. Those
-// of another revision are those of this one where nothing that differs has a part.
-func (w *walk) beginning(other *Project) *beginning {
+// beginning returns the one that leads furthest on the way of a walk, or nil.
+func (w *walk) beginning() *beginning {
 	if len(w.inv.Opaque) > 0 {
 		return nil
 	}
 	same := w.q
 	same.Host, same.Groups = "", nil
-	of := fmt.Sprintf("%p\x00%#v", w.files.Differences, same)
-	set := w.beginnings.Get(of, func() *beginnings { return &beginnings{} })
-	var elsewhere *beginnings
-	if other != nil {
-		elsewhere = other.beginnings.Get(of, func() *beginnings { return &beginnings{} })
-	}
+	set := w.beginnings.Get(fmt.Sprintf("%#v", same), func() *beginnings { return &beginnings{} })
 	first := func() *beginning {
-		number := new(atomic.Int32)
-		if b := elsewhere.adopted(w, number); b != nil {
-			return b
-		}
-		b := &beginning{walk: w.copy(w), number: number}
+		b := &beginning{walk: w.copy(w), number: new(atomic.Int32)}
+		b.files.Asked = &trace.Asked{} // what it asked so far, each asks by itself
 		b.start()
 		return b
 	}
@@ -135,26 +126,6 @@ func (s *beginnings) find(w *walk, make func() *beginning) *beginning {
 		return nil // it is told by a walk of the node's own
 	}
 	return s.all[i]
-}
-
-// adopted is a beginning of another revision as one of the walk's own; nil if there
-// is none that fits.
-func (s *beginnings) adopted(w *walk, number *atomic.Int32) *beginning {
-	if s == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.all, func(b *beginning) bool { return !b.files.Touched && len(b.faults) == 0 && b.fits(w) })
-	if i < 0 {
-		return nil
-	}
-	like := s.all[i]
-	number.Add(1)
-	b := &beginning{walk: like.copy(w), like: like, open: like.open, number: number}
-	b.matched, b.said = like.matched, like.said
-	b.then, b.names = tree.NewMemo[string, *beginnings](), tree.NewMemo[any, knownNames]()
-	return b
 }
 
 // fits reports whether a beginning is that of the node's walk, too: the same plays
@@ -212,12 +183,6 @@ func (b *beginning) start() {
 // after is the beginning that comes after b, of all nodes for which its open
 // requests come to what they do for this one; nil if there are too many.
 func (b *beginning) after(of *walk, answers string) *beginning {
-	if b.like != nil {
-		set := b.like.then.Get(answers, func() *beginnings { return &beginnings{} })
-		if next := set.adopted(of, b.number); next != nil {
-			return next
-		}
-	}
 	if b.number.Add(1) > mostBeginnings {
 		return nil
 	}
@@ -337,7 +302,7 @@ func (b *beginning) answers(of *walk) (string, bool) {
 // goOn is the walk of another node, from where b ends.
 func (b *beginning) goOn(of *walk) *walk {
 	w := b.copy(of)
-	w.files.Touched = w.files.Touched || of.files.Touched
+	w.files.Asked.Include(of.files.Asked)
 	if len(w.dirs) > 0 {
 		scope, _ := of.scopeIn(w.dirs) // it fits
 		w.useScope(scope)
@@ -370,7 +335,7 @@ func (b *walk) copy(of *walk) *walk {
 	w := *b
 	w.q, w.node, w.extra = of.q, of.node, of.extra
 	w.Project, w.inv, w.cfg = of.Project, of.inv, of.cfg
-	w.files = &tree.Seen{Files: of.files.Files, Differences: of.files.Differences, Touched: b.files.Touched, Bad: slices.Concat(of.files.Bad, b.files.Bad)}
+	w.files = &tree.Seen{Files: of.files.Files, Asked: b.files.Asked.After(), Bad: slices.Concat(of.files.Bad, b.files.Bad)}
 	w.matched, w.asked, w.from, w.given, w.evaluation = nil, nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
 	w.namePatterns, w.dirs, w.joins, w.joinForms = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins), slices.Clip(b.joinForms)

@@ -177,38 +177,6 @@ func TestSharedIsAloneInNasty(t *testing.T) {
 	}
 }
 
-// TestAdoptedIsAloneInNasty does the same as TestAdoptedIsAlone, each file being new
-// once.
-func TestAdoptedIsAloneInNasty(t *testing.T) {
-	random := rand.New(rand.NewPCG(3, 4))
-	adopted := 0
-	for _, n := range allNasty(t) {
-		for _, file := range slices.Sorted(maps.Keys(n.fsys)) {
-			base := maps.Clone(n.fsys)
-			delete(base, file)
-			parsed := NewParsed()
-			old, now := Open(base, parsed), Open(n.fsys, parsed)
-			differences := now.Compare(old, []string{file})
-			for i := range 6 {
-				q := n.node(i, random)
-				at, err := now.Reach(q, Options{Differences: differences})
-				equal(t, n.name, n.fsys, q, at, err)
-				got, err := old.Reach(q, Options{Differences: differences, Other: now})
-				equal(t, n.name+" without "+file, base, q, got, err)
-				if err == nil && at != nil && !at.Touched && !maps.Equal(digests(got), digests(at)) {
-					t.Errorf("%s without %s: it differs, and nothing that differs was looked at", n.name, file)
-				}
-				if w, err := old.begin(q, Options{Differences: differences, Other: now}); err == nil && w.from != nil && w.from.like != nil {
-					adopted++
-				}
-			}
-		}
-	}
-	if adopted == 0 {
-		t.Error("nothing was adopted")
-	}
-}
-
 func digests(r *Reached) map[string]string {
 	all := map[string]string{}
 	for _, f := range r.Files {
@@ -272,69 +240,4 @@ func contents(w *walk) map[string]string {
 		}
 	}
 	return all
-}
-
-// TestAdoptedIsAlone holds the answers at a base against those of walks that know
-// nothing of the head.
-func TestAdoptedIsAlone(t *testing.T) {
-	head := os.DirFS("../../examples/cluster")
-	for _, changed := range []string{
-		"roles/slurm/defaults/main.yml", "roles/slurm/tasks/main.yml", "roles/slurm/templates/slurm.conf.j2", "roles/users/tasks/main.yml",
-		"inventory/group_vars/all/users.yml", "inventory/group_vars/Slurm/slurm.yml", "inventory/hosts.yml", "base.yml", "slurm.yml", "ansible.cfg",
-	} {
-		base := without{head, changed}
-		parsed := NewParsed()
-		old, now := Open(base, parsed), Open(head, parsed)
-		differences := now.Compare(old, []string{changed})
-		for _, groups := range [][]string{{"cluster"}, {"Slurm", "Compute"}, {"Slurm", "UAN"}, {"HSN"}} {
-			for i := range 2 {
-				q := Query{Playbooks: []string{"base.yml", "slurm.yml"}, Host: fmt.Sprintf("node%d", i), Groups: groups, Inventory: []string{"inventory"}}
-				if _, err := now.Reach(q, Options{Differences: differences}); err != nil {
-					t.Fatal(err)
-				}
-				got, err := old.Reach(q, Options{Differences: differences, Other: now})
-				want, wantErr := alone(Open(base, NewParsed()), q)
-				if fmt.Sprint(err) != fmt.Sprint(wantErr) {
-					t.Fatalf("without %s: %v, alone %v", changed, err, wantErr)
-				}
-				if err == nil && !reflect.DeepEqual(digests(got), digests(want)) {
-					t.Errorf("without %s: %v, alone %v", changed, digests(got), digests(want))
-				}
-			}
-		}
-	}
-}
-
-// TestBrokenForeignVariables: Ansible stops at a file of another host's variables,
-// though a stronger place decides the one that is read.
-func TestBrokenForeignVariables(t *testing.T) {
-	const site = "-- p.yml --\n- hosts: all\n  tasks:\n    - debug: msg={{ hostvars['d1'].ip }}\n-- hosts --\n[db]\nd1 ip=1\n-- group_vars/db.yml --\n"
-	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: []string{"hosts"}}
-	for says, touched := range map[string]bool{"ip: 2\n": false, "ip: [\n": true} {
-		parsed := NewParsed()
-		old, now := Open(project(site+"ip: 3\n"), parsed), Open(project(site+says), parsed)
-		differences := now.Compare(old, []string{"group_vars/db.yml"})
-		got, err := now.Reach(q, Options{Differences: differences})
-		if err != nil || got.Touched != touched {
-			t.Errorf("%q: %v, touched %v", says, err, got.Touched)
-		}
-	}
-}
-
-// without is a file system that lacks a file.
-type without struct {
-	fs.FS
-	name string
-}
-
-func (w without) Open(name string) (fs.File, error) {
-	if name == w.name {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	return w.FS.Open(name)
-}
-
-func (w without) ReadDir(name string) ([]fs.DirEntry, error) {
-	list, err := fs.ReadDir(w.FS, name)
-	return slices.DeleteFunc(list, func(e fs.DirEntry) bool { return path.Join(name, e.Name()) == w.name }), err
 }

@@ -38,6 +38,7 @@ func (w *walk) variable(name string, at place) {
 		w.vars.set(name, now)
 	}
 	if !ok {
+		w.files.Asked.Ask(askVariable, name)
 		w.follow(name)
 	}
 }
@@ -73,6 +74,7 @@ func (w *walk) define(pairs []value.Pair, like definition) {
 // definitions are the values that a variable may have for the node, the
 // strongest last. Of those that are always there, the weaker do not count.
 func (w *walk) definitions(name string) []definition {
+	w.files.Asked.Ask(askVariable, name)
 	if w.shared { // also what is known already
 		w.asked[name] = true
 	}
@@ -199,6 +201,7 @@ func (w *walk) anyVariable(reason string, at place) {
 	if w.any == nil {
 		at.note = reason
 		w.any, w.anyAt = &why{text: reason, line: at.line}, at
+		w.files.Asked.Ask(askVariablesLike, unknownText)
 		w.news++
 	}
 }
@@ -213,6 +216,7 @@ func (w *walk) computedName(c jinja.Computed, o owner) {
 		case computed(name):
 			if p := (namePattern{name, o.at(c.Line)}); !slices.Contains(w.namePatterns, p) {
 				w.namePatterns = append(w.namePatterns, p)
+				w.files.Asked.Ask(askVariablesLike, name)
 				w.news++
 			}
 		default:

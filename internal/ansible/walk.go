@@ -71,6 +71,8 @@ type walk struct {
 	from       *beginning      // what it went on from, or nil
 	given      []string        // of the variables that the beginning reached, those that the inventory gives the node
 
+	changed []string // names of files that differ from another revision, or nil
+
 	changes int // counts what may give computed names more values
 	decided int // counts what more is known of guarded tasks
 	news    int // counts what else there is to be followed
@@ -104,13 +106,18 @@ type visit struct {
 	sure             certainty
 }
 
+// configOf reads a configuration, each once; "" for none.
+func (p *Project) configOf(name string) config {
+	return p.configs.Get(name, func() config { return p.config(name) })
+}
+
 func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	q, err := q.cleaned()
 	if err != nil {
 		return nil, err
 	}
 	w := &walk{
-		Project: p, q: q, files: &tree.Seen{Files: p.files, Differences: o.Differences},
+		Project: p, q: q, files: tree.NewSeen(p.files), changed: o.Changed,
 		extra: map[string][]definition{}, resolved: map[string][]definition{}, places: 1,
 	}
 	if q.Config == "" && w.files.Kind("ansible.cfg") == tree.File {
@@ -122,8 +129,8 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	if err := errors.Join(w.files.Faults()...); err != nil {
 		return nil, err
 	}
-	w.files.Look([]string{w.q.Config})
-	w.cfg = p.configs.Get(w.q.Config, func() config { return p.config(w.q.Config) })
+	w.files.Asked.Ask(tree.AskContent, w.q.Config)
+	w.cfg = p.configOf(w.q.Config)
 	w.count(w.cfg.file, asSettings, w.cfg.digest, "ansible configuration", place{})
 	for kind, dirs := range w.cfg.plugins {
 		for _, dir := range dirs {
@@ -143,19 +150,13 @@ func (w *walk) readInventory() error {
 			return fault.New(fault.Input, "the inventory %s does not exist", name)
 		}
 	}
-	result := w.inventories.Get(w.sources()+"\x00"+w.cfg.digest, func() inventoryResult {
-		seen := &tree.Seen{Files: w.Project.files}
-		inv, err := w.cfg.inventory.Read(seen, w.q.Inventory...)
-		if bad := errors.Join(seen.Faults()...); bad != nil {
-			return inventoryResult{err: bad}
-		}
-		return inventoryResult{inv, err}
-	})
+	w.files.Asked.Ask(askInventory, w.q.Config+"\x00"+w.sources())
+	result := w.readSources(w.cfg, w.q.Inventory)
 	if result.err != nil {
 		return result.err
 	}
 	inv := result.inventory
-	w.files.Look(inv.Files)
+	w.files.Asked.Include(result.asked)
 	w.inv = inv
 	w.node = inv.Node(w.q.Host, append(slices.Clip(w.q.Groups), ImageGroup))
 	for _, o := range inv.Opaque {
@@ -165,6 +166,24 @@ func (w *walk) readInventory() error {
 		w.allGroups(at)
 	}
 	return nil
+}
+
+// readSources reads an inventory, each once.
+func (p *Project) readSources(cfg config, names []string) inventoryResult {
+	return p.inventories.Get(strings.Join(names, "\x00")+"\x00"+cfg.digest, func() inventoryResult {
+		seen := tree.NewSeen(p.files)
+		inv, err := cfg.inventory.Read(seen, names...)
+		if bad := errors.Join(seen.Faults()...); bad != nil {
+			return inventoryResult{err: bad}
+		}
+		return inventoryResult{inv, sourcesOf(seen.Asked), err}
+	})
+}
+
+// inventoryOf is the inventory of these sources as a configuration has it read.
+func (p *Project) inventoryOf(config string, names []string) (*inventory.Inventory, error) {
+	result := p.readSources(p.configOf(config), names)
+	return result.inventory, result.err
 }
 
 // sources are the inventory's, as a part of keys in this process.

@@ -74,6 +74,9 @@ func Open(dir string) (*Repository, error) {
 // slashes; "" at the top and in a bare repository.
 func (r *Repository) Prefix() string { return r.prefix }
 
+// Dir is the directory of the repository's objects and refs.
+func (r *Repository) Dir() string { return r.common }
+
 // openAt opens a bare repository, and looks for none above it.
 func openAt(dir string) (*Repository, error) {
 	if !isGitDir(dir) {

@@ -1,16 +1,13 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
-	"github.com/strata-hpc/strata/internal/ansible"
-	"github.com/strata-hpc/strata/internal/ansible/tree"
-	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/trace"
 )
 
 // Revision is a project with its files at one revision.
@@ -36,6 +33,15 @@ type CompareOptions struct {
 	Changed []string
 	// Have says what there is, which tells more keys. It may be nil.
 	Have Have
+	// Known are traces that were made before, the newest first.
+	Known []Known
+	// Fresh has every node's playbooks followed at both revisions, whatever is known.
+	Fresh bool
+	// Made is given the traces that are made, and the revision that they are made of, if
+	// it is not nil.
+	Made func(Revision, []trace.Trace)
+	// Carry adds to those that are made the known ones that hold there, too.
+	Carry bool
 	// Brief leaves the inputs out of decisions about nodes that were there before
 	// and have a parent: they take more time and memory than all else.
 	Brief bool
@@ -52,22 +58,8 @@ func Compare(base, head Revision, want []layer.NodeID, o CompareOptions) (*Plan,
 	base.Source.open()
 	head.Source.open()
 	c := comparer{base: base, head: head, o: o}
-	if o.Changed != nil {
-		c.differences = head.Source.playbooks.Compare(base.Source.playbooks, o.Changed)
-	}
 	nodes := slices.DeleteFunc(slices.Clone(head.Project.Nodes), func(n layer.Node) bool { return !needed[n.ID] })
-	was := make(map[layer.NodeID]layer.Node, len(base.Project.Nodes))
-	for _, n := range base.Project.Nodes {
-		was[n.ID] = n
-	}
-	pairs := make([]pair, len(nodes))
-	err = each(len(nodes), func(i int) error {
-		old, ok := was[nodes[i].ID]
-		if !ok {
-			return c.inputs(&pairs[i], nodes[i], nil)
-		}
-		return c.inputs(&pairs[i], nodes[i], &old)
-	})
+	pairs, err := c.pairs(nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -86,85 +78,12 @@ func Compare(base, head Revision, want []layer.NodeID, o CompareOptions) (*Plan,
 
 // comparer holds a comparison while it is made.
 type comparer struct {
-	base, head  Revision
-	o           CompareOptions
-	differences tree.Differences
-	plan        *Plan
-	at          map[layer.NodeID]int
-	used        map[string]bool // files that decide something
-}
-
-// pair is the inputs of a node at both revisions.
-type pair struct {
-	base, head []Input
-	reasons    []Reason     // how they differ
-	was        bool         // the node was there
-	moved      bool         // onto another parent
-	from       layer.NodeID // the parent that it had
-	regrouped  bool         // it is in other groups
-}
-
-func (c *comparer) inputs(p *pair, now layer.Node, old *layer.Node) error {
-	head := collector{p: c.head.Project, n: now, src: c.head.Source, differences: c.differences}
-	if old == nil {
-		var err error
-		p.head, err = head.collect()
-		return fault.Within(c.head.prefix(), err)
-	}
-	p.was, p.moved, p.from = true, old.Parent != now.Parent, old.Parent
-	p.regrouped = !slices.Equal(old.Groups, now.Groups)
-	base := collector{p: c.base.Project, n: *old, src: c.base.Source}
-	if c.differences != nil {
-		base.known, base.differences, base.other = &head.found, c.differences, c.head.Source
-	}
-	var err error
-	// A key is made of all inputs, and may be told of those without a parent only.
-	brief := c.o.Brief && c.o.Have == nil && now.Parent != ""
-	if brief && c.differences != nil {
-		if head.same, err = base.queries(); err != nil {
-			return fmt.Errorf("at %s: %w", c.base.Name, err)
-		}
-		leaveOut(&head, &base)
-	}
-	if p.head, err = head.collect(); err != nil {
-		return fault.Within(c.head.prefix(), err)
-	}
-	if p.base, err = base.collect(); err != nil {
-		return fault.Within(c.base.prefix(), err)
-	}
-	p.reasons = differences(p.base, p.head)
-	lasting(p.reasons, c.base.Source, c.head.Source)
-	if brief {
-		p.base, p.head = nil, nil
-	}
-	return nil
-}
-
-// leaveOut takes out of what playbooks reach at two revisions what is alike, which
-// most is, so that it need not be told.
-func leaveOut(head, base *collector) {
-	now, was := head.onlyPlaybooks(), base.onlyPlaybooks()
-	if now == nil || was == nil {
-		return // of several, one may reach at one revision what another does at the other
-	}
-	a, err := head.reach(head.query(*now))
-	if err != nil {
-		return // collect says it
-	}
-	b, err := base.reach(base.query(*was))
-	if err != nil {
-		return
-	}
-	head.told, base.told = &ansible.Reached{Warnings: a.Warnings}, &ansible.Reached{}
-	if a == b {
-		return
-	}
-	base.told.Files, head.told.Files = unlike(b.Files, a.Files, func(a, b ansible.File) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Digest, b.Digest))
-	})
-	base.told.Variables, head.told.Variables = unlike(b.Variables, a.Variables, func(a, b ansible.Variable) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Digest, b.Digest))
-	})
+	base, head Revision
+	o          CompareOptions
+	verifiers  []*verifier
+	plan       *Plan
+	at         map[layer.NodeID]int
+	used       map[string]bool // files that decide something
 }
 
 func (c *comparer) decide(n layer.Node, p pair) error {

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible"
-	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -133,16 +132,9 @@ type collector struct {
 	inputs []Input
 	errs   []error
 
-	differences tree.Differences // from another revision, or nil
-	other       *Source          // at that revision, of a node that was looked at there; or nil
-	same        map[string]bool  // the queries of the other revision whose answers need not be known where nothing differs
-	known       *reaches         // what this node's playbooks reach at the other one, or nil
-	found       reaches          // what they reach at this one
-	told        *ansible.Reached // what is told instead, or nil
+	changed []string           // names of files that differ from another revision
+	told    []*ansible.Reached // what is told of the playbooks of each step instead of all; nil for all
 }
-
-// reaches is what a node's playbooks reach, by query.
-type reaches map[string]*ansible.Reached
 
 func (c *collector) add(kind, name, digest string) {
 	c.inputs = append(c.inputs, Input{Kind: kind, Name: name, Digest: digest})
@@ -328,13 +320,16 @@ func (c *collector) step(s layer.Step) {
 
 // playbooks adds the files and variables that playbooks reach.
 func (c *collector) playbooks(s layer.Playbooks) {
-	reached := c.told
-	if reached == nil {
-		var err error
-		if reached, err = c.reach(c.query(s)); err != nil {
+	var reached *ansible.Reached
+	if c.told != nil {
+		reached, c.told = c.told[0], c.told[1:]
+	} else {
+		analysis, err := c.src.playbooks.Analyse(c.query(s), ansible.Options{Changed: c.changed})
+		if err != nil {
 			c.fail(err)
 			return
 		}
+		reached = analysis.Reached()
 	}
 	c.src.warn(reached.Warnings)
 	c.inputs = slices.Grow(c.inputs, len(reached.Files)+len(reached.Variables))
@@ -358,21 +353,6 @@ func (c *collector) playbooks(s layer.Playbooks) {
 	}
 }
 
-// onlyPlaybooks is the one step of the node that runs playbooks, nil if there is not
-// one.
-func (c *collector) onlyPlaybooks() *layer.Playbooks {
-	var only *layer.Playbooks
-	for _, s := range c.n.Steps {
-		if s, ok := s.(layer.Playbooks); ok {
-			if only != nil {
-				return nil
-			}
-			only = &s
-		}
-	}
-	return only
-}
-
 // query is what is asked about a step's playbooks.
 func (c *collector) query(s layer.Playbooks) ansible.Query {
 	return ansible.Query{
@@ -392,44 +372,13 @@ func (c *collector) query(s layer.Playbooks) ansible.Query {
 	}
 }
 
-// queries are the queries of the node.
-func (c *collector) queries() (map[string]bool, error) {
-	all := map[string]bool{}
+// queries are what is asked about the playbooks of each step that has some.
+func (c *collector) queries() []ansible.Query {
+	var all []ansible.Query
 	for _, s := range c.n.Steps {
 		if s, ok := s.(layer.Playbooks); ok {
-			text, err := canonical(c.query(s))
-			if err != nil {
-				return nil, err
-			}
-			all[string(text)] = true
+			all = append(all, c.query(s))
 		}
 	}
-	return all, nil
-}
-
-// reach asks what playbooks reach, unless the answer is known from the other
-// revision, where nothing differs that it looked at.
-func (c *collector) reach(q ansible.Query) (*ansible.Reached, error) {
-	text, err := canonical(q)
-	if err != nil {
-		return nil, err
-	}
-	if c.known != nil {
-		if r := (*c.known)[string(text)]; r != nil && !r.Touched {
-			return r, nil
-		}
-	}
-	o := ansible.Options{Differences: c.differences, OnlyTouched: c.same[string(text)]}
-	if c.other != nil {
-		o.Other = c.other.playbooks
-	}
-	r, err := c.src.playbooks.Reach(q, o)
-	if err != nil {
-		return nil, err
-	}
-	if c.found == nil {
-		c.found = reaches{}
-	}
-	c.found[string(text)] = r
-	return r, nil
+	return all
 }

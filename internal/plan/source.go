@@ -49,6 +49,7 @@ type Source struct {
 	trees     map[string][]Input // of files and directories that layers name
 	secrets   map[string]string  // digests of secrets, which take a while
 	warned    map[Warning]bool
+	inCircles []string // links, of analyses that need not be made
 }
 
 // item is a file as one kind of reader sees it.
@@ -94,7 +95,11 @@ func (s *Source) warnings() []Warning {
 // circles are the links that playbooks may reach, and that lead in a circle.
 func (s *Source) circles() []string {
 	s.open()
-	return s.playbooks.Circles()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := append(s.playbooks.Circles(), s.inCircles...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // tree returns the inputs for a file or directory that a layer names: each file

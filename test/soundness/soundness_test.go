@@ -18,6 +18,7 @@
 package soundness
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/trace"
 )
 
 // sample is how many of the changes that a plan says to build are run where not
@@ -274,14 +276,23 @@ func (r *revision) trial(t *testing.T, m *mutation, n *node) *trial {
 	return x
 }
 
-// touches wants that an answer which is another one had looked at what changed.
+// touches wants that the trace of what comes to something else says so.
 func (r *revision) touches(t *testing.T, x *trial) {
 	p := r.project
 	base := ansible.Open(p.files.fsys(), r.parsed)
-	differences := r.together.Compare(base, slices.Collect(maps.Keys(x.change)))
-	reached, err := base.Reach(p.query(x.node, x.node.groups), ansible.Options{Differences: differences})
-	if err != nil || !reached.Touched {
-		t.Errorf("%s: %s: for %s the plan says %s, but nothing that was looked at had changed (%v)", p.name, x.name, x.node.host, x.says, err)
+	changed := slices.Collect(maps.Keys(x.change))
+	analysis, err := base.Analyse(p.query(x.node, x.node.groups), ansible.Options{Changed: changed})
+	if err != nil {
+		t.Errorf("%s: %v", p.name, err)
+		return
+	}
+	file := trace.Encode(nil, []trace.Trace{{Asked: analysis.Asked()}})
+	traces, err := trace.Open(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if touched, err := base.Touched(traces, r.together, changed); err != nil || !touched.Has(0) {
+		t.Errorf("%s: %s: for %s the plan says %s, but no question is answered otherwise (%v)", p.name, x.name, x.node.host, x.says, err)
 	}
 }
 

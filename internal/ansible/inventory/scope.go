@@ -357,7 +357,7 @@ type blockKey struct {
 
 func (r *scopeReader) file(name, level string) {
 	r.scope.Files = append(r.scope.Files, name)
-	key := blockKey{r.files.Document(name), name}
+	key := blockKey{r.files.Variables(name), name}
 	r.inv.mu.RLock()
 	b := r.inv.blocks[key]
 	r.inv.mu.RUnlock()

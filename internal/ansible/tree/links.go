@@ -66,7 +66,7 @@ func (t *Tree) Real(name string) Way {
 }
 
 // Real implements Files.
-func (s *Seen) Real(name string) Way { s.linked(name, false); return s.Files.Real(name) }
+func (s *Seen) Real(name string) Way { s.ask(AskKind, name); return s.Files.Real(name) }
 
 // LinkTarget is where a link at a place leads, as it is written; false if there is no link
 // there. No link may be on the way to the place.

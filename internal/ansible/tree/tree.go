@@ -51,6 +51,8 @@ type Files interface {
 	Text(name string) ([]byte, error)
 	// Document reads a file as YAML or JSON.
 	Document(name string) *Document
+	// Variables is Document of a file of which the variables matter one by one.
+	Variables(name string) *Document
 	// Template reads a file as a Jinja template.
 	Template(name string) *Template
 	// Unit is what a name lies in, or is, if only what that is pinned to is here.
@@ -219,6 +221,9 @@ func (t *Tree) Circles() []string {
 	slices.Sort(all)
 	return slices.Compact(all)
 }
+
+// CirclesBelow are those of one directory.
+func (t *Tree) CirclesBelow(dir string) []string { return t.at(dir).circles }
 
 // Linked reports whether links have a part in what is at a name, or below it
 // once Below was asked.
@@ -390,6 +395,9 @@ func (t *Tree) Document(name string) *Document {
 	e.parse.Do(func() { e.document = t.once.documents.Get(t.key(name), func() *Document { return t.document(name) }) })
 	return e.document
 }
+
+// Variables implements Files.
+func (t *Tree) Variables(name string) *Document { return t.Document(name) }
 
 func (t *Tree) document(name string) *Document {
 	text, err := t.Text(name)

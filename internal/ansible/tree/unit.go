@@ -36,15 +36,21 @@ func (t *Tree) Unit(name string) (Unit, bool) {
 	return Unit{}, false
 }
 
-// Unit implements Files.
+// Unit implements Files. A directory that has a content of its own is a unit at one
+// revision, and perhaps none at the other one.
 func (s *Seen) Unit(name string) (Unit, bool) {
-	u, ok := s.Files.Unit(name)
-	// A directory with a content of its own is a unit here or in the other tree.
-	for dir := name; len(s.Differences) > 0 && !s.Touched; dir = path.Dir(dir) {
-		s.Touched = s.Differences[dir].content && (ok || s.Files.Kind(dir) == Directory)
-		if dir == "." || dir == ".." || dir == "/" {
-			break
+	s.Asked.Ask(AskKind, name)
+	way := s.Files.Real(name)
+	for _, link := range way.Links {
+		s.Asked.Ask(AskContent, link)
+	}
+	for _, dir := range []string{name, way.Real} {
+		if s.Files.Kind(dir) != Directory {
+			dir = path.Dir(dir)
+		}
+		for ; dir != "." && dir != ".." && dir != "/"; dir = path.Dir(dir) {
+			s.Asked.Ask(AskContent, dir)
 		}
 	}
-	return u, ok
+	return s.Files.Unit(name)
 }

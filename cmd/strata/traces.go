@@ -1,0 +1,190 @@
+package main
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/ansible"
+	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/trace"
+	"github.com/strata-hpc/strata/internal/union"
+)
+
+// traces are the files of traces that earlier plans of a project left in the cache. What
+// cannot be read, or is of another version, is as good as not there.
+type traces struct {
+	history *history
+	dir     string // "" where none can be kept
+	repos   []string
+	files   []string // that can be used, the newest first
+	open    []*os.File
+	known   []plan.Known
+}
+
+// mostTraces files of a project are kept; with as many, what holds of all goes into one.
+const mostTraces = 6
+
+// aboutTraces is what a file of traces says of itself.
+type aboutTraces struct {
+	Version int      // of the analysis
+	Place   string   // the configuration in the repository
+	Commit  string   // that all of them were made of
+	Repos   []string // the other repositories, and their commits
+}
+
+// openTraces opens those that may help to compare two revisions.
+func (h *history) openTraces(was, now plan.Revision) *traces {
+	t := &traces{history: h, repos: pinsOf(now)}
+	if h.fresh || len(h.app.overrides) > 0 || !slices.Equal(t.repos, pinsOf(was)) {
+		return t
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return t
+	}
+	of := sha256.Sum256([]byte(h.repo.Dir() + "\x00" + h.place()))
+	t.dir = filepath.Join(cache, "traces", hex.EncodeToString(of[:16]))
+	for _, name := range newestFirst(t.dir) {
+		t.openFile(name, was, now)
+	}
+	return t
+}
+
+func (t *traces) close() {
+	for _, f := range t.open {
+		f.Close()
+	}
+}
+
+// pinsOf are the commits of a revision's repositories.
+func pinsOf(r plan.Revision) []string {
+	pins := make([]string, len(r.Repos))
+	for i, repo := range r.Repos {
+		pins[i] = repo.Pin()
+	}
+	slices.Sort(pins)
+	return pins
+}
+
+// newestFirst lists the files of a directory by their time.
+func newestFirst(dir string) []string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var infos []fs.FileInfo
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
+			infos = append(infos, info)
+		}
+	}
+	slices.SortFunc(infos, func(a, b fs.FileInfo) int {
+		return cmp.Or(b.ModTime().Compare(a.ModTime()), strings.Compare(a.Name(), b.Name()))
+	})
+	names := make([]string, len(infos))
+	for i, info := range infos {
+		names[i] = filepath.Join(dir, info.Name())
+	}
+	return names
+}
+
+// openFile adds a file, if it can be used.
+func (t *traces) openFile(name string, was, now plan.Revision) {
+	f, err := os.Open(name)
+	if err != nil {
+		return
+	}
+	known, ok := t.read(f, was, now)
+	if !ok {
+		f.Close()
+		return
+	}
+	t.files, t.open, t.known = append(t.files, name), append(t.open, f), append(t.known, known)
+}
+
+func (t *traces) read(f *os.File, was, now plan.Revision) (known plan.Known, ok bool) {
+	info, err := f.Stat()
+	if err != nil {
+		return known, false
+	}
+	if known.Traces, err = trace.Open(f, info.Size()); err != nil {
+		return known, false
+	}
+	text, err := known.Traces.About()
+	var about aboutTraces
+	if err != nil || json.Unmarshal(text, &about) != nil || about.Version != ansible.Version || about.Place != t.history.place() || !slices.Equal(about.Repos, t.repos) {
+		return known, false
+	}
+	files, err := t.history.commitFiles(about.Commit, now)
+	if err != nil {
+		return known, false
+	}
+	known.Source = build.Source(now.Project, files, t.history.dir)
+	known.Source.Parsed = t.history.parsed
+	if known.ChangedBase, err = changedFiles(files, was.Source.Files); err != nil {
+		return known, false
+	}
+	known.ChangedHead, err = changedFiles(files, now.Source.Files)
+	return known, err == nil
+}
+
+// commitFiles are the project's files at a commit, with the repositories of a revision.
+func (h *history) commitFiles(commit string, at plan.Revision) (*union.FS, error) {
+	root, _, err := h.files(commit)
+	if err != nil {
+		return nil, err
+	}
+	files := union.New(root)
+	for name, fsys := range at.Source.Files.(*union.FS).Joined() {
+		if err := files.Join(name, fsys); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// use has a comparison use the traces, and leave its own.
+func (t *traces) use(o *plan.CompareOptions) {
+	if t.dir == "" {
+		return
+	}
+	o.Known, o.Carry = t.known, len(t.known) >= mostTraces
+	o.Made = func(at plan.Revision, made []trace.Trace) {
+		if at.Name != "" && t.keep(at, made) == nil && o.Carry {
+			for _, name := range t.files {
+				_ = os.Remove(name)
+			}
+		}
+	}
+}
+
+// keep writes a file of traces. Others may do the same.
+func (t *traces) keep(at plan.Revision, made []trace.Trace) error {
+	about, err := json.Marshal(aboutTraces{ansible.Version, t.history.place(), at.Name, t.repos})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(t.dir, 0o700); err != nil { // names of a site's files and variables are in it
+		return err
+	}
+	f, err := os.CreateTemp(t.dir, ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	text := trace.Encode(about, made)
+	_, err = f.Write(text)
+	if err = cmp.Or(err, f.Close()); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(text)
+	return os.Rename(f.Name(), filepath.Join(t.dir, hex.EncodeToString(sum[:16])))
+}

@@ -1,0 +1,250 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/strata-hpc/strata/internal/ansible"
+	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/trace"
+)
+
+// pair is a node at two revisions.
+type pair struct {
+	base, head []Input      // left out where nobody needs them
+	reasons    []Reason     // how they differ
+	was        bool         // the node was there
+	moved      bool         // onto another parent
+	from       layer.NodeID // the parent that it had
+	regrouped  bool         // it is in other groups
+
+	now, old      collector
+	brief         bool                // only differences are told
+	runs          bool                // it has the same playbooks as it had
+	key           trace.Key           // of their analyses
+	same          bool                // they are known to reach the same at both revisions
+	note          string              // what people are told of them, where they need not be followed
+	before, after []*ansible.Analysis // at base and at head, if they were followed
+}
+
+// pairs compares the inputs of nodes. Playbooks are followed only where no trace says
+// that they reach the same: first those that were made before, then those that are made
+// of one of the revisions.
+func (c *comparer) pairs(nodes []layer.Node) ([]pair, error) {
+	was := nodesOf(c.base.Project)
+	pairs := make([]pair, len(nodes))
+	all := func(step func(p *pair) error) error {
+		return each(len(pairs), func(i int) error { return step(&pairs[i]) })
+	}
+	for i := range pairs {
+		pairs[i].now = collector{p: c.head.Project, n: nodes[i], src: c.head.Source, changed: c.o.Changed}
+	}
+	if err := all(func(p *pair) error { return c.begin(p, was[p.now.n.ID]) }); err != nil {
+		return nil, err
+	}
+	if !c.o.Fresh && c.o.Changed != nil {
+		c.verifyKnown(pairs)
+		if err := all(c.followOne); err != nil {
+			return nil, err
+		}
+		if err := c.verifyMade(pairs); err != nil {
+			return nil, err
+		}
+	}
+	return pairs, all(c.compareInputs)
+}
+
+// begin notes what is known of a node without following anything.
+func (c *comparer) begin(p *pair, old *layer.Node) (err error) {
+	if p.key, p.runs, err = traceKey(p.now.queries()); err != nil || old == nil {
+		return err
+	}
+	now := p.now.n
+	p.was, p.moved, p.from = true, old.Parent != now.Parent, old.Parent
+	p.regrouped = !slices.Equal(old.Groups, now.Groups)
+	// A key is made of all inputs, and may be told of those without a parent only.
+	p.brief = c.o.Brief && c.o.Have == nil && now.Parent != ""
+	p.old = collector{p: c.base.Project, n: *old, src: c.base.Source, changed: c.o.Changed}
+	if p.runs && c.base.Project != c.head.Project {
+		key, _, err := traceKey(p.old.queries())
+		if err != nil {
+			return fmt.Errorf("at %s: %w", c.base.Name, err)
+		}
+		p.runs = key == p.key
+	}
+	return nil
+}
+
+// verifyKnown asks the traces that were made before. One that cannot be read is as good
+// as none.
+func (c *comparer) verifyKnown(pairs []pair) {
+	for _, known := range c.o.Known {
+		if v, err := newVerifier(known, c.base.Source, c.head.Source); err == nil {
+			v.verify(pairs)
+			c.verifiers = append(c.verifiers, v)
+		}
+	}
+}
+
+// made is the revision that traces are made of: one that has a name, by which they can
+// be used later.
+func (c *comparer) made() Revision {
+	if c.head.Name == "" {
+		return c.base
+	}
+	return c.head
+}
+
+// followOne follows a node's playbooks at the revision that traces are made of.
+func (c *comparer) followOne(p *pair) error {
+	switch {
+	case p.same && p.brief:
+		return nil
+	case c.head.Name != "":
+		return c.follow(&p.now, &p.after, c.head)
+	case p.was:
+		return c.follow(&p.old, &p.before, c.base)
+	}
+	return nil
+}
+
+// follow follows a node's playbooks at a revision, unless that was done.
+func (c *comparer) follow(side *collector, found *[]*ansible.Analysis, at Revision) (err error) {
+	if *found == nil {
+		*found, err = side.analyse()
+	}
+	return fault.Within(at.prefix(), err)
+}
+
+// verifyMade asks the traces of what was followed at one of the revisions.
+func (c *comparer) verifyMade(pairs []pair) error {
+	byKey := map[trace.Key]bool{}
+	var made []trace.Trace
+	for i := range pairs {
+		p := &pairs[i]
+		list := p.after
+		if len(list) == 0 && p.runs {
+			list = p.before
+		}
+		if len(list) > 0 && !byKey[p.key] {
+			byKey[p.key] = true
+			made = append(made, trace.Trace{Key: p.key, Asked: askedBy(list), Note: noteOf(list)})
+		}
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	if c.o.Made != nil {
+		c.o.Made(c.made(), append(made, c.carried(byKey)...))
+	}
+	file, err := inMemory(made)
+	if err != nil {
+		return err
+	}
+	known := Known{Traces: file, Source: c.made().Source, ChangedBase: c.o.Changed}
+	if c.head.Name == "" {
+		known.ChangedBase, known.ChangedHead = nil, c.o.Changed
+	}
+	v, err := newVerifier(known, c.base.Source, c.head.Source)
+	if err == nil {
+		v.verify(pairs)
+	}
+	return err
+}
+
+// carried are the traces that were made before, and hold at the revision that traces are
+// made of, but for those that were made anew.
+func (c *comparer) carried(known map[trace.Key]bool) []trace.Trace {
+	var all []trace.Trace
+	if !c.o.Carry {
+		return nil
+	}
+	for _, v := range c.verifiers {
+		changed := v.head
+		if c.head.Name == "" {
+			changed = v.base
+		}
+		more, err := v.traces.Traces(func(i int) bool { return !changed.Has(i) })
+		if err != nil {
+			continue
+		}
+		for _, t := range more {
+			if !known[t.Key] {
+				known[t.Key] = true
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// compareInputs says how a node's inputs differ.
+func (c *comparer) compareInputs(p *pair) (err error) {
+	defer func() { p.before, p.after = nil, nil }()
+	if p.same && p.brief {
+		nothing := make([]*ansible.Reached, len(p.now.queries()))
+		for i := range nothing {
+			nothing[i] = &ansible.Reached{}
+		}
+		p.now.told, p.old.told = nothing, nothing
+		c.head.Source.note(p.note)
+	} else if err := c.tell(p); err != nil {
+		return err
+	}
+	if p.head, err = p.now.collect(); err != nil || !p.was {
+		return fault.Within(c.head.prefix(), err)
+	}
+	if p.base, err = p.old.collect(); err != nil {
+		return fault.Within(c.base.prefix(), err)
+	}
+	p.reasons = differences(p.base, p.head)
+	lasting(p.reasons, c.base.Source, c.head.Source)
+	if p.brief {
+		p.base, p.head = nil, nil
+	}
+	return nil
+}
+
+// tell sets what is told of a node's playbooks at both revisions.
+func (c *comparer) tell(p *pair) error {
+	if p.same && len(p.before) > 0 {
+		p.now.told = reachedBy(p.before)
+		p.old.told = p.now.told
+		return nil
+	}
+	if err := c.follow(&p.now, &p.after, c.head); err != nil {
+		return err
+	}
+	p.now.told = reachedBy(p.after)
+	switch {
+	case !p.was:
+		return nil
+	case p.same:
+		p.old.told = p.now.told
+		return nil
+	}
+	if err := c.follow(&p.old, &p.before, c.base); err != nil {
+		return err
+	}
+	p.old.told = reachedBy(p.before)
+	if p.brief && len(p.now.told) == 1 && len(p.old.told) == 1 {
+		// Of several, one may reach at one revision what another does at the other.
+		p.old.told[0], p.now.told[0] = unlikeReached(p.old.told[0], p.now.told[0])
+	}
+	return nil
+}
+
+// unlikeReached leaves out of two answers what is alike, which most is, so that it need
+// not be told.
+func unlikeReached(was, now *ansible.Reached) (gone, came *ansible.Reached) {
+	gone, came = &ansible.Reached{}, &ansible.Reached{Warnings: now.Warnings}
+	gone.Files, came.Files = unlike(was.Files, now.Files, func(a, b ansible.File) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Digest, b.Digest))
+	})
+	gone.Variables, came.Variables = unlike(was.Variables, now.Variables, func(a, b ansible.Variable) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Digest, b.Digest))
+	})
+	return gone, came
+}

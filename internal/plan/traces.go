@@ -1,0 +1,160 @@
+package plan
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+
+	"github.com/strata-hpc/strata/internal/ansible"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/trace"
+)
+
+// Known is traces of analyses that were made at another revision of a project.
+type Known struct {
+	Traces *trace.File
+	Source *Source // that revision
+	// ChangedBase and ChangedHead are the names of the files in which the two
+	// revisions of a comparison differ from it.
+	ChangedBase, ChangedHead []string
+}
+
+// traceKey names the analyses of a node's playbooks; false if it has none.
+func traceKey(queries []ansible.Query) (key trace.Key, ok bool, err error) {
+	if len(queries) == 0 {
+		return key, false, nil
+	}
+	h := sha256.New()
+	for _, q := range queries {
+		text, err := canonical(q)
+		if err != nil {
+			return key, false, err
+		}
+		add(h, string(text))
+	}
+	return trace.Key(h.Sum(nil)), true, nil
+}
+
+// verifier says of which nodes the playbooks are known to reach the same at two
+// revisions, without following them.
+type verifier struct {
+	traces     *trace.File
+	base, head trace.Set // that could be others at these revisions
+}
+
+// newVerifier asks which traces could be others at the revisions of a comparison.
+func newVerifier(k Known, base, head *Source) (*verifier, error) {
+	k.Source.open()
+	v := &verifier{traces: k.Traces}
+	var err error
+	if v.head, err = k.Source.playbooks.Touched(k.Traces, head.playbooks, k.ChangedHead); err != nil {
+		return nil, err
+	}
+	v.base, err = k.Source.playbooks.Touched(k.Traces, base.playbooks, k.ChangedBase)
+	return v, err
+}
+
+// verify notes the nodes whose playbooks come to the same at both revisions.
+func (v *verifier) verify(pairs []pair) {
+	for i := range pairs {
+		p := &pairs[i]
+		if p.same || !p.was || !p.runs {
+			continue
+		}
+		at, known, err := v.traces.Find(p.key)
+		if !known || err != nil || v.base.Has(at) || v.head.Has(at) {
+			continue
+		}
+		_, note, err := v.traces.Came(at)
+		p.same, p.note = err == nil, note
+	}
+}
+
+// analyse follows the playbooks of each step.
+func (c *collector) analyse() ([]*ansible.Analysis, error) {
+	var all []*ansible.Analysis
+	for _, q := range c.queries() {
+		one, err := c.src.playbooks.Analyse(q, ansible.Options{Changed: c.changed})
+		if err != nil {
+			c.fail(err)
+		}
+		all = append(all, one)
+	}
+	if len(c.errs) == 0 {
+		return all, nil
+	}
+	c.told = make([]*ansible.Reached, len(all)) // what else is wrong is told, too
+	for i := range all {
+		c.told[i] = &ansible.Reached{}
+	}
+	_, err := c.collect()
+	return nil, err
+}
+
+// note is what people are told of an analysis each time.
+type note struct {
+	Warnings []Warning `json:",omitempty"`
+	Circles  []string  `json:",omitempty"`
+}
+
+// noteOf is what people are told of a node's analyses, "" for nothing.
+func noteOf(list []*ansible.Analysis) string {
+	var n note
+	for _, one := range list {
+		n.Warnings = append(n.Warnings, one.Warnings()...)
+		n.Circles = append(n.Circles, one.Circles()...)
+	}
+	if len(n.Warnings)+len(n.Circles) == 0 {
+		return ""
+	}
+	text, _ := json.Marshal(n) // strings and numbers
+	return string(text)
+}
+
+// note tells what is known of an analysis.
+func (s *Source) note(text string) {
+	var n note
+	if text == "" || json.Unmarshal([]byte(text), &n) != nil {
+		return
+	}
+	s.warn(n.Warnings)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inCircles = append(s.inCircles, n.Circles...)
+}
+
+// askedBy is all that several analyses depend on.
+func askedBy(list []*ansible.Analysis) *trace.Asked {
+	if len(list) == 1 {
+		return list[0].Asked()
+	}
+	all := &trace.Asked{}
+	for _, one := range list {
+		all.Include(one.Asked())
+	}
+	return all
+}
+
+// reachedBy is what the playbooks of each step reach.
+func reachedBy(list []*ansible.Analysis) []*ansible.Reached {
+	all := make([]*ansible.Reached, len(list))
+	for i, one := range list {
+		all[i] = one.Reached()
+	}
+	return all
+}
+
+// inMemory is a file of traces that is in no file system.
+func inMemory(traces []trace.Trace) (*trace.File, error) {
+	file := trace.Encode(nil, traces)
+	return trace.Open(bytes.NewReader(file), int64(len(file)))
+}
+
+// nodesOf finds nodes by name.
+func nodesOf(p *layer.Project) map[layer.NodeID]*layer.Node {
+	all := make(map[layer.NodeID]*layer.Node, len(p.Nodes))
+	for i := range p.Nodes {
+		all[p.Nodes[i].ID] = &p.Nodes[i]
+	}
+	return all
+}

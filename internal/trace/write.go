@@ -1,0 +1,102 @@
+package trace
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+)
+
+// Encode returns a file of traces, of which each has another key. The same traces
+// are the same bytes.
+func Encode(about []byte, traces []Trace) []byte {
+	traces = slices.SortedFunc(slices.Values(traces), func(a, b Trace) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	e := encoder{questions: map[Question]uint32{}, sets: map[*Asked]int{}}
+	held := make([][]int, len(traces))
+	for i, t := range traces {
+		seen := map[*Asked]bool{}
+		t.Asked.sets(seen, func(set *Asked) { held[i] = append(held[i], e.set(set)) })
+	}
+	var body [sections][]byte
+	body[sectionAbout] = about
+	body[sectionQuestions], body[sectionNames] = e.number()
+	body[sectionSets], body[sectionMembers] = e.members()
+	for i, t := range traces {
+		table := append(append(body[sectionTraces], t.Key[:]...), t.Came[:]...)
+		table = put(table, len(body[sectionHeld])/4)
+		body[sectionTraces] = put(table, len(body[sectionNotes]))
+		for _, set := range held[i] {
+			body[sectionHeld] = put(body[sectionHeld], set)
+		}
+		body[sectionNotes] = append(body[sectionNotes], t.Note...)
+	}
+	return assemble(body)
+}
+
+func assemble(body [sections][]byte) []byte {
+	file, at := []byte(magic), headSize
+	for _, b := range body {
+		file = put(put(put(file, at), len(b)), int(checksum(b)))
+		at += len(b)
+	}
+	file = put(file, int(checksum(file)))
+	for _, b := range body {
+		file = append(file, b...)
+	}
+	return file
+}
+
+func put(b []byte, n int) []byte { return binary.LittleEndian.AppendUint32(b, uint32(n)) }
+
+// encoder gives questions and sets numbers.
+type encoder struct {
+	questions map[Question]uint32
+	sets      map[*Asked]int
+	all       []*Asked // sets by number
+}
+
+func (e *encoder) set(a *Asked) int {
+	n, known := e.sets[a]
+	if known {
+		return n
+	}
+	n = len(e.all)
+	e.sets[a] = n
+	e.all = append(e.all, a)
+	for q := range a.own {
+		e.questions[q] = 0
+	}
+	return n
+}
+
+// number numbers the questions in their order.
+func (e *encoder) number() (table, names []byte) {
+	all := make([]Question, 0, len(e.questions))
+	for q := range e.questions {
+		all = append(all, q)
+	}
+	slices.SortFunc(all, func(a, b Question) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name)) })
+	for i, q := range all {
+		e.questions[q] = uint32(i)
+		table = put(put(table, int(q.Kind)), len(names))
+		names = append(names, q.Name...)
+	}
+	return table, names
+}
+
+func (e *encoder) members() (sets, members []byte) {
+	var own []uint32
+	for _, a := range e.all {
+		sets = put(sets, len(members)/4)
+		own = own[:0]
+		for q := range a.own {
+			own = append(own, e.questions[q])
+		}
+		slices.Sort(own)
+		for _, n := range own {
+			members = put(members, int(n))
+		}
+	}
+	return put(sets, len(members)/4), members
+}
