@@ -323,7 +323,7 @@ func (b *beginning) goOn(of *walk) *walk {
 func (w *walk) rest() {
 	for _, m := range []interface{ rest() }{
 		&w.found, &w.vars, &w.hostReads, &w.groups, &w.defs, &w.locals, &w.unknown, &w.strings, &w.readTexts,
-		&w.visited, &w.roles, &w.callers, &w.uses, &w.parts, &w.warned, &w.runs, &w.notified, &w.imported, &w.plugins, &w.vaults,
+		&w.visited, &w.roles, &w.callers, &w.uses, &w.parts, &w.warned, &w.without, &w.runs, &w.notified, &w.imported, &w.plugins, &w.vaults,
 	} {
 		m.rest()
 	}

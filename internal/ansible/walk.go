@@ -79,6 +79,7 @@ type walk struct {
 	places  int // counts, from 1, what may give plain names other files: places to look in
 	faults  []error
 	warned  set[Warning]
+	without set[string] // what runs, and is not here
 }
 
 // owner is where a text stands, which decides what names in it mean.

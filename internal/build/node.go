@@ -259,7 +259,7 @@ func (nb *nodeBuild) openTree(ctx context.Context, st store.Staging, repositorie
 		return nil, nil, errors.Join(err, closeDownloads())
 	}
 	w = &step.Work{
-		Box: box, Node: nb.node, Cluster: nb.Project.Cluster, Inventory: nb.Project.Inventory, Project: nb.Files, Dir: nb.Dir,
+		Box: box, Node: nb.node, Cluster: nb.Project.Cluster, Inventory: nb.Project.Inventory, Project: nb.Files, Dir: nb.Dir, Elsewhere: nb.Elsewhere,
 		Environment: environment(nb.node.Env), Repositories: repositories, Downloads: downloads, Temporary: temporary, Log: nb.log,
 		Vaulted: nb.vaulted,
 	}

@@ -332,6 +332,12 @@ func (c *collector) playbooks(s layer.Playbooks) {
 		reached = analysis.Reached()
 	}
 	c.src.warn(reached.Warnings)
+	for _, name := range reached.Without {
+		if c.src.Whole {
+			c.fail(fault.New(fault.Input, "%s runs, and could not be got", name).
+				WithHint("see what was said of it above; strata lock tries again"))
+		}
+	}
 	c.inputs = slices.Grow(c.inputs, len(reached.Files)+len(reached.Variables))
 	for _, f := range reached.Files {
 		c.inputs = append(c.inputs, Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via, Vaulted: f.Vaulted})

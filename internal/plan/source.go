@@ -38,6 +38,10 @@ type Source struct {
 	// Exclude names files and directories that playbooks are taken not to read:
 	// strata.yaml, the directory that artifacts are written to.
 	Exclude []string
+	// Whole is set where nodes are built: a role that runs and is not here is an error.
+	Whole bool
+	// Known are warnings about what is read that were found before.
+	Known []Warning
 	// Parsed is what was read of files at other revisions, to be used again. It
 	// may be nil.
 	Parsed *ansible.Parsed
@@ -70,6 +74,9 @@ func (s *Source) open() {
 	})
 }
 
+// Galaxy is the directory with roles and collections from elsewhere.
+const Galaxy = ansible.Galaxy
+
 // Warning is something that is no mistake, and that people should know.
 type Warning = ansible.Warning
 
@@ -89,7 +96,14 @@ func (s *Source) warn(list []Warning) {
 func (s *Source) warnings() []Warning {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.SortedFunc(maps.Keys(s.warned), ansible.CompareWarnings)
+	all := maps.Clone(s.warned)
+	for _, w := range s.Known {
+		if all == nil {
+			all = map[Warning]bool{}
+		}
+		all[w] = true
+	}
+	return slices.SortedFunc(maps.Keys(all), ansible.CompareWarnings)
 }
 
 // circles are the links that playbooks may reach, and that lead in a circle.
