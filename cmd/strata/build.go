@@ -167,7 +167,7 @@ func planWith(ctx context.Context, b *build.Builder, src *plan.Source, want []la
 		return nil, err
 	}
 	records := records{b.Store, b.Project.Cluster.Name, map[layer.NodeID]*store.Record{}}
-	o.Last, o.Seconds = records.inputs, records.seconds
+	o.Last, o.Seconds, o.Observed = records.inputs, records.seconds, b.Observations(ctx)
 	return build.Think(ctx, func() (*plan.Plan, error) {
 		return plan.Make(b.Project, want, src, have, o)
 	})

@@ -259,6 +259,9 @@ func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan
 	traces := h.openTraces(was, now)
 	defer traces.close()
 	traces.use(&o)
+	seen := &observations{app: h.app, p: now.Project}
+	defer seen.Close()
+	o.Observed = seen.Find
 	made, err := plan.Compare(was, now, want, o)
 	if err != nil {
 		return nil, err

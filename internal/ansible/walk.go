@@ -30,6 +30,8 @@ type walk struct {
 	vars  layered[string, via]
 	all   bool // everything in the project counts
 
+	programs []Program
+
 	defs         layered[string, []definition] // of plays, roles and files of variables
 	resolved     map[string][]definition       // what definitions found
 	locals       layered[string, []local]      // of tasks: values that count with the task
