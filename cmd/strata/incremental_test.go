@@ -246,10 +246,10 @@ func (s *steps) planArgs(args []string) []string {
 	return append([]string{"-C", s.repo.dir, "--output", "json", "plan"}, args...)
 }
 
-// fresh plans from nothing.
+// fresh plans from nothing: where nothing can be kept, and is told so.
 func (s *steps) fresh(t *testing.T, args ...string) said {
 	t.Helper()
-	return s.plan(t, os.DevNull, args...) // below which nothing can be kept
+	return s.plan(t, os.DevNull, append(slices.Clip(args), "--fresh")...)
 }
 
 // compare makes a plan with what is kept, and from nothing.

@@ -90,7 +90,11 @@ func (w *walk) matchPlays(b *bookRead) {
 		}
 	}
 	w.count(b.name, asNamed, sum(said...), "playbook", b.from)
-	w.recount(b.name, asNamed, func(c *counted) { c.digest, c.named = sum(said...), sum(named...) })
+	w.recount(b.name, func(c *counted) {
+		if c.plays = sum(named...); c.form == asNamed {
+			c.digest, c.named = sum(said...), c.plays
+		}
+	})
 }
 
 // certainly is how certain it is that a play runs, of a playbook that is this certain.

@@ -195,6 +195,9 @@ func (w *walk) foreignVariables() []Variable {
 			name += "[" + group + "]"
 		}
 		for _, g := range groups {
+			if !w.node.Has(g) {
+				continue // which is not the same as a group without hosts
+			}
 			digest.add(g)
 			listed(text, g)
 			for _, member := range w.node.Members(g) {

@@ -38,8 +38,10 @@ func (w *walk) others(b *bookRead) {
 	}
 	if len(missing) > 0 {
 		w.count(b.name, asNamed, "", "playbook", b.from)
-		w.recount(b.name, asNamed, func(c *counted) {
-			c.digest, c.named = sum(append(missing, c.digest)...), sum(append(missing, c.named)...)
+		w.recount(b.name, func(c *counted) {
+			if c.plays = sum(append(missing, c.plays)...); c.form == asNamed {
+				c.digest, c.named = sum(append(missing, c.digest)...), sum(append(missing, c.named)...)
+			}
 		})
 	}
 }

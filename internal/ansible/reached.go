@@ -152,6 +152,10 @@ func (w *walk) reachedFiles() []File {
 			if digest == "" && f.alone {
 				return File{}, false // as good as none
 			}
+		case f.list != nil && len(f.list.guards) > 0: // its bytes do not say which of its tasks run
+			digest = sum(digest, w.says(f.list).named)
+		case f.form == asWhole && f.plays != "": // nor which of its plays
+			digest = sum(digest, f.plays)
 		case f.named != "" && w.readsNames():
 			digest = f.named
 		}
@@ -350,6 +354,7 @@ type counted struct {
 	named  string // the same with the names of tasks and plays; "" where that is no other
 	reason string
 	via    via
+	plays  string    // of a playbook: which of its plays run
 	list   *taskList // of a file of tasks
 	alone  bool      // it is the only main file of a role's handlers
 }
@@ -419,10 +424,10 @@ func (w *walk) real(name string) string {
 	return name
 }
 
-// recount makes something else count of a file, if it counts in this form.
-func (w *walk) recount(name string, f form, other func(c *counted)) {
+// recount makes something else count of a file, if it counts.
+func (w *walk) recount(name string, other func(c *counted)) {
 	name = w.real(name)
-	if known := w.found.at(name); known != nil && known.form == f {
+	if known := w.found.at(name); known != nil {
 		c := *known
 		other(&c)
 		w.found.set(name, &c)

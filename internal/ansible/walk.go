@@ -382,10 +382,12 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 		digest = list.named
 	}
 	w.count(name, f, digest, reasonOf(o), from)
-	if c := w.found.at(w.real(name)); c != nil && c.form != asWhole && c.list != list {
-		w.recount(name, c.form, func(c *counted) {
+	if c := w.found.at(w.real(name)); c != nil && c.list != list {
+		w.recount(name, func(c *counted) {
 			if c.list != nil { // as handlers, and as tasks that all run
-				c.form, c.list, c.alone = asNamed, w.tasksOf(d), false
+				if c.list, c.alone = w.tasksOf(d), false; c.form != asWhole {
+					c.form = asNamed
+				}
 			} else {
 				c.list, c.alone = list, list.handlers && w.onlyMain(name)
 			}

@@ -115,7 +115,7 @@ def fresh_project(files):
     for name, f in files.items():
         path = os.path.join(PROJECT, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        if "link" in f:
+        if f.get("link"):
             os.symlink(f["link"], path)
         else:
             write(path, base64.b64decode(f["data"]), f.get("mode", 0o644))

@@ -18,11 +18,13 @@ import (
 	"time"
 )
 
-// content is a file.
+// content is a file, or a link, whose data is where it points.
 type content struct {
 	data string
 	mode fs.FileMode
 }
+
+func (c *content) isLink() bool { return c.mode&fs.ModeSymlink != 0 }
 
 // files are a project's files by path.
 type files map[string]*content
@@ -52,7 +54,7 @@ type identified struct {
 // ObjectID is a name for the content of a file.
 func (f identified) ObjectID(name string) (string, error) {
 	c := f.of[name]
-	if c == nil {
+	if c == nil || c.isLink() {
 		return "", fs.ErrNotExist
 	}
 	return c.data, nil
@@ -81,6 +83,7 @@ type job struct {
 type entry struct {
 	Data []byte `json:"data"`
 	Mode uint32 `json:"mode"`
+	Link string `json:"link,omitempty"`
 }
 
 // outcome is what came of a run.
@@ -99,7 +102,9 @@ func (x *trial) job() job {
 	j := job{ID: x.name, Files: map[string]entry{}, Playbooks: n.playbooks, Host: n.host, Groups: n.groups,
 		Inventory: p.inventory, Extra: p.extra, Password: p.password}
 	for name, c := range p.files.with(x.change) {
-		j.Files[name] = entry{[]byte(c.data), uint32(c.mode.Perm())}
+		if j.Files[name] = (entry{Data: []byte(c.data), Mode: uint32(c.mode.Perm())}); c.isLink() {
+			j.Files[name] = entry{Link: c.data}
+		}
 	}
 	if x.groups != nil {
 		j.Groups = x.groups(n.groups)

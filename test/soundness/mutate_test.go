@@ -32,6 +32,10 @@ func (p *project) mutations() []*mutation {
 			}
 		}
 		all = append(all, &mutation{name: name + ": remove the file", change: files{name: nil}})
+		if c.isLink() {
+			all = append(all, p.elsewhere(name)...)
+			continue
+		}
 		if isYAML(name, c.data) {
 			for _, m := range yamlEdits(c.data) {
 				add(m.what, m.text, 0)
@@ -51,6 +55,7 @@ func (p *project) mutations() []*mutation {
 	}
 	all = append(all, p.shadows()...)
 	all = append(all, p.newFiles()...)
+	all = append(all, p.appearing()...)
 	return append(all, p.memberships()...)
 }
 

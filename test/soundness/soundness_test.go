@@ -157,6 +157,9 @@ func nasty(t *testing.T, name string) *project {
 		if rest, ok := strings.CutSuffix(name, " (binary)"); ok {
 			name, data = rest, unhex(t, data)
 		}
+		if rest, ok := strings.CutSuffix(name, " (link)"); ok {
+			name, data, mode = rest, strings.TrimSpace(data), fs.ModeSymlink|0o777
+		}
 		p.files[name] = &content{data: data, mode: mode}
 	}
 	for line := range strings.Lines(string(archive.Comment)) {
@@ -371,7 +374,7 @@ func (x *trial) chosen() bool {
 // then it does what it did.
 func (x *trial) unseen() bool {
 	saw := x.node.before.saw
-	if x.groups != nil || saw["//subprocess"] {
+	if x.groups != nil || saw["//subprocess"] || x.project.links() { // seen by another name
 		return false
 	}
 	for name, c := range x.change {
@@ -392,6 +395,15 @@ func (x *trial) unseen() bool {
 		}
 	}
 	return true
+}
+
+func (p *project) links() bool {
+	for _, c := range p.files {
+		if c.isLink() {
+			return true
+		}
+	}
+	return false
 }
 
 // has reports whether the project has a directory whatever becomes of a file.

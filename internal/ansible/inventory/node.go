@@ -108,6 +108,9 @@ func (n *Node) group(name string) *Group {
 	return nil
 }
 
+// Has reports whether the inventory or the node has a group, be it without hosts.
+func (n *Node) Has(group string) bool { return n.group(group) != nil }
+
 // Members returns the hosts of a group and its descendants in Ansible's order,
 // this one included where it belongs; nil if there is no such group. It must
 // not be changed. Where descendants are nested Ansible's order is not the same
