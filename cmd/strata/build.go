@@ -68,11 +68,6 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	if opts.push && p.Registry == "" {
 		return noRegistry(a)
 	}
-	if !opts.dryRun {
-		if err := a.fetchElsewhere(p); err != nil {
-			return err
-		}
-	}
 	b, err := a.builder(p)
 	if err != nil {
 		return err
@@ -96,7 +91,7 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 		defer done()
 	}
 	src := b.Inputs()
-	src.WithoutSecrets, src.Whole = opts.dryRun, !opts.dryRun
+	src.WithoutSecrets = opts.dryRun
 	made, err := planWith(cmd.Context(), b, src, want, plan.Options{NoCache: opts.noCache})
 	if err != nil {
 		return err
@@ -167,7 +162,7 @@ func planWith(ctx context.Context, b *build.Builder, src *plan.Source, want []la
 		return nil, err
 	}
 	records := records{b.Store, b.Project.Cluster.Name, map[layer.NodeID]*store.Record{}}
-	o.Last, o.Seconds, o.Observed = records.inputs, records.seconds, b.Observations(ctx)
+	o.Last, o.Seconds = records.inputs, records.seconds
 	return build.Think(ctx, func() (*plan.Plan, error) {
 		return plan.Make(b.Project, want, src, have, o)
 	})

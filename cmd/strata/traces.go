@@ -13,7 +13,6 @@ import (
 
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/build"
-	"github.com/strata-hpc/strata/internal/galaxy"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/trace"
 	"github.com/strata-hpc/strata/internal/union"
@@ -65,15 +64,9 @@ func (t *traces) close() {
 	}
 }
 
-// pinsOf are the commits of a revision's repositories, and what its roles and collections from
-// elsewhere are.
+// pinsOf are the commits of a revision's repositories.
 func pinsOf(r plan.Revision) []string {
 	pins := make([]string, len(r.Repos))
-	if files, ok := r.Source.Files.(*union.FS); ok {
-		if of, ok := files.Joined()[plan.Galaxy].(*galaxy.Files); ok {
-			pins = append(pins, of.ID())
-		}
-	}
 	for i, repo := range r.Repos {
 		pins[i] = repo.Pin()
 	}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/recipe"
 )
@@ -17,12 +19,19 @@ func newValidateCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			src := build.Source(p.Project, p.files, p.dir)
+			src.WithoutSecrets = true
+			warnings, err := plan.Check(p.Project, src)
+			if err != nil {
+				return err
+			}
 			if a.json() {
-				return a.printJSON(map[string]int{"nodes": len(p.Nodes), "images": len(p.Images)})
+				return a.printJSON(map[string]any{"nodes": len(p.Nodes), "images": len(p.Images), "warnings": append([]plan.Warning{}, warnings...)})
 			}
 			if a.quiet {
 				return nil
 			}
+			a.noteWarnings(warnings)
 			_, err = fmt.Fprintf(a.out, "%s is valid: %s, %s\n", printable.Line(a.file), count(len(p.Nodes), "node"), count(len(p.Images), "image"))
 			return err
 		},

@@ -110,9 +110,11 @@ func runWhy(a *app, name, head string) error {
 	if err != nil {
 		return err
 	}
+	warnings := src.Warnings(project, n)
 	if a.json() {
-		return a.printJSON(map[string]any{"id": n.ID, "parent": n.Parent, "inputs": inputsJSON(inputs)})
+		return a.printJSON(map[string]any{"id": n.ID, "parent": n.Parent, "inputs": inputsJSON(inputs), "warnings": append([]plan.Warning{}, warnings...)})
 	}
+	a.noteWarnings(warnings)
 	return printInputs(a, n, inputs)
 }
 

@@ -27,17 +27,36 @@ type Warning struct {
 	Line    int    `json:"line"` // 0 for all of the file
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	Kind    string `json:"kind,omitempty"` // one of those below, or ""
+	Name    string `json:"name,omitempty"` // of WarnHosts: what is unknown
 }
+
+// Kinds of warnings, beside mistakes that may never be come to.
+const (
+	WarnUndefined = "undefined" // a variable that is evaluated and defined nowhere
+	WarnUnread    = "unread"    // an extra variable that nothing reads
+	WarnHostvars  = "hostvars"  // a variable of this machine that nothing sets in a build
+	WarnPlay      = "play"      // a playbook without a play for the node
+	WarnHosts     = "hosts"     // a play for hosts that there are not
+	WarnGroup     = "group"     // a group of the node that is in no inventory
+)
+
+// ThisNode stands in messages for the node, or the nodes, that a warning is about.
+const ThisNode = "\x00"
 
 // String is the warning in one line, behind its place.
 func (w Warning) String() string {
+	text := w.Message
+	if w.Kind != "" && w.Hint != "" {
+		text += " (" + w.Hint + ")"
+	}
 	switch {
 	case w.File == "":
-		return w.Message
+		return text
 	case w.Line == 0:
-		return w.File + ": " + w.Message
+		return w.File + ": " + text
 	}
-	return w.File + ":" + strconv.Itoa(w.Line) + ": " + w.Message
+	return w.File + ":" + strconv.Itoa(w.Line) + ": " + text
 }
 
 // CompareWarnings orders warnings by their places.
@@ -57,6 +76,15 @@ func (w *walk) mistake(sure certainty, err error) {
 	for _, f := range fault.All(err) {
 		w.warn(Warning{File: f.File, Line: f.Line, Message: f.Message, Hint: f.Hint})
 	}
+}
+
+// suspect warns of what is no mistake to Ansible, or not before it runs, and hardly ever
+// meant so.
+func (w *walk) suspect() {
+	w.undefined()
+	w.unreadExtraVars()
+	w.foreignUndefined()
+	w.unmatched()
 }
 
 // warnings are what was noted, in order. What is a fault as well is not among them.

@@ -64,7 +64,7 @@ func TestPossible(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := ""
-			for _, w := range r.Warnings {
+			for _, w := range mistakes(r) {
 				got += w.String() + "\n"
 			}
 			if got != test.want {
@@ -99,7 +99,7 @@ func TestPossibleAndCertain(t *testing.T) {
 func TestPossibleTooBig(t *testing.T) {
 	r, err := reachInTime(t, "-- p.yml --\n- hosts: all\n  tasks:\n  - include_tasks: a.yml\n    when: x\n-- other --\n-- a.yml --\n"+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)+"\n",
 		Query{Playbooks: []string{"p.yml"}, Host: "n"})
-	if err != nil || len(r.Warnings) != 1 || !strings.Contains(paths(r), "\nother\n") {
+	if err != nil || len(mistakes(r)) != 1 || !strings.Contains(paths(r), "\nother\n") {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -196,4 +196,9 @@ func TestPlaybookDir(t *testing.T) {
 	if want = slices.Compact(want); len(want) < 7 || !slices.Equal(want, slices.Compact(got)) {
 		t.Errorf("Ansible reads\n%s\nand these count\n%s", strings.Join(want, "\n"), strings.Join(got, "\n"))
 	}
+}
+
+// mistakes are the warnings about what may never be come to.
+func mistakes(r *Reached) []Warning {
+	return slices.DeleteFunc(slices.Clone(r.Warnings), func(w Warning) bool { return w.Kind != "" })
 }

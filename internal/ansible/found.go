@@ -59,6 +59,9 @@ func (w *walk) act(r *request, file string, computed bool) bool {
 		}
 	case r.kind == wantTemplate && kind == tree.File:
 		w.template(file, max(r.form, asTemplate), r.owner, at)
+		if t := w.files.Template(file).Text; t != nil && !computed && r.form != asIncluded && r.leads() == runs {
+			w.need(t.Needs, file)
+		}
 	case r.kind == wantFile || r.kind == wantGlob:
 		if file == "." || slices.Contains(w.dirs, file) || w.roles.has(file) {
 			return false // no name means a whole playbook's directory

@@ -20,10 +20,11 @@ type guarded struct {
 	always     digestPair // without its conditions
 	bare       digestPair // what Ansible reads of it though it does not run; nothing if that cannot fail
 	bareReads  reads
-	stopped    digestPair // the same with the conditions
-	loop       string     // the variable that it is repeated over, or ""
-	emptied    digestPair // bare, if that has no element
-	names      []string   // of a handler: what it is notified by
+	stopped    digestPair  // the same with the conditions
+	loop       string      // the variable that it is repeated over, or ""
+	emptied    digestPair  // bare, if that has no element
+	names      []string    // of a handler: what it is notified by
+	first      []jinja.Use // what its first condition needs
 }
 
 // condition is an element of a task's when.
@@ -64,10 +65,15 @@ func guard(v value.Value) *guarded {
 // newGuarded returns nil for a task that always counts; names are those of a
 // handler.
 func newGuarded(v value.Value, names ...string) *guarded {
-	g := &guarded{names: names, tasks: &taskList{valid: true}, said: digestsOf(v)}
+	g := &guarded{names: names, tasks: &taskList{valid: true, guarded: true}, said: digestsOf(v)}
 	without := v.WithPairs(slices.DeleteFunc(slices.Clone(v.Pairs()), func(p value.Pair) bool { return p.Key.Text == "when" }))
 	if when, ok := v.Get("when"); ok {
 		g.asks.expression(when)
+		if list := when.List(); len(list) > 0 {
+			var r reads
+			r.expression(list[0])
+			g.first = r.needs
+		}
 		for _, one := range when.List() {
 			g.conditions = append(g.conditions, readCondition(one))
 		}

@@ -18,6 +18,9 @@ func (w *walk) module(t *task, o owner, f form) {
 		w.facts = true
 		w.changes++
 	}
+	if strings.HasSuffix(t.module, "_facts") && t.module != "gather_facts" && t.module != "package_facts" && t.module != "service_facts" {
+		w.otherFacts = true
+	}
 	if computes(t.module) {
 		w.plugins.anyModule()
 	}
@@ -54,7 +57,7 @@ func (w *walk) module(t *task, o owner, f form) {
 		w.script(t, o)
 	case "command", "shell", "raw", "expect":
 		if t.here {
-			w.program("a command runs on the machine that builds", o.at(t.line))
+			w.everything("a command runs on the machine that builds", o.at(t.line))
 		}
 	default:
 		w.moduleFiles(t, o)
@@ -110,7 +113,7 @@ func (w *walk) templateOf(t *task, o owner) {
 	if src.Kind == value.Null {
 		return
 	}
-	r := request{kind: wantTemplate, shape: shapeOf(src), owner: o, line: t.line}
+	r := request{kind: wantTemplate, shape: shapeOf(src), owner: o, line: t.line, sure: dynamically(t, o)}
 	for _, p := range t.args.Pairs() {
 		switch key := p.Key.Text; {
 		case strings.HasSuffix(key, "_start_string"), strings.HasSuffix(key, "_end_string"):
@@ -271,7 +274,7 @@ func (w *walk) lookup(c jinja.Call, o owner) {
 	case "":
 		w.everything("the name of a lookup is computed", at)
 	case "pipe", "lines":
-		w.program("a command runs on the machine that builds", at)
+		w.everything("a command runs on the machine that builds", at)
 	case "template":
 		f := asTemplate
 		for key := range c.Keywords {

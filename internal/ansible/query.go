@@ -30,13 +30,11 @@ type Query struct {
 	// stronger than all.
 	ExtraVarsFiles []string
 	Local          []layer.Local // what is said of local programs and plugins; the first that matches counts
+	// Partial says that only some of the tasks run: those with certain tags.
+	Partial bool
 	// VaultTemplates says that values in files of variables that are encrypted as a whole
 	// may be templates, and read any variable.
 	VaultTemplates bool
-	// Seen says that programs on the machine that builds, which nothing else bounds, ask
-	// just what Observed says: a build saw that. Without it they may read any file.
-	Seen     bool
-	Observed layer.Observed
 	// VaultPasswordFile never counts, wherever it lies: a vaulted value is
 	// decided by its ciphertext, and a machine that plans needs no password.
 	VaultPasswordFile string

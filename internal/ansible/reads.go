@@ -10,6 +10,7 @@ import (
 // reads is what texts can read when they are evaluated.
 type reads struct {
 	names      []jinja.Use
+	needs      []jinja.Use // those of names that are evaluated in any case
 	calls      []jinja.Call
 	hosts      []jinja.HostRead
 	groups     []pathText       // the groups whose hosts are read; a nil shape for all
@@ -58,6 +59,10 @@ func (r *reads) text(t *jinja.Text, line int) {
 		n.Line += offset
 		r.names = append(r.names, n)
 		mentions = mentions || directoryVariables[n.Name]
+	}
+	for _, n := range t.Needs {
+		n.Line += offset
+		r.needs = append(r.needs, n)
 	}
 	for _, c := range t.Calls {
 		c.Line += offset

@@ -20,6 +20,7 @@ type taskList struct {
 	odd        []oddTask
 	notify     notify // of these, too
 	handlers   bool   // they run only if they are notified
+	guarded    bool   // it is what a guarded task does
 }
 
 // part is what an element of a list of tasks says.
@@ -130,6 +131,7 @@ func (l *taskList) digestsOf(say func(part) digestPair) digestPair {
 }
 
 func (l *taskList) task(v value.Value, c context) {
+	defer l.spare(len(l.reads.needs), v)
 	l.odd = append(l.odd, oddities(v)...)
 	t := task{line: v.Line}
 	where := v.At("delegate_to")
@@ -190,6 +192,23 @@ func (l *taskList) task(v value.Value, c context) {
 		l.reads.expression(t.args.At("var"))
 	}
 	l.tasks = append(l.tasks, t)
+}
+
+// spare takes out of what a list needs all that a task does which may be skipped, or
+// may fail without harm: of its conditions the first is evaluated all the same.
+func (l *taskList) spare(before int, v value.Value) {
+	when, conditional := v.Get("when")
+	_, rescue := v.Get("rescue")
+	_, ignore := v.Get("ignore_errors")
+	if !conditional && !rescue && !ignore && readLoop(v) == nil && v.At("tags").Kind == value.Null {
+		return
+	}
+	l.reads.needs = slices.Clip(l.reads.needs[:before])
+	if first := when.List(); conditional && len(first) > 0 && !rescue && !ignore && readLoop(v) == nil && v.At("tags").Kind == value.Null {
+		var r reads
+		r.expression(first[0])
+		l.reads.needs = append(l.reads.needs, r.needs...)
+	}
 }
 
 // oddities are what is wrong with a task: it must have one module.

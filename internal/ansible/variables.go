@@ -300,6 +300,9 @@ func (w *walk) hostRead(h jinja.HostRead, o owner) {
 				name = ""
 			}
 			w.foreignRead(hostRead{host, name}, o.at(h.Line))
+			if bare := (hostRead{host, name}); !h.Guarded && o.sure != possible && !w.bareReads.has(bare) {
+				w.bareReads.set(bare, o.at(h.Line))
+			}
 		}
 	}
 }

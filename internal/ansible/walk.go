@@ -30,13 +30,12 @@ type walk struct {
 	vars  layered[string, via]
 	all   bool // everything in the project counts
 
-	programs []Program
-
 	defs         layered[string, []definition] // of plays, roles and files of variables
 	resolved     map[string][]definition       // what definitions found
 	locals       layered[string, []local]      // of tasks: values that count with the task
 	unknown      set[string]                   // names that get values which nobody can know
 	opaque       bool                          // any name may get one
+	otherFacts   bool                          // it is no module of Ansible's own
 	facts        bool                          // a module makes facts whose names nobody knows
 	strings      set[string]                   // names whose values are evaluated as expressions
 	any          *why                          // why all variables count
@@ -59,8 +58,10 @@ type walk struct {
 	joinForms []string // the same of names that are computed
 	plugins   plugins
 	hostReads layered[hostRead, via]
-	groups    layered[string, via] // groups whose members are read; "" for all
-	vaults    set[string]          // files of variables that are encrypted as a whole
+	bareReads layered[hostRead, place] // those that fail where the variable is not defined
+	groups    layered[string, via]     // groups whose members are read; "" for all
+	vaults    set[string]              // files of variables that are encrypted as a whole
+	needs     layered[string, place]   // variables that are certainly evaluated, and where first
 
 	shared     bool            // it is the beginning of several walks, and takes no value of the inventory's
 	own        bool            // it took something that is the node's
@@ -81,7 +82,6 @@ type walk struct {
 	places  int // counts, from 1, what may give plain names other files: places to look in
 	faults  []error
 	warned  set[Warning]
-	without set[string] // what runs, and is not here
 }
 
 // owner is where a text stands, which decides what names in it mean.
@@ -228,7 +228,7 @@ func (w *walk) useScope(scope *inventory.Scope) {
 // nobody can know. Its values read nothing, unless the query says that they may.
 func (w *walk) sealed(name string) {
 	w.whole(name, "encrypted variables", place{})
-	w.vaults.add(name)
+	w.vaults.add(w.real(name))
 	if !w.opaque {
 		w.opaque = true
 		w.changes++
@@ -437,6 +437,9 @@ func (w *walk) list(l *taskList, o owner, f form) {
 	w.odd(l, o.file, o.sure)
 	w.notify(&l.notify)
 	w.read(&l.reads, o)
+	if o.sure == runs && !l.guarded {
+		w.need(l.reads.needs, o.file)
+	}
 	for _, g := range l.guards {
 		w.want(request{kind: wantGuarded, shape: jinja.Unknown{}, guarded: g, owner: o, form: f, line: 0})
 	}

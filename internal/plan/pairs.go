@@ -26,7 +26,6 @@ type pair struct {
 	key           trace.Key           // of their analyses
 	same          bool                // they are known to reach the same at both revisions
 	note          string              // what people are told of them, where they need not be followed
-	unbounded     bool                // programs of the machine that builds may read anything
 	before, after []*ansible.Analysis // at base and at head, if they were followed
 }
 
@@ -190,7 +189,7 @@ func (c *comparer) compareInputs(p *pair) (err error) {
 			nothing[i] = &ansible.Reached{}
 		}
 		p.now.told, p.old.told = nothing, nothing
-		c.head.Source.note(p.note)
+		c.head.Source.note(p.now.n, p.note)
 	} else if err := c.tell(p); err != nil {
 		return err
 	}
@@ -219,7 +218,6 @@ func (c *comparer) tell(p *pair) error {
 		return err
 	}
 	p.now.told = reachedBy(p.after)
-	p.unbounded = slices.ContainsFunc(p.now.told, func(r *ansible.Reached) bool { return len(r.Programs) > 0 })
 	switch {
 	case !p.was:
 		return nil

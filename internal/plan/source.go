@@ -7,7 +7,6 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"sync"
@@ -38,22 +37,18 @@ type Source struct {
 	// Exclude names files and directories that playbooks are taken not to read:
 	// strata.yaml, the directory that artifacts are written to.
 	Exclude []string
-	// Whole is set where nodes are built: a role that runs and is not here is an error.
-	Whole bool
-	// Known are warnings about what is read that were found before.
-	Known []Warning
 	// Parsed is what was read of files at other revisions, to be used again. It
 	// may be nil.
 	Parsed *ansible.Parsed
 
 	once      sync.Once
 	playbooks *ansible.Project
-	mu        sync.Mutex         // guards what follows
-	digests   map[item]string    // of files and links
-	trees     map[string][]Input // of files and directories that layers name
-	secrets   map[string]string  // digests of secrets, which take a while
-	warned    map[Warning]bool
-	inCircles []string // links, of analyses that need not be made
+	mu        sync.Mutex                 // guards what follows
+	digests   map[item]string            // of files and links
+	trees     map[string][]Input         // of files and directories that layers name
+	secrets   map[string]string          // digests of secrets, which take a while
+	warned    map[Warning][]layer.NodeID // and the nodes that have it
+	inCircles []string                   // links, of analyses that need not be made
 }
 
 // item is a file as one kind of reader sees it.
@@ -72,38 +67,6 @@ func (s *Source) open() {
 		s.secrets = map[string]string{}
 		s.playbooks = ansible.Open(s.Files, s.Parsed)
 	})
-}
-
-// Galaxy is the directory with roles and collections from elsewhere.
-const Galaxy = ansible.Galaxy
-
-// Warning is something that is no mistake, and that people should know.
-type Warning = ansible.Warning
-
-// warn notes what people should know of what was read.
-func (s *Source) warn(list []Warning) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, w := range list {
-		if s.warned == nil {
-			s.warned = map[Warning]bool{}
-		}
-		s.warned[w] = true
-	}
-}
-
-// warnings are what was noted, in order.
-func (s *Source) warnings() []Warning {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := maps.Clone(s.warned)
-	for _, w := range s.Known {
-		if all == nil {
-			all = map[Warning]bool{}
-		}
-		all[w] = true
-	}
-	return slices.SortedFunc(maps.Keys(all), ansible.CompareWarnings)
 }
 
 // circles are the links that playbooks may reach, and that lead in a circle.
@@ -163,10 +126,7 @@ func (s *Source) unit(kind, name string) (Input, bool) {
 	for ok && name != "." {
 		if pin, ok := by.Pinned(name); ok {
 			w := Warning{File: name, Message: "the submodule was not fetched: it counts as a whole, by its commit " + pin[:min(7, len(pin))]}
-			if s.warned == nil {
-				s.warned = map[Warning]bool{}
-			}
-			s.warned[w] = true // its lock is held
+			s.warnOf("", w) // its lock is held
 			return Input{Kind: kind, Name: name, Digest: sum("pinned", pin)}, true
 		}
 		name = path.Dir(name)

@@ -112,12 +112,12 @@ func noteOf(list []*ansible.Analysis) string {
 }
 
 // note tells what is known of an analysis.
-func (s *Source) note(text string) {
+func (s *Source) note(node layer.Node, text string) {
 	var n note
 	if text == "" || json.Unmarshal([]byte(text), &n) != nil {
 		return
 	}
-	s.warn(n.Warnings)
+	s.warn(node, n.Warnings)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inCircles = append(s.inCircles, n.Circles...)

@@ -11,6 +11,8 @@ type chain struct {
 	keys []Shape
 	// aside are the expressions in it that are read besides.
 	aside []*expr
+	// guarded: it may be not defined.
+	guarded bool
 }
 
 // follow takes an access apart. The root is "" if it is to something else.
@@ -55,6 +57,7 @@ func (r *reader) follow(e *expr) chain {
 				break
 			}
 			c := r.follow(e.kids[0])
+			c.guarded = c.guarded || unqualified(e.text) != "mandatory"
 			c.aside = append(c.aside, e.kids[1:]...)
 			for _, n := range e.named {
 				c.aside = append(c.aside, n.value)
@@ -188,7 +191,7 @@ func (r *reader) note(c chain, line int) {
 }
 
 func (r *reader) host(c chain, line int) {
-	h := HostRead{Host: known(c.keys[0]), Line: line}
+	h := HostRead{Host: known(c.keys[0]), Line: line, Guarded: c.guarded}
 	self := false
 	if v, ok := h.Host.(Variable); ok {
 		self = v.Name == "inventory_hostname" && len(v.Path) == 0

@@ -23,6 +23,7 @@ func (r *reader) read(bare *expr) *Text {
 	if bare != nil {
 		body = []*stmt{{kind: sOutput, line: bare.line, value: bare}}
 	}
+	r.t.Needs = needs(body)
 	all := free(body)
 	for i, u := range all {
 		if isGlobal(u.Name) {

@@ -13,6 +13,9 @@ type Text struct {
 	// line, sorted by name. Constant names in vars['x'] and lookup('vars', 'x')
 	// are among them.
 	Names []Use
+	// Needs are those of Names that are evaluated in any case, and without which the
+	// text fails: neither behind default() or a condition, nor in a loop.
+	Needs []Use
 	// Globals are the functions of Jinja and Ansible that it uses by name (see
 	// the function Globals). In Ansible, a variable of that name hides them.
 	Globals []Use
@@ -63,6 +66,7 @@ type Call struct {
 type HostRead struct {
 	Host, Variable Shape
 	Line           int
+	Guarded        bool // by default(): it may be not defined
 }
 
 // FileRef is another template that this one reads.
