@@ -35,7 +35,7 @@ type Row struct {
 
 // Target is what is to be reached.
 type Target struct {
-	Kind  string // "faster": the peer's median is at least Value times ours; "within": ours is at most Value times the peer's; "below": ours is below Value; "equal": see Row.Passed
+	Kind  string // "": none; "faster": the peer's median is at least Value times ours; "within": ours is at most Value times the peer's; "below": ours is below Value; "equal": see Row.Passed
 	Value float64
 }
 
@@ -47,6 +47,8 @@ func (t Target) text(unit string) string {
 		return fmt.Sprintf("at most %s× %s", trim(t.Value), beside(unit))
 	case "below":
 		return fmt.Sprintf("under %s %s", trim(t.Value), unit)
+	case "":
+		return "–"
 	}
 	return "all equal"
 }
@@ -91,7 +93,10 @@ func (r Row) cells() []string {
 	if r.Comment != "" {
 		ours = r.Comment
 	}
-	if !r.reached() {
+	switch {
+	case r.Target.Kind == "":
+		reached = "–"
+	case !r.reached():
 		reached = "**no**"
 	}
 	peerIs := r.PeerIs

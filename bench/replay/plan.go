@@ -48,7 +48,50 @@ func (n *Node) widened() bool { return n.Action == "build" && len(n.Own) == 0 &&
 type Reason struct {
 	Kind string   `json:"kind"`
 	Name string   `json:"name,omitempty"`
+	File string   `json:"file,omitempty"`
 	Via  []string `json:"via,omitempty"`
+}
+
+// about says in a few words what a reason is about: what Listing 6 may not know.
+func (r *Reason) about() string {
+	name := r.File
+	if r.Kind == "file" {
+		name = r.Name
+	}
+	in := func(dir string) bool { return strings.Contains("/"+name, "/"+dir+"/") }
+	switch where := ""; {
+	case r.Kind != "variable" && r.Kind != "file":
+		return r.Kind
+	default:
+		switch {
+		case in("host_vars"):
+			where = "in host_vars"
+		case in("group_vars"):
+			where = "in group_vars"
+		case in("roles"):
+			where = "in a role"
+		case name == "":
+			where = "in the inventory"
+		case strings.Contains("/"+name, "_plugins/") || in("library") || in("module_utils") || in("plugins"):
+			where = "among plugins"
+		default:
+			where = "beside playbooks"
+		}
+		return r.Kind + " " + where
+	}
+}
+
+// about says in a few words why a node is built.
+func (n *Node) about() string {
+	switch {
+	case n.Action != "build":
+		return "it stands on one that is built"
+	case n.widened():
+		return "a line that cannot be followed"
+	case len(n.Own) == 0:
+		return "no reason given"
+	}
+	return n.Own[0].about()
 }
 
 // Fault is an error of Strata's, as --output json has it.
@@ -89,8 +132,8 @@ func (p *Plan) rebuilt() []string {
 
 // plan asks Strata, with what it keeps in a directory of the scratch space. A plan
 // that fails is an answer; an error is what hinders the replay itself.
-func (h *history) plan(o Options, base, head, cache string) (Plan, error) {
-	cmd := exec.CommandContext(h.ctx, o.Strata, "--output", "json", "plan", "--base", base, "--head", head)
+func (h *history) plan(o Options, base, head, cache string, more ...string) (Plan, error) {
+	cmd := exec.CommandContext(h.ctx, o.Strata, append([]string{"--output", "json", "plan", "--base", base, "--head", head}, more...)...)
 	var out, said bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.dir, &out, &said
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(filepath.Dir(h.dir), cache))
@@ -157,7 +200,7 @@ func (p *Plan) read(out []byte) error {
 		for _, r := range n.Reasons {
 			wide, plain := places(r.Via)
 			if len(wide) == 0 || len(plain) > 0 {
-				node.Own = append(node.Own, Reason{Kind: r.Kind, Name: r.Name, Via: plain})
+				node.Own = append(node.Own, Reason{Kind: r.Kind, Name: r.Name, File: r.File, Via: plain})
 				continue
 			}
 			if node.Wide == nil {

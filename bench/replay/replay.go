@@ -35,7 +35,7 @@ type Options struct {
 	Strata   string   // the program
 	Listing  string   // layers.py
 	Limits   Limits
-	Check    bool // plan each commit once more with nothing kept, and compare
+	Check    bool // plan each commit once more without traces of others, and compare
 	Progress io.Writer
 }
 
@@ -60,9 +60,14 @@ type Record struct {
 	// Beyond are the nodes that only Strata builds, Less those that only Listing 6 does.
 	Beyond []string `json:"beyond"`
 	Less   []string `json:"less"`
-	// Differs says that a plan with nothing kept from other commits was another.
+	// Differs says that a plan without traces of other commits was another.
 	Differs bool `json:"differs,omitempty"`
+	// Cold is what the plan took where nothing was kept; not asked of every commit.
+	Cold *Cost `json:"cold,omitempty"`
 }
+
+// Cost is what a plan took: seconds, seconds of processor time, resident MB.
+type Cost struct{ Seconds, CPU, Peak float64 }
 
 // idle reports whether nothing of the commit can matter to any layer.
 func (r *Record) idle() bool { return r.Listing.Error == "" && len(r.Beside) == len(r.Changed) }
@@ -96,7 +101,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	defer out.Close()
 	sum := &Summary{Site: o.Name, When: time.Now().UTC()}
 	for i, c := range commits {
-		r, err := h.replay(o, c)
+		r, err := h.replay(o, c, i%coldEach == coldEach-1)
 		if err != nil {
 			return nil, fmt.Errorf("replay %s: %w", c.id, err)
 		}
@@ -111,6 +116,10 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	return sum, out.Close()
 }
+
+// coldEach is of how many commits one is planned with nothing kept, too, to see what
+// that takes.
+const coldEach = 10
 
 // complete fills in what was left out, makes paths absolute, as programs run in
 // the site, and makes the directory for the results.
@@ -138,7 +147,7 @@ func nameOf(o Options) string {
 }
 
 // replay asks both sides about one commit.
-func (h *history) replay(o Options, c commit) (*Record, error) {
+func (h *history) replay(o Options, c commit, cold bool) (*Record, error) {
 	base, err := h.laid(c.parent, "")
 	if err != nil {
 		return nil, err
@@ -150,6 +159,11 @@ func (h *history) replay(o Options, c commit) (*Record, error) {
 	r := &Record{Commit: c.id, Parent: c.parent}
 	if r.Strata, err = h.plan(o, base, head, "cache"); err != nil {
 		return nil, err
+	}
+	if cold {
+		if r.Cold, err = h.cold(o, base, head); err != nil {
+			return nil, err
+		}
 	}
 	if o.Check {
 		if r.Differs, err = h.differs(o, base, head, r.Strata); err != nil {
@@ -170,12 +184,18 @@ func (h *history) replay(o Options, c commit) (*Record, error) {
 	return r, nil
 }
 
-// differs reports whether a plan is another one from nothing, byte by byte. One
+// differs reports whether a plan is another one without traces, byte by byte. One
 // that was stopped cannot be compared.
 func (h *history) differs(o Options, base, head string, known Plan) (bool, error) {
+	fresh, err := h.plan(o, base, head, "cache", "--fresh")
+	return known.Stopped == "" && fresh.Stopped == "" && fresh.said != known.said, err
+}
+
+// cold is what a plan takes where nothing is kept of others.
+func (h *history) cold(o Options, base, head string) (*Cost, error) {
 	defer os.RemoveAll(filepath.Join(filepath.Dir(h.dir), "nothing"))
-	cold, err := h.plan(o, base, head, "nothing")
-	return known.Stopped == "" && cold.Stopped == "" && cold.said != known.said, err
+	p, err := h.plan(o, base, head, "nothing")
+	return &Cost{p.Seconds, p.CPU, p.Peak}, err
 }
 
 func without(all, some []string) []string {
@@ -196,7 +216,7 @@ func (r *Record) String() string {
 		text += ", beside the layers"
 	}
 	if r.Differs {
-		text += ", and another plan from nothing"
+		text += ", and another plan without traces"
 	}
 	return fmt.Sprintf("%s (%.2f s, %.0f MB)", text, r.Strata.Seconds, r.Strata.Peak)
 }

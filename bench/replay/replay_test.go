@@ -134,7 +134,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if sum.Different != nil {
-		t.Errorf("other plans from nothing: %v", sum.Different)
+		t.Errorf("other plans without traces: %v", sum.Different)
 	}
 	records := readRecords(t, filepath.Join(results, "tiny.jsonl"))
 	if len(records) != len(kinds) {
@@ -233,7 +233,7 @@ func TestCheck(t *testing.T) {
 	s.commit("README.md", "two\n")
 	results := t.TempDir()
 	forgetful := filepath.Join(results, "strata")
-	write(t, forgetful, "#!/bin/sh\nmkdir -p \"$XDG_CACHE_HOME\"\necho >>\"$XDG_CACHE_HOME/asked\"\necho '{\"nodes\": [], \"asked\": '$(wc -l <\"$XDG_CACHE_HOME/asked\")'}'\n")
+	write(t, forgetful, "#!/bin/sh\nmkdir -p \"$XDG_CACHE_HOME\"\ncase \"$*\" in *--fresh*) set \"$XDG_CACHE_HOME/fresh\"; echo >\"$1\";; *) set \"$XDG_CACHE_HOME/asked\"; echo >>\"$1\";; esac\necho '{\"nodes\": [], \"asked\": '$(wc -l <\"$1\")'}'\n")
 	if err := os.Chmod(forgetful, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []string{s.git("rev-parse", "HEAD")}; !slices.Equal(sum.Different, want) {
-		t.Errorf("other plans from nothing: %v, want %v", sum.Different, want)
+		t.Errorf("other plans without traces: %v, want %v", sum.Different, want)
 	}
 }
 

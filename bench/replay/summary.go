@@ -26,15 +26,17 @@ type Summary struct {
 	Beyond   int // only Strata's
 	Less     int // only Listing 6's
 
+	Why       map[string]int // of the nodes that only Strata builds, by what their first reason is about
 	Widened   int            // builds for nothing but what could not be followed
 	Wide      []Place        // a build counts at each of its places; those with most builds first
 	Idle      int            // commits beside the layers
 	IdleBuilt []string       // those of them of which Strata builds something
-	Different []string       // commits whose plan is another from nothing
+	Different []string       // commits whose plan is another without traces of others
 	Refusals  map[string]int // commits without an answer, by why
 	Seconds   []float64      // of each plan, answered or not
 	CPU       []float64      // seconds of processor time of the same
 	Peak      float64        // the largest, MB
+	Cold      []Cost         // of some commits, with nothing kept
 	Listing   []float64      // seconds of processor time of each answer of Listing 6
 }
 
@@ -60,7 +62,10 @@ func (s *Summary) widen(at, text string) {
 
 func (s *Summary) add(r *Record) {
 	if s.Refusals == nil {
-		s.Refusals = map[string]int{}
+		s.Refusals, s.Why = map[string]int{}, map[string]int{}
+	}
+	if r.Cold != nil {
+		s.Cold = append(s.Cold, *r.Cold)
 	}
 	s.Commits++
 	s.Nodes = max(s.Nodes, r.Strata.All)
@@ -92,6 +97,9 @@ func (s *Summary) add(r *Record) {
 	}
 	s.Compared++
 	for _, n := range r.Strata.Nodes {
+		if slices.Contains(r.Beyond, n.ID) {
+			s.Why[n.about()]++
+		}
 		if n.Action == "build" {
 			s.Build++
 		} else {
@@ -115,14 +123,32 @@ func (s *Summary) Refused() int {
 // Head is the head of the table that Row is a row of.
 func Head() []string {
 	return []string{"site", "nodes", "commits", "Strata: build + maybe", "Listing 6", "only Strata", "only Listing 6", "built because something could not be followed",
-		"no answer", "commits beside the layers", "of them, built something", "time: median (max)", "processor time: median (max)", "peak memory", "Listing 6: processor time"}
+		"no answer", "commits beside the layers", "of them, built something", "time: median (max)", "processor time: median (max)", "peak memory", "cold: processor time", "cold: peak memory", "Listing 6: processor time"}
 }
 
 // Row is the site as a line of a table.
 func (s *Summary) Row() []string {
 	return []string{s.Site, fmt.Sprint(s.Nodes), fmt.Sprint(s.Commits), fmt.Sprintf("%d + %d", s.Build, s.Maybe), fmt.Sprint(s.Listed), fmt.Sprint(s.Beyond), fmt.Sprint(s.Less),
 		fmt.Sprint(s.Widened), fmt.Sprint(s.Refused()), fmt.Sprint(s.Idle), fmt.Sprint(len(s.IdleBuilt)),
-		seconds(s.Seconds), seconds(s.CPU), fmt.Sprintf("%.0f MB", s.Peak), seconds(s.Listing)}
+		seconds(s.Seconds), seconds(s.CPU), fmt.Sprintf("%.0f MB", s.Peak), seconds(s.ColdCPU()), fmt.Sprintf("%.0f MB", s.ColdPeak()), seconds(s.Listing)}
+}
+
+// cold are figures of the plans that were made with nothing kept.
+func (s *Summary) cold(of func(Cost) float64) []float64 {
+	var all []float64
+	for _, c := range s.Cold {
+		all = append(all, of(c))
+	}
+	return all
+}
+
+// ColdCPU are the processor times of the plans that were made with nothing kept, in
+// seconds.
+func (s *Summary) ColdCPU() []float64 { return s.cold(func(c Cost) float64 { return c.CPU }) }
+
+// ColdPeak is the most memory that one of them took, in MB.
+func (s *Summary) ColdPeak() float64 {
+	return slices.Max(append(s.cold(func(c Cost) float64 { return c.Peak }), 0))
 }
 
 // seconds are a median and a maximum in words.
@@ -147,6 +173,12 @@ func (s *Summary) Markdown() string {
 	for i, cell := range s.Row() {
 		fmt.Fprintf(&b, "- %s: %s\n", Head()[i], cell)
 	}
+	if len(s.Why) > 0 {
+		b.WriteString("\n## Nodes that only Strata builds, by what their first reason is about\n\n")
+	}
+	for _, why := range byCount(s.Why) {
+		fmt.Fprintf(&b, "- %d: %s\n", s.Why[why], why)
+	}
 	if len(s.Wide) > 0 {
 		b.WriteString("\n## Nodes built because something could not be followed, by place\n\n")
 	}
@@ -156,16 +188,21 @@ func (s *Summary) Markdown() string {
 	if len(s.Refusals) > 0 {
 		b.WriteString("\n## Commits without an answer, by why\n\n")
 	}
-	for _, why := range slices.SortedStableFunc(maps.Keys(s.Refusals), func(a, b string) int { return cmp.Or(cmp.Compare(s.Refusals[b], s.Refusals[a]), cmp.Compare(a, b)) }) {
+	for _, why := range byCount(s.Refusals) {
 		fmt.Fprintf(&b, "- %d: %s\n", s.Refusals[why], strings.Join(strings.Fields(why), " "))
 	}
 	if len(s.Different) > 0 {
-		fmt.Fprintf(&b, "\n## Commits whose plan is another from nothing\n\n%s\n", strings.Join(s.Different, "\n"))
+		fmt.Fprintf(&b, "\n## Commits whose plan is another without traces\n\n%s\n", strings.Join(s.Different, "\n"))
 	}
 	if len(s.IdleBuilt) > 0 {
 		fmt.Fprintf(&b, "\n## Commits beside the layers that built something\n\n%s\n", strings.Join(s.IdleBuilt, "\n"))
 	}
 	return b.String()
+}
+
+// byCount are the keys of counts, the greatest first.
+func byCount(counts map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
 }
 
 // save writes the summary beside the records, for programs and for people.
