@@ -85,7 +85,7 @@ func newCommand(a *app) *cobra.Command {
 		return fault.New(fault.Input, "%w", err).WithHint("see %s --help", cmd.CommandPath())
 	})
 	cmd.AddCommand(
-		newValidateCommand(a), newSchemaCommand(a), newPlanCommand(a), newWhyCommand(a), newGraphCommand(a), newWatchCommand(a), newImportCommand(a),
+		newValidateCommand(a), newLockCommand(a), newSchemaCommand(a), newPlanCommand(a), newWhyCommand(a), newGraphCommand(a), newWatchCommand(a), newImportCommand(a),
 		newBuildCommand(a), newShellCommand(a), newImagesCommand(a),
 		newInspectCommand(a), newHistoryCommand(a), newExportCommand(a), newBootCommand(a), newGCCommand(a),
 		newPushCommand(a), newPullCommand(a), newRegistryCommand(a), newPipelineCommand(a), newCICommand(a),
@@ -139,6 +139,9 @@ func (a *app) load() (*project, error) {
 		return nil, err
 	}
 	if err := r.choices.unused(r.pinned); err != nil {
+		return nil, err
+	}
+	if err := r.require(p, dir); err != nil {
 		return nil, err
 	}
 	return &project{Project: p, files: r.files, dir: dir, repos: r}, nil
@@ -255,7 +258,11 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Store: st, Cache: cache,
+	elsewhere, err := p.repos.elsewhere.directory()
+	if err != nil {
+		return nil, err
+	}
+	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Elsewhere: elsewhere, Known: p.repos.elsewhere.warnings, Store: st, Cache: cache,
 		Version: programVersion(), Invocation: a.invocation(), Git: runGit, Passing: passing(os.Getenv)}
 	if p.Registry != "" {
 		if b.Exchange, err = a.exchange(st, p, p.Registry); err == nil {
@@ -272,6 +279,9 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 // prepare opens everything that building needs, cleans up after builds that were
 // killed, and keeps gc away until done is called.
 func (a *app) prepare(p *project) (b *build.Builder, done func(), err error) {
+	if err := a.fetchElsewhere(p); err != nil {
+		return nil, nil, err
+	}
 	if b, err = a.builder(p); err != nil {
 		return nil, nil, err
 	}

@@ -68,6 +68,11 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	if opts.push && p.Registry == "" {
 		return noRegistry(a)
 	}
+	if !opts.dryRun {
+		if err := a.fetchElsewhere(p); err != nil {
+			return err
+		}
+	}
 	b, err := a.builder(p)
 	if err != nil {
 		return err
@@ -91,7 +96,7 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 		defer done()
 	}
 	src := b.Inputs()
-	src.WithoutSecrets = opts.dryRun
+	src.WithoutSecrets, src.Whole = opts.dryRun, !opts.dryRun
 	made, err := planWith(cmd.Context(), b, src, want, plan.Options{NoCache: opts.noCache})
 	if err != nil {
 		return err
@@ -162,7 +167,7 @@ func planWith(ctx context.Context, b *build.Builder, src *plan.Source, want []la
 		return nil, err
 	}
 	records := records{b.Store, b.Project.Cluster.Name, map[layer.NodeID]*store.Record{}}
-	o.Last, o.Seconds = records.inputs, records.seconds
+	o.Last, o.Seconds, o.Observed = records.inputs, records.seconds, b.Observations(ctx)
 	return build.Think(ctx, func() (*plan.Plan, error) {
 		return plan.Make(b.Project, want, src, have, o)
 	})

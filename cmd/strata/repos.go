@@ -34,6 +34,8 @@ type repos struct {
 	refs     refs
 	dirs     map[string]string // of those that are directories of this machine, by name
 	commits  map[string]fs.FS  // by commit
+
+	elsewhere *elsewhere // what its Ansible requires
 }
 
 // refs is what refs of repositories name, by URL and ref, and how commits stand to

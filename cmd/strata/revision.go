@@ -16,6 +16,7 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/galaxy"
 	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
@@ -96,7 +97,11 @@ func (h *history) revision(rev string, at *from) (plan.Revision, error) {
 			return plan.Revision{}, err
 		}
 	}
+	if err := r.require(p, h.dir); err != nil {
+		return plan.Revision{}, fault.Within(prefixOf(name), err)
+	}
 	src := build.Source(p, r.files, h.dir)
+	src.Known = r.elsewhere.warnings
 	src.Parsed, src.WithoutSecrets = h.parsed, true
 	return plan.Revision{Name: name, Project: p, Source: src, Repos: r.pinned}, nil
 }
@@ -254,6 +259,9 @@ func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan
 	traces := h.openTraces(was, now)
 	defer traces.close()
 	traces.use(&o)
+	seen := &observations{app: h.app, p: now.Project}
+	defer seen.Close()
+	o.Observed = seen.Find
 	made, err := plan.Compare(was, now, want, o)
 	if err != nil {
 		return nil, err
@@ -281,6 +289,10 @@ func changedFiles(base, head fs.FS) ([]string, error) {
 	maps.Copy(names, after)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		a, b := before[name], after[name]
+		if name == plan.Galaxy {
+			changed = append(changed, changedElsewhere(a, b)...)
+			continue
+		}
 		if a == nil {
 			a = union.Empty()
 		}
@@ -294,6 +306,17 @@ func changedFiles(base, head fs.FS) ([]string, error) {
 		changed = append(changed, more...)
 	}
 	return changed, nil
+}
+
+// changedElsewhere are the files that differ of roles and collections from elsewhere.
+func changedElsewhere(base, head fs.FS) []string {
+	a, _ := base.(*galaxy.Files)
+	b, _ := head.(*galaxy.Files)
+	names := galaxy.Differ(a, b)
+	for i, name := range names {
+		names[i] = path.Join(plan.Galaxy, name)
+	}
+	return names
 }
 
 func changedIn(prefix string, base, head fs.FS) ([]string, error) {

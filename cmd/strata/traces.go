@@ -13,6 +13,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/galaxy"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/trace"
 	"github.com/strata-hpc/strata/internal/union"
@@ -64,9 +65,15 @@ func (t *traces) close() {
 	}
 }
 
-// pinsOf are the commits of a revision's repositories.
+// pinsOf are the commits of a revision's repositories, and what its roles and collections from
+// elsewhere are.
 func pinsOf(r plan.Revision) []string {
 	pins := make([]string, len(r.Repos))
+	if files, ok := r.Source.Files.(*union.FS); ok {
+		if of, ok := files.Joined()[plan.Galaxy].(*galaxy.Files); ok {
+			pins = append(pins, of.ID())
+		}
+	}
 	for i, repo := range r.Repos {
 		pins[i] = repo.Pin()
 	}

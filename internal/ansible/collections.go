@@ -21,7 +21,7 @@ func (w *walk) collectionDirs() []string {
 			}
 		}
 	}
-	for _, dir := range slices.Concat(w.q.Collections, w.cfg.collections) {
+	for _, dir := range slices.Concat(w.q.Collections, w.cfg.collections, []string{Galaxy + "/collections"}) {
 		add(dir)
 	}
 	for _, dir := range w.dirs {
@@ -61,7 +61,7 @@ func (w *walk) usesCollection(namespace, full string) bool {
 
 // collection makes the plugins of a collection known, and counts what they need.
 func (w *walk) collection(dir string) {
-	if w.lacks(dir, true, place{}) {
+	if w.lacks(dir, false, place{}) { // its modules run on the node, as do those of the machine's collections
 		return
 	}
 	for _, file := range []string{"meta/runtime.yml", "galaxy.yml", "MANIFEST.json"} {

@@ -69,6 +69,26 @@ func (p *Project) config(name string) config {
 	return c
 }
 
+// SearchPath is what an ansible.cfg says where to look for roles or collections, entry by
+// entry, as it is written; nil if it says nothing.
+func SearchPath(config []byte, collections bool) []string {
+	all, _ := settings(string(config))
+	list := all["roles_path"]
+	if collections {
+		list = all["collections_path"]
+		if list == "" {
+			list = all["collections_paths"]
+		}
+	}
+	var entries []string
+	for _, entry := range strings.Split(list, ":") {
+		if entry = strings.Trim(strings.TrimSpace(entry), `"'`); entry != "" {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
 // inProject returns where a directory of ansible.cfg lies below the project's
 // directory, or the entry as written and false if it lies elsewhere.
 func inProject(dir, entry string) (string, bool) {

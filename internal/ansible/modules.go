@@ -57,7 +57,7 @@ func (w *walk) module(t *task, o owner, f form) {
 		w.script(t, o)
 	case "command", "shell", "raw", "expect":
 		if t.here {
-			w.everything("a command runs on the machine that builds", o.at(t.line))
+			w.program("a command runs on the machine that builds", o.at(t.line))
 		}
 	default:
 		w.moduleFiles(t, o)
@@ -274,7 +274,7 @@ func (w *walk) lookup(c jinja.Call, o owner) {
 	case "":
 		w.everything("the name of a lookup is computed", at)
 	case "pipe", "lines":
-		w.everything("a command runs on the machine that builds", at)
+		w.program("a command runs on the machine that builds", at)
 	case "template":
 		f := asTemplate
 		for key := range c.Keywords {

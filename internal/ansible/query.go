@@ -35,6 +35,10 @@ type Query struct {
 	// VaultTemplates says that values in files of variables that are encrypted as a whole
 	// may be templates, and read any variable.
 	VaultTemplates bool
+	// Seen says that programs on the machine that builds, which nothing else bounds, ask
+	// just what Observed says: a build saw that. Without it they may read any file.
+	Seen     bool
+	Observed layer.Observed
 	// VaultPasswordFile never counts, wherever it lies: a vaulted value is
 	// decided by its ciphertext, and a machine that plans needs no password.
 	VaultPasswordFile string

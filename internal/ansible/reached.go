@@ -20,7 +20,9 @@ import (
 type Reached struct {
 	Files     []File     // sorted by path
 	Variables []Variable // sorted by name
+	Programs  []Program  // on the machine that builds, which nothing else bounds than what was seen, if it was
 	Warnings  []Warning  // in order of their places
+	Without   []string   // what runs, and is not here: "role x"; sorted
 }
 
 // File is a file that counts.
@@ -127,7 +129,7 @@ func (p *Project) Analyse(q Query, o Options) (*Analysis, error) {
 }
 
 func (w *walk) reached() *Reached {
-	r := &Reached{Files: w.reachedFiles(), Variables: w.reachedVariables(), Warnings: w.warnings()}
+	r := &Reached{Files: w.reachedFiles(), Variables: w.reachedVariables(), Warnings: w.warnings(), Programs: slices.Clone(w.programs), Without: slices.Sorted(w.without.keys())}
 	if foreign := w.foreignVariables(); len(foreign) > 0 {
 		r.Variables = append(r.Variables, foreign...)
 		slices.SortStableFunc(r.Variables, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })

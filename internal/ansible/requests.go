@@ -356,7 +356,7 @@ func (w *walk) unsearched(dir string, files, searched []string, vars bool) []str
 		}
 		top, _, below := strings.Cut(rest, "/")
 		switch {
-		case strings.HasPrefix(top, "."):
+		case strings.HasPrefix(top, "."), top == Galaxy:
 			return true
 		case !below:
 			return false
@@ -407,6 +407,9 @@ func (w *walk) findPlaybooks(r *request, name string) bool {
 	at := w.whereIs(r)
 	if computed(name) {
 		for _, file := range w.below(".") {
+			if within(file, Galaxy) {
+				continue
+			}
 			if (path.Ext(file) == ".yml" || path.Ext(file) == ".yaml") && matches(name, file) && w.isPlaybook(file) {
 				w.playbook(file, at, possible)
 			}

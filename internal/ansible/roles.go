@@ -119,6 +119,7 @@ func (w *walk) rolePlaces(r *request, beside string) []string {
 	if len(w.q.RolesPath) == 0 {
 		places = append(places, w.cfg.roles...)
 	}
+	places = append(places, Galaxy+"/roles")
 	if r.owner.role != "" {
 		places = append(places, path.Dir(r.owner.role))
 	}

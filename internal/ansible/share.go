@@ -323,7 +323,7 @@ func (b *beginning) goOn(of *walk) *walk {
 func (w *walk) rest() {
 	for _, m := range []interface{ rest() }{
 		&w.found, &w.vars, &w.hostReads, &w.groups, &w.defs, &w.locals, &w.unknown, &w.strings, &w.readTexts,
-		&w.visited, &w.roles, &w.callers, &w.uses, &w.parts, &w.warned, &w.runs, &w.notified, &w.imported, &w.plugins, &w.vaults, &w.needs, &w.bareReads,
+		&w.visited, &w.roles, &w.callers, &w.uses, &w.parts, &w.warned, &w.without, &w.runs, &w.notified, &w.imported, &w.plugins, &w.vaults, &w.needs, &w.bareReads,
 	} {
 		m.rest()
 	}
@@ -339,7 +339,7 @@ func (b *walk) copy(of *walk) *walk {
 	w.matched, w.asked, w.from, w.given, w.evaluation = nil, nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
 	w.namePatterns, w.dirs, w.joins, w.joinForms = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins), slices.Clip(b.joinForms)
-	w.requests = slices.Clone(b.requests)
+	w.requests, w.programs = slices.Clone(b.requests), slices.Clip(b.programs)
 	w.books = make([]*bookRead, len(b.books))
 	for i, book := range b.books {
 		one := *book

@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"path"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
@@ -19,16 +20,36 @@ func (w *walk) lacks(name string, follow bool, at place) bool {
 	return ok
 }
 
+// Galaxy is the directory in which a project's files have the roles and collections that it requires from
+// elsewhere: roles/NAME, collections/ansible_collections/NAMESPACE/NAME. On the machine that builds, Ansible looks for
+// them last.
+const Galaxy = "@galaxy"
+
 func (w *walk) lacking(u tree.Unit, follow bool, at place) {
-	w.count(u.Place, asWhole, sum("pinned", u.Pin), "submodule", at)
-	w.warn(Warning{File: u.Place, Message: "the submodule was not fetched: it counts as a whole, by its commit " + u.Pin[:min(7, len(u.Pin))],
-		Hint: "git submodule update --init --recursive -- " + u.Place})
+	name, said, hint := inWords(u)
+	w.count(u.Place, asWhole, sum("pinned", u.Pin), "pinned", at)
+	w.warn(Warning{File: u.Place, Message: said, Hint: hint})
 	if !follow {
 		return
 	}
-	w.warn(Warning{File: at.file, Line: at.line, Message: "what is used of " + u.Place + " is not here, and may read anything",
-		Hint: "git submodule update --init --recursive -- " + u.Place})
+	w.warn(Warning{File: at.file, Line: at.line, Message: "what is used of " + name + " is not here, and may read anything", Hint: hint})
+	w.without.add(name)
 	w.unknowable(place{file: u.Place, note: "it is not here, and may read anything"})
+}
+
+// inWords is what a unit is called, what is said of it, and how to get it.
+func inWords(u tree.Unit) (name, said, hint string) {
+	rest, elsewhere := strings.CutPrefix(u.Place, Galaxy+"/")
+	if !elsewhere {
+		return u.Place, "the submodule was not fetched: it counts as a whole, by its commit " + u.Pin[:min(7, len(u.Pin))],
+			"git submodule update --init --recursive -- " + u.Place
+	}
+	name = "role " + path.Base(rest)
+	if !strings.HasPrefix(rest, "roles/") {
+		name = "collection " + path.Base(path.Dir(rest)) + "." + path.Base(rest)
+	}
+	version, _, _ := strings.Cut(u.Pin, " ")
+	return name, name + " is not in the cache: it counts as a whole, by its version " + version, "strata lock gets it, and so does a build"
 }
 
 // unknowable makes everything count: something runs of which nobody knows what it reads, sets and notifies.

@@ -30,6 +30,8 @@ type walk struct {
 	vars  layered[string, via]
 	all   bool // everything in the project counts
 
+	programs []Program
+
 	defs         layered[string, []definition] // of plays, roles and files of variables
 	resolved     map[string][]definition       // what definitions found
 	locals       layered[string, []local]      // of tasks: values that count with the task
@@ -82,6 +84,7 @@ type walk struct {
 	places  int // counts, from 1, what may give plain names other files: places to look in
 	faults  []error
 	warned  set[Warning]
+	without set[string] // what runs, and is not here
 }
 
 // owner is where a text stands, which decides what names in it mean.

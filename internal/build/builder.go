@@ -23,8 +23,11 @@ type Builder struct {
 	Project *layer.Project
 	Files   fs.FS  // the project's files
 	Dir     string // where they are on this machine, absolute
-	Store   *store.Store
-	Cache   *apt.Cache
+	// Elsewhere is where the roles and collections are that come from elsewhere; "" for nowhere.
+	Elsewhere string
+	Known     []plan.Warning // about the project, found before
+	Store     *store.Store
+	Cache     *apt.Cache
 	// Exchange is the registry that nodes are pushed to and pulled from; nil for none.
 	Exchange *Exchange
 	Shelf    Shelf          // where artifacts are handed on; nil for nowhere
@@ -52,6 +55,7 @@ const engine = "strata engine 2"
 func (b *Builder) Inputs() *plan.Source {
 	src := Source(b.Project, b.Files, b.Dir)
 	src.Secret = func(s layer.Secret) ([]byte, error) { return readSecret(s, b.Files) }
+	src.Known = b.Known
 	return src
 }
 

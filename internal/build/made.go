@@ -9,6 +9,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/store"
 )
@@ -24,6 +25,9 @@ type made struct {
 	failed bool          // whether it cannot; to be read once pushed is closed
 	note   string        // what is to be said of what the registry has
 
+	lineage   layer.Key   // see plan.Lineage
+	addresses []layer.Key // where what its local programs were seen to do is found
+
 	mu    sync.Mutex
 	image *store.Image // nil as long as the store does not have it
 }
@@ -35,6 +39,42 @@ func (m *made) stored(im *store.Image) { m.chain, m.digest, m.image = im.Chain()
 func (m *made) remote(found registry.Found) {
 	m.chain, m.digest = found.Chain, found.Digest
 	close(m.pushed)
+}
+
+// stands is what a node stands on of which this is, nil of a first layer: the digest of
+// its whole tree, and its lineage.
+func (m *made) stands() (layer.Digest, layer.Key) {
+	if m == nil {
+		return "", ""
+	}
+	return m.chain, m.lineage
+}
+
+// is sets what a node with these inputs is known by.
+func (m *made) is(inputs []plan.Input) {
+	chain, lineage := m.parent.stands()
+	m.key, m.lineage = plan.KeyOf(chain, inputs), plan.Lineage(lineage, inputs)
+}
+
+// seenAt notes where it is found what local programs of a node in the store were seen
+// to do.
+func (m *made) seenAt(d plan.Decision, st *store.Store, cluster string) {
+	if d.Unbounded == nil {
+		return
+	}
+	chain, lineage := m.parent.stands()
+	for _, at := range []layer.Key{d.Unbounded.Address(chain), d.Unbounded.AddressOf(lineage)} {
+		if at == "" {
+			continue
+		}
+		one, err := st.Find(cluster, d.Node.ID, at)
+		if err != nil {
+			continue
+		}
+		if same, err := st.Find(cluster, d.Node.ID, m.key); err == nil && one.ID == same.ID {
+			m.addresses = append(m.addresses, at)
+		}
+	}
 }
 
 // fetch returns a node's image in the store, and pulls it if it is not there,
@@ -87,7 +127,7 @@ func (r *run) instead(ctx context.Context, m *made, why string) (*store.Image, e
 	}
 	start := time.Now()
 	d.Reason = why
-	im, err := r.build(ctx, d, m.key, parent)
+	im, err := r.build(ctx, d, m, parent)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +188,11 @@ func (r *run) send(ctx context.Context, m *made, im *store.Image) bool {
 	start := time.Now()
 	r.event(Event{Kind: MoveStarted, Node: m.node, Title: "pushing it"})
 	res, err := r.Exchange.Push(ctx, m.node, m.key, im)
+	for _, at := range m.addresses {
+		if err == nil {
+			_, err = r.Exchange.PushTo(ctx, r.Exchange.Ref(m.node, at), at, im, registry.Options{Claims: r.Exchange.Claims(m.node, at)})
+		}
+	}
 	r.moved(m.node, Pushed, res, Event{Err: err, Took: time.Since(start)})
 	if err != nil {
 		r.fail(err)

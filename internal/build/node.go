@@ -17,6 +17,7 @@ import (
 	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/secret"
 	"github.com/strata-hpc/strata/internal/source"
@@ -40,6 +41,11 @@ type nodeBuild struct {
 	// observed is what programs did that playbooks ran on this machine; nil if there
 	// are no playbooks.
 	observed *layer.Observed
+
+	unbounded *plan.Unbounded // of a node whose playbooks run programs that nothing bounds
+	lineage   layer.Key       // of the parent
+	used      []plan.Input    // what the key was made of in the end
+	addresses []layer.Key     // where what was observed is to be found
 }
 
 // run builds the node on its parent's image (nil for a first layer) and commits
@@ -81,6 +87,9 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 	default:
 		return nil, space.Explain(fmt.Errorf("node %s: %w", n.ID, err), b.places()...)
 	}
+	if err := nb.settle(parent); err != nil {
+		return nil, err
+	}
 	c := store.Commit{
 		Cluster: b.Project.Cluster.Name, Arch: n.Arch, Parent: parent, Layer: added,
 		Env: sandbox.Variables(n.Env), Labels: b.labels(n),
@@ -93,6 +102,12 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 	if err := nb.configLeaks(c); err != nil {
 		return nil, err
 	}
+	for _, c.Record.Key = range nb.addresses {
+		if _, err := b.Store.AddImage(c); err != nil {
+			return nil, err
+		}
+	}
+	c.Record.Key = nb.key
 	return b.Store.AddImage(c)
 }
 
@@ -259,7 +274,7 @@ func (nb *nodeBuild) openTree(ctx context.Context, st store.Staging, repositorie
 		return nil, nil, errors.Join(err, closeDownloads())
 	}
 	w = &step.Work{
-		Box: box, Node: nb.node, Cluster: nb.Project.Cluster, Inventory: nb.Project.Inventory, Project: nb.Files, Dir: nb.Dir,
+		Box: box, Node: nb.node, Cluster: nb.Project.Cluster, Inventory: nb.Project.Inventory, Project: nb.Files, Dir: nb.Dir, Elsewhere: nb.Elsewhere,
 		Environment: environment(nb.node.Env), Repositories: repositories, Downloads: downloads, Temporary: temporary, Log: nb.log,
 		Vaulted: nb.vaulted,
 	}

@@ -107,6 +107,9 @@ func (r *run) keep(ctx context.Context) error {
 			continue
 		}
 		m := &made{node: d.Node.ID, key: d.Key, parent: r.made[d.Node.Parent], pushed: make(chan struct{})}
+		_, lineage := m.parent.stands()
+		m.lineage = plan.Lineage(lineage, d.Inputs)
+		m.seenAt(d, r.Store, r.Project.Cluster.Name)
 		status, err := r.kept(ctx, d, m)
 		if err != nil {
 			return fmt.Errorf("find node %s: %w", d.Node.ID, err)
@@ -260,10 +263,8 @@ func (r *run) end(res NodeResult, err error) {
 // by building it.
 func (r *run) node(ctx context.Context, d plan.Decision, parent *made) done {
 	start := time.Now()
-	m := &made{node: d.Node.ID, key: plan.KeyOf("", d.Inputs), parent: parent, pushed: make(chan struct{})}
-	if parent != nil {
-		m.key = plan.KeyOf(parent.chain, d.Inputs)
-	}
+	m := &made{node: d.Node.ID, parent: parent, pushed: make(chan struct{})}
+	m.is(d.Inputs)
 	status, err := r.get(ctx, d, m)
 	out := done{id: m.node, made: m, err: err, result: NodeResult{
 		ID: m.node, Key: m.key, Status: status, Reason: d.Reason, Seconds: time.Since(start).Seconds(),
@@ -300,6 +301,13 @@ func (r *run) get(ctx context.Context, d plan.Decision, m *made) (Status, error)
 		return Failed, err
 	}
 	defer unlock()
+	if d.Unbounded != nil { // another process may have seen more meanwhile
+		chain, _ := m.parent.stands()
+		if d.Inputs, err = d.Unbounded.On(chain, r.Observations(ctx)); err != nil {
+			return Failed, err
+		}
+		m.is(d.Inputs)
+	}
 	if !r.opts.NoCache {
 		if status, err := r.there(ctx, d, m); status != "" || err != nil {
 			return status, err
@@ -312,7 +320,7 @@ func (r *run) get(ctx context.Context, d plan.Decision, m *made) (Status, error)
 	if m.note != "" {
 		d.Reason += ", " + m.note
 	}
-	im, err := r.build(ctx, d, m.key, parent)
+	im, err := r.build(ctx, d, m, parent)
 	if err != nil {
 		return Failed, err
 	}
@@ -354,8 +362,12 @@ func (r *run) there(ctx context.Context, d plan.Decision, m *made) (Status, erro
 	return Pulled, nil
 }
 
-// build builds a node on its parent's image, nil for a first layer.
-func (r *run) build(ctx context.Context, d plan.Decision, key layer.Key, parent *store.Image) (*store.Image, error) {
+// build builds a node on its parent's image, nil for a first layer. It notes the key
+// that it turns out to have.
+func (r *run) build(ctx context.Context, d plan.Decision, m *made, parent *store.Image) (*store.Image, error) {
+	if d.Unbounded != nil { // what its programs do is seen now
+		d.Inputs = d.Unbounded.Wide
+	}
 	inputs := d.Inputs
 	if parent != nil {
 		inputs = append(inputs[:len(inputs):len(inputs)], plan.ParentInput(d.Node.Parent, parent.Chain()))
@@ -365,8 +377,12 @@ func (r *run) build(ctx context.Context, d plan.Decision, key layer.Key, parent 
 		return nil, err
 	}
 	r.event(Event{Kind: NodeStarted, Node: d.Node.ID, Reason: d.Reason})
-	nb := &nodeBuild{Builder: r.Builder, node: d.Node, key: key, inputs: about, vaulted: vaulted(inputs)}
-	return nb.run(ctx, parent, func() error { return r.unchanged(ctx, d) })
+	chain, lineage := m.parent.stands()
+	nb := &nodeBuild{Builder: r.Builder, node: d.Node, key: plan.KeyOf(chain, inputs), inputs: about, vaulted: vaulted(inputs),
+		unbounded: d.Unbounded, lineage: lineage, used: d.Inputs}
+	im, err := nb.run(ctx, parent, func() error { return r.unchanged(ctx, d) })
+	m.key, m.lineage, m.addresses = nb.key, plan.Lineage(lineage, nb.used), nb.addresses
+	return im, err
 }
 
 // vaulted are the files of variables among a node's inputs that are encrypted as a

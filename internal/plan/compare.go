@@ -42,6 +42,8 @@ type CompareOptions struct {
 	Made func(Revision, []trace.Trace)
 	// Carry adds to those that are made the known ones that hold there, too.
 	Carry bool
+	// Observed finds what builds saw local programs read, which tells more. It may be nil.
+	Observed Observations
 	// Brief leaves the inputs out of decisions about nodes that were there before
 	// and have a parent: they take more time and memory than all else.
 	Brief bool
@@ -83,12 +85,16 @@ type comparer struct {
 	verifiers  []*verifier
 	plan       *Plan
 	at         map[layer.NodeID]int
-	used       map[string]bool // files that decide something
+	lineages   map[layer.NodeID]layer.Key // at the base
+	used       map[string]bool            // files that decide something
 }
 
 func (c *comparer) decide(n layer.Node, p pair) error {
 	d := Decision{Node: n, Inputs: p.head, Seconds: 1, Action: Keep, Reason: "nothing changed"}
-	reasons := p.reasons
+	reasons, err := c.observed(n, p)
+	if err != nil {
+		return err
+	}
 	if p.moved {
 		at := parentReason(n.Parent)
 		at.File, at.Line, at.became = n.Pos.File, n.Pos.Line, moved

@@ -134,6 +134,9 @@ type collector struct {
 
 	changed []string           // names of files that differ from another revision
 	told    []*ansible.Reached // what is told of the playbooks of each step instead of all; nil for all
+
+	seen     *layer.Observed   // what programs do that nothing bounds; nil: anything
+	programs []ansible.Program // these
 }
 
 func (c *collector) add(kind, name, digest string) {
@@ -332,6 +335,13 @@ func (c *collector) playbooks(s layer.Playbooks) {
 		reached = analysis.Reached()
 	}
 	c.src.warn(c.n, reached.Warnings)
+	c.programs = append(c.programs, reached.Programs...)
+	for _, name := range reached.Without {
+		if c.src.Whole {
+			c.fail(fault.New(fault.Input, "%s runs, and could not be got", name).
+				WithHint("see what was said of it above; strata lock tries again"))
+		}
+	}
 	c.inputs = slices.Grow(c.inputs, len(reached.Files)+len(reached.Variables))
 	for _, f := range reached.Files {
 		c.inputs = append(c.inputs, Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via, Vaulted: f.Vaulted})
@@ -355,7 +365,7 @@ func (c *collector) playbooks(s layer.Playbooks) {
 
 // query is what is asked about a step's playbooks.
 func (c *collector) query(s layer.Playbooks) ansible.Query {
-	return ansible.Query{
+	q := ansible.Query{
 		Playbooks:         s.Playbooks,
 		Host:              string(c.n.ID),
 		Groups:            slices.Compact(slices.Sorted(slices.Values(slices.Concat(c.n.Groups, s.Groups)))),
@@ -371,6 +381,10 @@ func (c *collector) query(s layer.Playbooks) ansible.Query {
 		VaultPasswordFile: s.VaultPasswordFile,
 		Exclude:           c.src.Exclude,
 	}
+	if c.seen != nil {
+		q.Seen, q.Observed = true, *c.seen
+	}
+	return q
 }
 
 // queries are what is asked about the playbooks of each step that has some.

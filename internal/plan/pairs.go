@@ -26,6 +26,7 @@ type pair struct {
 	key           trace.Key           // of their analyses
 	same          bool                // they are known to reach the same at both revisions
 	note          string              // what people are told of them, where they need not be followed
+	unbounded     bool                // programs of the machine that builds may read anything
 	before, after []*ansible.Analysis // at base and at head, if they were followed
 }
 
@@ -218,6 +219,7 @@ func (c *comparer) tell(p *pair) error {
 		return err
 	}
 	p.now.told = reachedBy(p.after)
+	p.unbounded = slices.ContainsFunc(p.now.told, func(r *ansible.Reached) bool { return len(r.Programs) > 0 })
 	switch {
 	case !p.was:
 		return nil

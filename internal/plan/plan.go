@@ -39,7 +39,10 @@ type Decision struct {
 	Where   Where        // a node is that is kept
 	Inputs  []Input      // everything that decides its content but the parent
 	Note    string       // why nothing is taken of what the registry has for its key; "" says nothing
-	Seconds float64      // how long building it is expected to take
+	// Unbounded is set where playbooks run programs that nothing bounds; then Inputs are
+	// what is known of these on the parent as it is.
+	Unbounded *Unbounded
+	Seconds   float64 // how long building it is expected to take
 }
 
 // Plan says for each node what is to be done, parents before children.
@@ -94,6 +97,8 @@ type Options struct {
 	// Last returns the inputs of the last build of a node, nil if there was
 	// none; reasons are made of it.
 	Last func(layer.NodeID) []Input
+	// Observed finds what builds saw local programs read; nil: that is not known.
+	Observed Observations
 	// Seconds returns how long a node took to build, 0 if that is not known.
 	Seconds func(layer.NodeID) float64
 }
@@ -105,9 +110,9 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 		return nil, err
 	}
 	nodes := slices.DeleteFunc(slices.Clone(p.Nodes), func(n layer.Node) bool { return !needed[n.ID] })
-	inputs := make([][]Input, len(nodes))
+	inputs, unbounded := make([][]Input, len(nodes)), make([]*Unbounded, len(nodes))
 	err = each(len(nodes), func(i int) (err error) {
-		inputs[i], err = Inputs(p, nodes[i], src)
+		inputs[i], unbounded[i], err = Bounds(p, nodes[i], src)
 		return err
 	})
 	if err != nil {
@@ -117,7 +122,7 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 	var levels [][]int // nodes by how many they stand on
 	depth := make([]int, len(nodes))
 	for i, n := range nodes {
-		d := Decision{Node: n, Inputs: m.assume(n.ID, inputs[i]), Seconds: 1}
+		d := Decision{Node: n, Inputs: m.assume(n.ID, inputs[i]), Seconds: 1, Unbounded: unbounded[i]}
 		if o.Seconds != nil {
 			if s := o.Seconds(n.ID); s > 0 {
 				d.Seconds = s
@@ -230,6 +235,12 @@ func (m *maker) look(d *Decision) (There, error) {
 	if !known || unset(d.Inputs) {
 		return There{}, nil
 	}
+	if d.Unbounded != nil {
+		var err error
+		if d.Inputs, err = d.Unbounded.On(chain, m.o.Observed); err != nil {
+			return There{}, err
+		}
+	}
 	d.Key = KeyOf(chain, d.Inputs)
 	if m.o.NoCache {
 		return There{}, nil
@@ -307,6 +318,17 @@ func (m *maker) uncertain(d, parent *Decision) Action {
 		d.Reason = fmt.Sprintf("parent %s may be rebuilt", parent.Node.ID)
 	}
 	return Maybe
+}
+
+// unless takes a node's inputs for what they are if its parent comes out as it was.
+func (m *maker) unless(d *Decision, last []Input) {
+	i := slices.IndexFunc(last, func(in Input) bool { return in.Kind == KindParent })
+	if d.Unbounded == nil || i < 0 {
+		return
+	}
+	if inputs, err := d.Unbounded.On(layer.Digest(last[i].Digest), m.o.Observed); err == nil {
+		d.Inputs = inputs
+	}
 }
 
 // absent says why a node with a known key is not there.

@@ -37,6 +37,10 @@ type Source struct {
 	// Exclude names files and directories that playbooks are taken not to read:
 	// strata.yaml, the directory that artifacts are written to.
 	Exclude []string
+	// Whole is set where nodes are built: a role that runs and is not here is an error.
+	Whole bool
+	// Known are warnings about what is read that were found before.
+	Known []Warning
 	// Parsed is what was read of files at other revisions, to be used again. It
 	// may be nil.
 	Parsed *ansible.Parsed
@@ -68,6 +72,9 @@ func (s *Source) open() {
 		s.playbooks = ansible.Open(s.Files, s.Parsed)
 	})
 }
+
+// Galaxy is the directory with roles and collections from elsewhere.
+const Galaxy = ansible.Galaxy
 
 // circles are the links that playbooks may reach, and that lead in a circle.
 func (s *Source) circles() []string {

@@ -23,7 +23,7 @@ import (
 //
 // What starts them must say so: see Start. Nobody else pays anything.
 type Observer struct {
-	dir      string // real
+	roots    []root
 	listener *net.UnixListener
 	socket   string
 	calls    map[uint32]call
@@ -62,7 +62,11 @@ func Observe(dir, scratch string) (*Observer, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Observer{dir: real, socket: filepath.Join(scratch, "observer"), calls: fileCalls(), threads: map[int]*Program{}}
+	roots, err := rootsOf(real)
+	if err != nil {
+		return nil, err
+	}
+	o := &Observer{roots: roots, socket: filepath.Join(scratch, "observer"), calls: fileCalls(), threads: map[int]*Program{}}
 	if o.listener, err = listen(o.socket); err != nil {
 		return nil, err
 	}

@@ -159,3 +159,23 @@ func TestObservedStart(t *testing.T) {
 		t.Errorf("a program that may not run: %d", status)
 	}
 }
+
+// TestObservedJoined tests a directory of links that join a project with repositories.
+func TestObservedJoined(t *testing.T) {
+	at := t.TempDir()
+	setUp := "mkdir -p project/data commit/files joined; echo a > project/data/a; echo b > commit/files/b; echo t > project/top; ln -s $PWD/project/data joined/data; ln -s $PWD/project/top joined/top; ln -s $PWD/commit joined/@repo"
+	if err := Host(t.Context(), Cmd{Args: []string{"sh", "-c", setUp}, Dir: at}); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := observedRun(t, filepath.Join(at, "joined"), "sh", "-c", "cat data/a @repo/files/* top; test -e ../project/absent; find ../project")
+	for _, name := range []string{"data/a", "@repo/files/b", "top", "absent"} {
+		if !slices.Contains(got.Contents, name) {
+			t.Errorf("%q lack %s", got.Contents, name)
+		}
+	}
+	for _, name := range []string{"@repo/files", ".", "data"} {
+		if !slices.Contains(got.Names, name) {
+			t.Errorf("%q lack %s", got.Names, name)
+		}
+	}
+}

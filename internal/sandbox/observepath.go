@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,6 +67,44 @@ func resolve(pid int, from, name string, stays bool) way {
 	return w
 }
 
+// root is a real directory or file, and what it is called below the directory that is
+// observed.
+type root struct{ real, name string }
+
+// rootsOf are those of a real directory: itself, and where links in it lead out of it,
+// as those do that join a project with repositories of its layers. What such a link has
+// the name of lies in the project proper, which is a root as well.
+func rootsOf(dir string) ([]root, error) {
+	roots := []root{{dir, "."}}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		real, err := filepath.EvalSymlinks(filepath.Join(dir, e.Name()))
+		if _, inside := below(dir, real); err != nil || inside {
+			continue
+		}
+		roots = append(roots, root{real, e.Name()})
+		if project := (root{filepath.Dir(real), "."}); filepath.Base(real) == e.Name() && !slices.Contains(roots, project) {
+			roots = append(roots, project)
+		}
+	}
+	return roots, nil
+}
+
+// inside returns what a real path is called below the directory; false for one that is
+// not there.
+func (o *Observer) inside(name string) (string, bool) {
+	best, found := root{}, ""
+	for _, r := range o.roots {
+		if rest, ok := below(r.real, name); ok && len(r.real) > len(best.real) {
+			best, found = r, path.Join(r.name, rest)
+		}
+	}
+	return found, best.real != ""
+}
+
 // below returns a path relative to a directory; false for one that is not below it.
 func below(dir, name string) (string, bool) {
 	if name == dir {
@@ -91,15 +131,18 @@ func interpreter(script string) string {
 	return ""
 }
 
-// inGit returns what a path names of the repository that a directory lies in; false
+// inGit returns what a path names of the repository that what is observed lies in; false
 // for one of none.
-func inGit(dir, name string) (string, bool) {
-	for at := dir; ; at = filepath.Dir(at) {
-		if rest, ok := below(filepath.Join(at, ".git"), name); ok {
-			return rest, true
-		}
-		if at == "/" {
-			return "", false
+func (o *Observer) inGit(name string) (string, bool) {
+	for _, r := range o.roots {
+		for at := r.real; ; at = filepath.Dir(at) {
+			if rest, ok := below(filepath.Join(at, ".git"), name); ok {
+				return rest, true
+			}
+			if at == "/" {
+				break
+			}
 		}
 	}
+	return "", false
 }

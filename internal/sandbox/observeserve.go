@@ -108,7 +108,7 @@ func (o *Observer) note(listener int, notif *seccompNotif, first *Program) {
 		return
 	}
 	var st unix.Stat_t
-	if _, inside := below(o.dir, end); inside && unix.Lstat(end, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+	if _, inside := o.inside(end); inside && unix.Lstat(end, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		o.lost(p.name() + " moves a directory of the project")
 	}
 	if name, err := text(notif, notif.data.args[c.second]); err == nil && name != "" {
@@ -141,7 +141,7 @@ func (o *Observer) see(p *Program, u use, pid int, from, name string, stays bool
 	for _, link := range w.links {
 		o.add(p, usesLink, link)
 	}
-	if _, inside := below(o.dir, w.end); !inside {
+	if _, inside := o.inside(w.end); !inside {
 		o.alias(p, u, w.end)
 		return w.end
 	}
@@ -167,7 +167,7 @@ func (o *Observer) alias(p *Program, u use, name string) {
 	}
 	o.mu.Lock()
 	if o.hard == nil {
-		o.hard = hardLinks(o.dir)
+		o.hard = hardLinks(o.roots)
 	}
 	at, ok := o.hard[inode{uint64(st.Dev), st.Ino}]
 	o.mu.Unlock()
@@ -176,9 +176,16 @@ func (o *Observer) alias(p *Program, u use, name string) {
 	}
 }
 
-// hardLinks are the files below a directory that have several names.
-func hardLinks(dir string) map[inode]string {
+// hardLinks are the files below directories that have several names.
+func hardLinks(roots []root) map[inode]string {
 	found := map[inode]string{}
+	for _, r := range roots {
+		addHardLinks(found, r.real)
+	}
+	return found
+}
+
+func addHardLinks(found map[inode]string, dir string) {
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil
@@ -190,7 +197,6 @@ func hardLinks(dir string) map[inode]string {
 		}
 		return nil
 	})
-	return found
 }
 
 // mostUses is how many things a program may use and still be observed.
@@ -198,11 +204,11 @@ const mostUses = 50_000
 
 // add notes a use of a file by its real path.
 func (o *Observer) add(p *Program, u use, name string) {
-	if of, ok := inGit(o.dir, name); ok {
+	if of, ok := o.inGit(name); ok {
 		o.git(p, u, of, name)
 		return
 	}
-	rest, inside := below(o.dir, name)
+	rest, inside := o.inside(name)
 	if !inside {
 		return
 	}

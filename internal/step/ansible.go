@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -193,12 +194,12 @@ func (w *Work) ansibleFiles(s layer.Playbooks) (inventory string, env []string, 
 	if set["ANSIBLE_CONFIG"], err = w.config(s); err != nil {
 		return "", nil, err
 	}
-	if len(s.RolesPath) > 0 {
-		set["ANSIBLE_ROLES_PATH"] = w.paths(s.RolesPath)
+	if roles := w.searched(s.RolesPath, set["ANSIBLE_CONFIG"], false); roles != "" {
+		set["ANSIBLE_ROLES_PATH"] = roles
 	}
-	if len(s.Collections) > 0 {
+	if collections := w.searched(s.Collections, set["ANSIBLE_CONFIG"], true); collections != "" {
 		// Ansible before 2.15 knows only the plural.
-		set["ANSIBLE_COLLECTIONS_PATH"], set["ANSIBLE_COLLECTIONS_PATHS"] = w.paths(s.Collections), w.paths(s.Collections)
+		set["ANSIBLE_COLLECTIONS_PATH"], set["ANSIBLE_COLLECTIONS_PATHS"] = collections, collections
 	}
 	return inventory, append(ansibleEnviron(os.Environ()), sandbox.Variables(set)...), nil
 }
@@ -227,6 +228,43 @@ func (w *Work) config(s layer.Playbooks) (string, error) {
 	}
 	none := filepath.Join(w.Temporary, "ansible.cfg")
 	return none, os.WriteFile(none, nil, 0o600)
+}
+
+// searched is where Ansible looks for roles or collections: where the layer says, or else
+// the configuration, or else Ansible's defaults; and last where those from elsewhere are. It
+// is "" if the layer says nothing and there are none.
+func (w *Work) searched(given []string, config string, collections bool) string {
+	if len(given) == 0 && w.Elsewhere == "" {
+		return ""
+	}
+	if w.Elsewhere == "" {
+		return w.paths(given)
+	}
+	list, own := w.paths(given), filepath.Join(w.Elsewhere, "roles")
+	usual := "~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles"
+	if collections {
+		own, usual = filepath.Join(w.Elsewhere, "collections"), "~/.ansible/collections:/usr/share/ansible/collections"
+	}
+	if len(given) == 0 {
+		list = usual
+		if text, err := os.ReadFile(config); err == nil {
+			list = cmp.Or(strings.Join(w.absolute(ansible.SearchPath(text, collections), filepath.Dir(config)), ":"), usual)
+		}
+	}
+	return list + ":" + own
+}
+
+// absolute are entries of a search path that a file in a directory has.
+func (w *Work) absolute(entries []string, dir string) []string {
+	all := make([]string, len(entries))
+	for i, entry := range entries {
+		entry = strings.NewReplacer("{{CWD}}", w.Dir, "{{ CWD }}", w.Dir).Replace(entry)
+		if !strings.HasPrefix(entry, "~") && !strings.HasPrefix(entry, "$") && !filepath.IsAbs(entry) {
+			entry = filepath.Join(dir, entry)
+		}
+		all[i] = entry
+	}
+	return all
 }
 
 func mustJSON(v any) string {

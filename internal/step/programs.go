@@ -2,6 +2,9 @@ package step
 
 import (
 	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -58,29 +61,52 @@ func (p *programs) end(w *Work, local []layer.Local) error {
 	if w.Observed.Unknown == "" {
 		w.Observed.Unknown = unknown
 	}
-	return beyond(ran, local)
+	return w.beyond(ran, local)
 }
 
-// beyond is a fault for a program that read what is not declared of it.
-func beyond(ran []*sandbox.Program, local []layer.Local) error {
+// beyond is a fault for a program that read what is not declared of it: a file, or a
+// list of the names in a directory.
+func (w *Work) beyond(ran []*sandbox.Program, local []layer.Local) error {
 	if len(local) == 0 {
 		return nil
 	}
+	more := map[string]map[string]bool{} // by command, what it reads besides
+	rules := map[string]layer.Local{}
 	for _, program := range ran {
 		rule, command, ok := declared(program, local)
 		if !ok {
 			continue
 		}
-		for _, name := range slices.Concat(program.Contents, program.Names) {
+		files := slices.DeleteFunc(slices.Clone(program.Contents), func(name string) bool {
+			info, err := fs.Stat(w.Project, name)
+			return err != nil || !info.Mode().IsRegular()
+		})
+		for _, name := range append(files, program.Names...) {
 			if ansible.Declared(rule.Reads, name) || names(command, name) {
 				continue
 			}
-			return fault.New(fault.Failed, "on this machine, %s reads %s, which is not among its reads: %s",
-				shortly(command), name, strings.Join(rule.Reads, " ")).
-				WithHint("add %s to the reads: of ansible.local for %q, or take the declaration away", name, rule.Match)
+			if rules[command] = rule; more[command] == nil {
+				more[command] = map[string]bool{}
+			}
+			more[command][name] = true
 		}
 	}
+	for _, command := range slices.Sorted(maps.Keys(more)) {
+		list := slices.Sorted(maps.Keys(more[command]))
+		return fault.New(fault.Failed, "on this machine, %s reads %s, which is not among its reads: %s",
+			shortly(command), some(list), strings.Join(rules[command].Reads, " ")).
+			WithHint("add what it reads to the reads: of ansible.local for %q, or take the declaration away", rules[command].Match)
+	}
 	return nil
+}
+
+// some are the first of several names.
+func some(names []string) string {
+	const most = 3
+	if more := len(names) - most; more > 0 {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(names, ", ")
 }
 
 // declared is what is said of a program, or else of the one that started it, and the

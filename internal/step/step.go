@@ -24,6 +24,7 @@ type Work struct {
 	Inventory    []string         // the site's Ansible inventory: its sources below the project, in order
 	Project      fs.FS            // the project's files
 	Dir          string           // where the project is on this machine
+	Elsewhere    string           // where roles and collections from elsewhere are on it: roles, collections; "" for nowhere
 	Environment  []string         // of every command: KEY=value
 	Repositories []apt.Repository // that the tree may install from, with keyrings as this machine sees them
 	Downloads    *apt.Scratch     // where the tree's apt downloads to

@@ -43,3 +43,13 @@ func Probe(root string) error {
 	}
 	return os.WriteFile(filepath.Join(s.RunRoot(), probed), nil, 0o600)
 }
+
+// There says whether there is a store with images in it; "" is that of storage.conf.
+func There(root string) bool {
+	opts, err := options(root)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(opts.GraphRoot, "overlay-images"))
+	return err == nil
+}

@@ -45,6 +45,13 @@ func (u *FS) Join(name string, fsys fs.FS) error {
 	return nil
 }
 
+// Leave takes away what was joined under a name.
+func (u *FS) Leave(name string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.at, name)
+}
+
 // Root is what the others are joined to.
 func (u *FS) Root() fs.FS { return u.root }
 
