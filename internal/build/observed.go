@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
@@ -75,7 +76,11 @@ func (x *Exchange) Observed(ctx context.Context, node layer.NodeID, at layer.Key
 // is found. It is none but the node's own if nothing was seen that bounds it.
 func (nb *nodeBuild) settle(parent *store.Image) error {
 	u, o := nb.unbounded, nb.observed
-	if u == nil || o == nil || o.Unknown != "" {
+	if u == nil || o == nil {
+		return nil
+	}
+	if o.Unknown != "" {
+		fmt.Fprintf(nb.log, "what programs on this machine read is not known, so any file of the project counts: %s\n", o.Unknown)
 		return nil
 	}
 	inputs, err := u.Under(*o)

@@ -52,9 +52,10 @@ type sighting struct {
 
 type inode struct{ dev, ino uint64 }
 
-// Observe begins to observe what is done below dir. Scratch is an empty directory,
-// which the caller removes after Close.
-func Observe(dir, scratch string) (*Observer, error) {
+// Observe begins to observe what is done below dir. Joined are directories of links that
+// lie elsewhere, by the names that they have below it. Scratch is an empty directory, which
+// the caller removes after Close.
+func Observe(dir, scratch string, joined map[string]string) (*Observer, error) {
 	real, err := filepath.EvalSymlinks(dir)
 	if err == nil {
 		real, err = filepath.Abs(real)
@@ -65,6 +66,13 @@ func Observe(dir, scratch string) (*Observer, error) {
 	roots, err := rootsOf(real)
 	if err != nil {
 		return nil, err
+	}
+	for name, dir := range joined {
+		more, err := linkedRoots(dir, name)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, more...)
 	}
 	o := &Observer{roots: roots, socket: filepath.Join(scratch, "observer"), calls: fileCalls(), threads: map[int]*Program{}}
 	if o.listener, err = listen(o.socket); err != nil {

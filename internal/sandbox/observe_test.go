@@ -12,9 +12,9 @@ import (
 )
 
 // observed runs a program below a project under observation.
-func observedRun(t *testing.T, dir string, args ...string) (layer.Observed, []*Program) {
+func observedRun(t *testing.T, dir string, joined map[string]string, args ...string) (layer.Observed, []*Program) {
 	t.Helper()
-	o, err := Observe(dir, t.TempDir())
+	o, err := Observe(dir, t.TempDir(), joined)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestObserver(t *testing.T) {
 			if err := Host(t.Context(), Cmd{Args: []string{"sh", "-c", setUp}, Dir: dir}); err != nil {
 				t.Fatal(err)
 			}
-			got, _ := observedRun(t, dir, "sh", "-c", c.run)
+			got, _ := observedRun(t, dir, nil, "sh", "-c", c.run)
 			if got.Unknown != c.want.Unknown {
 				t.Errorf("unknown: %q; want %q", got.Unknown, c.want.Unknown)
 			}
@@ -121,7 +121,7 @@ func TestObservedPrograms(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, ran := observedRun(t, dir, "sh", "-c", "cat a; ./gen.sh x | cat")
+	_, ran := observedRun(t, dir, nil, "sh", "-c", "cat a; ./gen.sh x | cat")
 	for _, p := range ran {
 		var chain []string
 		for at := p; at != nil; at = at.Parent {
@@ -135,7 +135,7 @@ func TestObservedPrograms(t *testing.T) {
 
 // TestObservedStart tests that what is observed starts as it would by itself.
 func TestObservedStart(t *testing.T) {
-	o, err := Observe(t.TempDir(), t.TempDir())
+	o, err := Observe(t.TempDir(), t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,12 +163,12 @@ func TestObservedStart(t *testing.T) {
 // TestObservedJoined tests a directory of links that join a project with repositories.
 func TestObservedJoined(t *testing.T) {
 	at := t.TempDir()
-	setUp := "mkdir -p project/data commit/files joined; echo a > project/data/a; echo b > commit/files/b; echo t > project/top; ln -s $PWD/project/data joined/data; ln -s $PWD/project/top joined/top; ln -s $PWD/commit joined/@repo"
+	setUp := "mkdir -p project/data commit/files joined; echo a > project/data/a; echo b > commit/files/b; echo t > project/top; ln -s $PWD/project/data joined/data; ln -s $PWD/project/top joined/top; ln -s $PWD/commit joined/@repo; mkdir -p set/roles unit; echo > unit/y; ln -s $PWD/unit set/roles/x"
 	if err := Host(t.Context(), Cmd{Args: []string{"sh", "-c", setUp}, Dir: at}); err != nil {
 		t.Fatal(err)
 	}
-	got, _ := observedRun(t, filepath.Join(at, "joined"), "sh", "-c", "cat data/a @repo/files/* top; test -e ../project/absent; find ../project")
-	for _, name := range []string{"data/a", "@repo/files/b", "top", "absent"} {
+	got, _ := observedRun(t, filepath.Join(at, "joined"), map[string]string{"@galaxy": filepath.Join(at, "set")}, "sh", "-c", "cat ../set/roles/x/y data/a @repo/files/* top; test -e ../project/absent; find ../project")
+	for _, name := range []string{"data/a", "@repo/files/b", "top", "absent", "@galaxy/roles/x/y"} {
 		if !slices.Contains(got.Contents, name) {
 			t.Errorf("%q lack %s", got.Contents, name)
 		}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -91,6 +92,27 @@ func rootsOf(dir string) ([]root, error) {
 		}
 	}
 	return roots, nil
+}
+
+// linkedRoots are those of a directory that holds links, however deep, and has a name of
+// its own below what is observed.
+func linkedRoots(dir, name string) ([]root, error) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, err
+	}
+	roots := []root{{real, name}}
+	err = filepath.WalkDir(real, func(at string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeSymlink == 0 {
+			return err
+		}
+		rest, _ := below(real, at)
+		if target, err := filepath.EvalSymlinks(at); err == nil {
+			roots = append(roots, root{target, path.Join(name, rest)})
+		}
+		return nil
+	})
+	return roots, err
 }
 
 // inside returns what a real path is called below the directory; false for one that is

@@ -33,7 +33,11 @@ func (w *Work) observe(env []string) (*programs, error) {
 	if err := os.WriteFile(filepath.Join(dir, "sitecustomize.py"), programsHook, 0o600); err != nil {
 		return nil, err
 	}
-	observer, err := sandbox.Observe(w.Dir, dir)
+	joined := map[string]string{}
+	if w.Elsewhere != "" {
+		joined[ansible.Galaxy] = w.Elsewhere
+	}
+	observer, err := sandbox.Observe(w.Dir, dir, joined)
 	if err != nil {
 		return nil, err
 	}

@@ -99,6 +99,13 @@ def install():
         execv_observed, execve_observed, spawn_observed, spawnp_observed, system_observed)
 
 
+def of_ansible():
+    """Whether this is ansible-playbook, and no other Python that is run on the way to it."""
+    with open("/proc/self/cmdline", "rb") as f:
+        return any(os.path.basename(arg).startswith(b"ansible-playbook") for arg in f.read().split(b"\0"))
+
+
 leave()
 install()
-tell("ready")
+if of_ansible():
+    tell("ready")
