@@ -164,10 +164,16 @@ func (h *history) missing(rev, id string) error {
 
 // base is the project at the commit that is compared with: one without nodes if
 // it was not there yet.
-func (h *history) base(at from) (plan.Revision, error) {
+// What now says of the project is not read again where it is the same.
+func (h *history) base(at from, now plan.Revision) (plan.Revision, error) {
 	files, id, err := h.files(at.id)
 	if err != nil {
 		return plan.Revision{}, err
+	}
+	if same, err := h.sameRecipe(files, now); err == nil && same && at.commits == nil {
+		src := build.Source(now.Project, union.New(files), h.dir)
+		src.Parsed, src.WithoutSecrets = h.parsed, true
+		return plan.Revision{Name: id, Project: now.Project, Source: src}, nil
 	}
 	if _, err := fs.Stat(files, h.file); !errors.Is(err, fs.ErrNotExist) {
 		return h.revision(at.id, &at)
@@ -177,6 +183,23 @@ func (h *history) base(at from) (plan.Revision, error) {
 	}
 	none := &layer.Project{}
 	return plan.Revision{Name: id, Project: none, Source: build.Source(none, union.New(files), h.dir)}, nil
+}
+
+// sameRecipe reports whether the files of a commit say of the project what a revision
+// says of it.
+func (h *history) sameRecipe(files fs.FS, now plan.Revision) (bool, error) {
+	if len(now.Repos) > 0 {
+		return false, nil // each side has them at its own commits
+	}
+	changed, err := changedFiles(union.New(files), now.Source.Files)
+	if err != nil {
+		return false, err
+	}
+	written := now.Project.Files
+	return !slices.ContainsFunc(changed, func(name string) bool {
+		// With more than one file, another one may be included.
+		return slices.Contains(written, name) || len(written) > 1 && slices.ContainsFunc(written, func(w string) bool { return path.Ext(w) == path.Ext(name) })
+	}), nil
 }
 
 // from is the commit that a revision is compared with.
@@ -230,7 +253,7 @@ func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.R
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}
-	was, err := h.base(at)
+	was, err := h.base(at, now)
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}

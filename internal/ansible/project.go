@@ -71,6 +71,9 @@ func Open(fsys fs.FS, parsed *Parsed) *Project {
 // through: what is there counts once, by the shortest name.
 func (p *Project) Circles() []string { return p.files.Circles() }
 
+// Linked reports whether links lead to a name.
+func (p *Project) Linked(name string) bool { return p.files.Linked(name, false) }
+
 type inventoryResult struct {
 	inventory *inventory.Inventory
 	asked     *trace.Asked

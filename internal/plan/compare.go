@@ -145,9 +145,9 @@ func (c *comparer) keys(d *Decision, p pair, parent *Decision) error {
 	if !known(p.head) {
 		return nil
 	}
-	d.Key = KeyOf(chain, p.head)
+	d.Key = p.keyOf(chain, p.head)
 	if p.was && !p.moved && (parent == nil || parent.Action == Keep) {
-		d.BaseKey = KeyOf(chain, p.base)
+		d.BaseKey = p.keyOf(chain, p.base)
 	}
 	if c.o.Have == nil {
 		return nil

@@ -59,7 +59,7 @@ func SameInputs(a, b []Input) bool { return slices.EqualFunc(a, b, Input.Same) }
 const stepOrder = "order of steps"
 
 // format changes whenever this package derives keys in another way.
-const format = "strata key 2"
+const format = "strata key 3"
 
 // Inputs returns everything that decides a node's content, except its parent:
 // sorted by kind and name. Errors are faults where a person can act on them.
@@ -74,11 +74,7 @@ func (c *collector) collect() ([]Input, error) {
 	c.add(KindTool, "strata", sum(format, c.src.Tool))
 	c.definition()
 	c.secrets()
-	repositories := n.Repositories
-	if b := n.Source; b != nil && b.Bootstrap != nil {
-		repositories = slices.Concat(repositories, b.Bootstrap.Repositories)
-	}
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(repositories))) {
+	for _, name := range c.repositories() {
 		c.repository(name)
 	}
 	for _, s := range n.Steps {
@@ -89,6 +85,15 @@ func (c *collector) collect() ([]Input, error) {
 	}
 	slices.SortFunc(c.inputs, compareInputs)
 	return slices.CompactFunc(c.inputs, Input.Same), nil
+}
+
+// repositories are the repositories that the node names.
+func (c *collector) repositories() []string {
+	names := c.n.Repositories
+	if b := c.n.Source; b != nil && b.Bootstrap != nil {
+		names = slices.Concat(names, b.Bootstrap.Repositories)
+	}
+	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
 func compareInputs(a, b Input) int {
@@ -105,18 +110,44 @@ func known(inputs []Input) bool {
 // without parent. The order of the inputs does not matter, and inputs of kind
 // parent are passed over: the parameter says it.
 func KeyOf(parent layer.Digest, inputs []Input) layer.Key {
+	return keyWith(parent, inputs, digestOf(inputs, ofPlaybooks))
+}
+
+// keyWith is KeyOf with the digest of the inputs that playbooks reach, which need not be
+// among these.
+func keyWith(parent layer.Digest, inputs []Input, playbooks [sha256.Size]byte) layer.Key {
 	h := sha256.New()
 	add(h, format)
 	add(h, string(parent))
-	for _, in := range slices.SortedFunc(slices.Values(inputs), compareInputs) {
-		if in.Kind == KindParent {
-			continue
+	h.Write(playbooks[:])
+	rest := digestOf(inputs, func(in Input) bool { return in.Kind != KindParent && !ofPlaybooks(in) })
+	h.Write(rest[:])
+	return layer.Key(hex.EncodeToString(h.Sum(nil)))
+}
+
+// ofPlaybooks reports whether an input is one that playbooks reach.
+func ofPlaybooks(in Input) bool { return in.Kind == KindAnsible || in.Kind == KindVariable }
+
+// digestOf is the digest of some of the inputs, in whatever order; zero if there are none.
+func digestOf(inputs []Input, of func(Input) bool) (sum [sha256.Size]byte) {
+	some := slices.Collect(func(yield func(Input) bool) {
+		for _, in := range inputs {
+			if of(in) && !yield(in) {
+				return
+			}
 		}
+	})
+	if len(some) == 0 {
+		return sum
+	}
+	slices.SortFunc(some, compareInputs)
+	h := sha256.New()
+	for _, in := range some {
 		add(h, in.Kind)
 		add(h, in.Name)
 		add(h, in.Digest)
 	}
-	return layer.Key(hex.EncodeToString(h.Sum(nil)))
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // ParentInput is the parent as an input, for the record of a build.
@@ -268,18 +299,23 @@ func (c *collector) repository(name string) {
 		return
 	}
 	c.value(KindProject, "repository "+name, r)
-	c.key(r)
+	c.file(keyOf(r))
 }
 
-func (c *collector) key(r layer.Repository) {
-	if r.Key != "" {
-		c.file(KindFile, r.Key, true)
+// namedFile is a file or directory that a layer names.
+type namedFile struct {
+	kind, name string // no file if the name is empty
+	follow     bool   // a link counts with what it leads to
+}
+
+func keyOf(r layer.Repository) namedFile { return namedFile{KindFile, r.Key, true} }
+
+// file adds a file or a whole directory.
+func (c *collector) file(f namedFile) {
+	if f.name == "" {
+		return
 	}
-}
-
-// file adds a file or a whole directory; a link too, with what it leads to or without.
-func (c *collector) file(kind, name string, follow bool) {
-	list, err := c.src.tree(kind, name, follow)
+	list, err := c.src.tree(f.kind, f.name, f.follow)
 	if err != nil {
 		c.fail(err)
 		return
@@ -287,38 +323,47 @@ func (c *collector) file(kind, name string, follow bool) {
 	c.inputs = append(c.inputs, list...)
 }
 
-// step adds the files that a step reads.
+// step adds what a step reads.
 func (c *collector) step(s layer.Step) {
+	files, err := namedBy(s)
+	if err != nil {
+		c.fail(err)
+	}
+	for _, f := range files {
+		c.file(f)
+	}
+	if s, ok := s.(layer.Playbooks); ok {
+		c.playbooks(s)
+	}
+}
+
+// namedBy are the files that a step names; playbooks reach theirs by themselves.
+func namedBy(s layer.Step) ([]namedFile, error) {
+	var all []namedFile
 	switch s := s.(type) {
 	case layer.Repositories:
 		for _, r := range s.Definitions {
-			c.key(r)
+			all = append(all, keyOf(r))
 		}
 	case layer.Packages:
 		for _, name := range s.Install {
 			if strings.HasSuffix(name, ".deb") || strings.HasSuffix(name, ".rpm") {
-				c.file(KindPackage, name, true)
+				all = append(all, namedFile{KindPackage, name, true})
 			}
 		}
 	case layer.Files:
 		for _, f := range s.Files {
-			if f.Src != "" {
-				c.file(KindFile, f.Src, f.Template)
-			}
+			all = append(all, namedFile{KindFile, f.Src, f.Template})
 		}
-	case layer.Playbooks:
-		c.playbooks(s)
 	case layer.Run:
 		for _, command := range s.Commands {
-			if command.Script != "" {
-				c.file(KindFile, command.Script, true)
-			}
+			all = append(all, namedFile{KindFile, command.Script, true})
 		}
-	case layer.Remove, layer.Services:
-		// read no files
+	case layer.Playbooks, layer.Remove, layer.Services:
 	default:
-		c.fail(fmt.Errorf("it is not known which files a step %s reads", s.Kind()))
+		return nil, fmt.Errorf("it is not known which files a step %s reads", s.Kind())
 	}
+	return all, nil
 }
 
 // playbooks adds the files and variables that playbooks reach.
@@ -342,6 +387,11 @@ func (c *collector) playbooks(s layer.Playbooks) {
 				WithHint("see what was said of it above; strata lock tries again"))
 		}
 	}
+	c.reached(reached)
+}
+
+// reached adds what playbooks reach.
+func (c *collector) reached(reached *ansible.Reached) {
 	c.inputs = slices.Grow(c.inputs, len(reached.Files)+len(reached.Variables))
 	for _, f := range reached.Files {
 		c.inputs = append(c.inputs, Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via, Vaulted: f.Vaulted})

@@ -2,8 +2,12 @@ package plan
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
+	"io/fs"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/fault"
@@ -27,6 +31,8 @@ type pair struct {
 	same          bool                // they are known to reach the same at both revisions
 	note          string              // what people are told of them, where they need not be followed
 	unbounded     bool                // programs of the machine that builds may read anything
+	came          [sha256.Size]byte   // the digest of what they reach, where that is known; else zero
+	passed        bool                // they were not followed, and are not among the inputs
 	before, after []*ansible.Analysis // at base and at head, if they were followed
 }
 
@@ -89,6 +95,20 @@ func (c *comparer) verifyKnown(pairs []pair) {
 	}
 }
 
+// passes reports whether a node's playbooks need not be followed: it is known all that
+// will be said of them.
+func (c *comparer) passes(p *pair) bool {
+	return p.same && (p.brief || c.o.Brief && c.o.Have == nil && p.came != [sha256.Size]byte{})
+}
+
+// keyOf is KeyOf, where its playbooks are not among a node's inputs, too.
+func (p *pair) keyOf(parent layer.Digest, inputs []Input) layer.Key {
+	if p.passed {
+		return keyWith(parent, inputs, p.came)
+	}
+	return KeyOf(parent, inputs)
+}
+
 // made is the revision that traces are made of: one that has a name, by which they can
 // be used later.
 func (c *comparer) made() Revision {
@@ -101,7 +121,7 @@ func (c *comparer) made() Revision {
 // followOne follows a node's playbooks at the revision that traces are made of.
 func (c *comparer) followOne(p *pair) error {
 	switch {
-	case p.same && p.brief:
+	case c.passes(p):
 		return nil
 	case c.head.Name != "":
 		return c.follow(&p.now, &p.after, c.head)
@@ -131,7 +151,11 @@ func (c *comparer) verifyMade(pairs []pair) error {
 		}
 		if len(list) > 0 && !byKey[p.key] {
 			byKey[p.key] = true
-			made = append(made, trace.Trace{Key: p.key, Asked: askedBy(list), Note: noteOf(list)})
+			t := trace.Trace{Key: p.key, Asked: askedBy(list), Note: noteOf(list)}
+			if !p.brief { // all of it is needed anyway
+				t.Came = p.now.came(list)
+			}
+			made = append(made, t)
 		}
 	}
 	if len(made) == 0 {
@@ -184,13 +208,16 @@ func (c *comparer) carried(known map[trace.Key]bool) []trace.Trace {
 // compareInputs says how a node's inputs differ.
 func (c *comparer) compareInputs(p *pair) (err error) {
 	defer func() { p.before, p.after = nil, nil }()
-	if p.same && p.brief {
+	if p.passed = c.passes(p) && len(p.before)+len(p.after) == 0; p.passed || p.same && p.brief {
+		c.head.Source.note(p.now.n, p.note)
+		if p.brief && c.alike(p) {
+			return nil
+		}
 		nothing := make([]*ansible.Reached, len(p.now.queries()))
 		for i := range nothing {
 			nothing[i] = &ansible.Reached{}
 		}
 		p.now.told, p.old.told = nothing, nothing
-		c.head.Source.note(p.now.n, p.note)
 	} else if err := c.tell(p); err != nil {
 		return err
 	}
@@ -206,6 +233,38 @@ func (c *comparer) compareInputs(p *pair) (err error) {
 		p.base, p.head = nil, nil
 	}
 	return nil
+}
+
+// alike reports whether all that is written about a node is as it was, and no file that
+// it names can have changed.
+func (c *comparer) alike(p *pair) bool {
+	if c.head.Project != c.base.Project || c.o.Changed == nil {
+		return false
+	}
+	for _, s := range p.now.n.Steps {
+		files, err := namedBy(s)
+		if err != nil || slices.ContainsFunc(files, c.mayChange) {
+			return false
+		}
+	}
+	for _, name := range p.now.repositories() {
+		if c.mayChange(keyOf(c.head.Project.Repositories[name])) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayChange reports whether a changed file may be one that a layer names.
+func (c *comparer) mayChange(f namedFile) bool {
+	if f.name == "" {
+		return false
+	}
+	name := path.Clean(f.name)
+	return !fs.ValidPath(name) || c.head.Source.playbooks.Linked(name) || c.base.Source.playbooks.Linked(name) ||
+		slices.ContainsFunc(c.o.Changed, func(changed string) bool {
+			return name == "." || changed == name || strings.HasPrefix(changed, name+"/") || strings.HasPrefix(name, changed+"/")
+		})
 }
 
 // tell sets what is told of a node's playbooks at both revisions.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -65,8 +66,10 @@ func (v *verifier) verify(pairs []pair) {
 		if !known || err != nil || v.base.Has(at) || v.head.Has(at) {
 			continue
 		}
-		_, note, err := v.traces.Came(at)
-		p.same, p.note = err == nil, note
+		came, note, err := v.traces.Came(at)
+		if err == nil {
+			p.same, p.note, p.came = true, note, came
+		}
 	}
 }
 
@@ -121,6 +124,16 @@ func (s *Source) note(node layer.Node, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inCircles = append(s.inCircles, n.Circles...)
+}
+
+// came is the digest of what a node's playbooks reach.
+func (c *collector) came(list []*ansible.Analysis) [sha256.Size]byte {
+	all := collector{p: c.p, n: c.n, src: c.src}
+	for _, one := range list {
+		all.reached(one.Reached())
+	}
+	slices.SortFunc(all.inputs, compareInputs)
+	return digestOf(slices.CompactFunc(all.inputs, Input.Same), ofPlaybooks)
 }
 
 // askedBy is all that several analyses depend on.
