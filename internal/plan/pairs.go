@@ -53,8 +53,9 @@ func (c *comparer) pairs(nodes []layer.Node) ([]pair, error) {
 	}
 	if !c.o.Fresh && c.o.Changed != nil {
 		c.verifyKnown(pairs)
-		if err := all(c.followOne); err != nil {
-			return nil, err
+		if all(c.followOne) != nil {
+			// What is wrong is said of both revisions, and first of head, as without traces.
+			return pairs, all(c.compareInputs)
 		}
 		if err := c.verifyMade(pairs); err != nil {
 			return nil, err
