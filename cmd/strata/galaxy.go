@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -61,7 +62,26 @@ func (r *repos) require(p *layer.Project, dir string) error {
 		e.warnings = append(e.warnings, plan.Warning{File: one.File, Line: one.Line,
 			Message: one.Kind.One() + " " + one.Name + " is pinned to no version: it is what it was when it was got", Hint: "give it a version, or pin it as it is: strata lock"})
 	}
+	e.warnings = append(e.warnings, missing(e.set)...)
 	return r.joinElsewhere()
+}
+
+// missing says in a line for each requirements.yml what of it the cache lacks.
+func missing(set *galaxy.Set) []plan.Warning {
+	const most = 4
+	names := map[string][]string{}
+	for _, one := range set.Missing() {
+		names[one.File] = append(names[one.File], one.Name)
+	}
+	var all []plan.Warning
+	for file, list := range names {
+		text := strings.Join(list[:min(most, len(list))], ", ")
+		if more := len(list) - most; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		all = append(all, plan.Warning{File: file, Message: "not in the cache, so that versions count in place of content: " + text, Hint: "strata lock gets them, and so does a build"})
+	}
+	return all
 }
 
 // joinElsewhere joins what the cache has now.
@@ -139,7 +159,7 @@ func newLockCommand(a *app) *cobra.Command {
 		Short: "Pin the roles and collections that requirements.yml names",
 		Long: "Lock gets the roles and collections that requirements.yml names into the cache, and writes what\n" +
 			"they are into " + galaxy.LockName + ", beside strata.yaml: version, commit and checksum. What is pinned there\n" +
-			"already stays; with --upgrade, all of it, or what is named, is looked for anew.",
+			"already stays; with --upgrade, it is looked for anew. With names, only these are.",
 		Example: "  strata lock\n  strata lock --upgrade geerlingguy.docker",
 		RunE:    func(_ *cobra.Command, names []string) error { return runLock(a, names, upgrade) },
 	}
@@ -162,6 +182,7 @@ func runLock(a *app, names []string, upgrade bool) error {
 		}
 	}
 	lock := galaxy.Lock{}
+	var failed []error // the others are locked all the same
 	for _, r := range e.set.Requirements {
 		known, locked := e.set.Lock[r.ID()]
 		named := len(names) == 0 || slices.Contains(names, r.Name)
@@ -169,19 +190,26 @@ func runLock(a *app, names []string, upgrade bool) error {
 			lock[r.ID()] = known
 			continue
 		}
-		if err := e.cache.Forget(r); err != nil {
+		if !named {
+			continue
+		}
+		got, err := e.cache.Anew(a.ctx, r)
+		if a.ctx.Err() != nil {
 			return err
 		}
-		got, err := e.cache.Get(a.ctx, r, nil)
 		if err != nil {
-			return err
+			failed = append(failed, err)
+			if locked {
+				lock[r.ID()] = known
+			}
+			continue
 		}
 		lock[r.ID()] = got
 		if !a.quiet && got != known {
 			a.note("%s %s is %s", r.Kind.One(), printable.Line(r.Name), strings.TrimSpace(got.Version+" sha256:"+got.SHA256[:12]))
 		}
 	}
-	return writeLock(filepath.Join(p.dir, galaxy.LockName), lock.Text())
+	return errors.Join(append(failed, writeLock(filepath.Join(p.dir, galaxy.LockName), lock.Text()))...)
 }
 
 // writeLock writes a lock that says something else now.

@@ -65,13 +65,18 @@ func (t *traces) close() {
 	}
 }
 
-// pinsOf are the commits of a revision's repositories, and what its roles and collections from
-// elsewhere are.
+// pinsOf are the commits of a revision's repositories, what its roles and collections from
+// elsewhere are, and which submodules are not here: no commit says that.
 func pinsOf(r plan.Revision) []string {
 	pins := make([]string, len(r.Repos))
 	if files, ok := r.Source.Files.(*union.FS); ok {
 		if of, ok := files.Joined()[plan.Galaxy].(*galaxy.Files); ok {
 			pins = append(pins, of.ID())
+		}
+		if by, ok := files.Root().(interface{ Unfetched() []string }); ok {
+			for _, at := range by.Unfetched() {
+				pins = append(pins, "without "+at)
+			}
 		}
 	}
 	for i, repo := range r.Repos {

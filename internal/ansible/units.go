@@ -28,11 +28,15 @@ const Galaxy = "@galaxy"
 func (w *walk) lacking(u tree.Unit, follow bool, at place) {
 	name, said, hint := inWords(u)
 	w.count(u.Place, asWhole, sum("pinned", u.Pin), "pinned", at)
-	w.warn(Warning{File: u.Place, Message: said, Hint: hint})
+	if follow || !within(u.Place, Galaxy) { // of those there may be many
+		w.warn(Warning{File: u.Place, Message: said, Hint: hint})
+	}
 	if !follow {
 		return
 	}
-	w.warn(Warning{File: at.file, Line: at.line, Message: "what is used of " + name + " is not here, and may read anything", Hint: hint})
+	if !within(u.Place, Galaxy) {
+		w.warn(Warning{File: at.file, Line: at.line, Message: "what is used of " + name + " is not here, and may read anything", Hint: hint})
+	}
 	w.without.add(name)
 	w.unknowable(place{file: u.Place, note: "it is not here, and may read anything"})
 }
@@ -49,7 +53,7 @@ func inWords(u tree.Unit) (name, said, hint string) {
 		name = "collection " + path.Base(path.Dir(rest)) + "." + path.Base(rest)
 	}
 	version, _, _ := strings.Cut(u.Pin, " ")
-	return name, name + " is not in the cache: it counts as a whole, by its version " + version, "strata lock gets it, and so does a build"
+	return name, name + " is not in the cache: it counts by its version " + version + ", and with all that it may read", "strata lock gets it, and so does a build"
 }
 
 // unknowable makes everything count: something runs of which nobody knows what it reads, sets and notifies.

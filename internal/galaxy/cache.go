@@ -259,13 +259,12 @@ func (c Cache) note(r Requirement, sum string) error {
 	return err
 }
 
-// Forget has a requirement looked for anew by the next Get.
-func (c Cache) Forget(r Requirement) error {
-	err := os.Remove(c.pin(r))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// Anew is Get of what a requirement names now, whatever the cache has.
+func (c Cache) Anew(ctx context.Context, r Requirement) (Locked, error) {
+	if err := os.Remove(c.pin(r)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Locked{}, err
 	}
-	return err
+	return c.Get(ctx, r, nil)
 }
 
 // commitOf is the commit that a requirement from git names now.
@@ -347,19 +346,28 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// explained finds in what ansible-galaxy said what went wrong.
+// explained finds in what ansible-galaxy said, which it breaks into lines, what went wrong: its
+// error, but where that is advice only.
 func explained(said string) string {
-	var last string
-	for line := range strings.Lines(said) {
-		line = strings.TrimSpace(line)
-		if rest, ok := strings.CutPrefix(line, "ERROR! "); ok {
-			return rest
+	var found string
+	lines := strings.Split(said, "\n")
+	for i, line := range lines {
+		rest, warned := strings.CutPrefix(line, "[WARNING]: - ")
+		if !warned {
+			rest, warned = strings.CutPrefix(line, "ERROR! ")
 		}
-		if rest, ok := strings.CutPrefix(line, "[WARNING]: - "); ok && last == "" {
-			last = rest
+		if !warned || found != "" || strings.HasPrefix(rest, "- you can use") {
+			continue
 		}
+		for _, more := range lines[i+1:] {
+			if more == "" || strings.HasPrefix(more, "[") || strings.HasPrefix(more, "ERROR! ") {
+				break
+			}
+			rest += " " + strings.TrimSpace(more)
+		}
+		found = rest
 	}
-	return cmp.Or(last, firstLine(said))
+	return cmp.Or(found, firstLine(said))
 }
 
 func firstLine(text string) string {

@@ -161,6 +161,9 @@ func (r *Requirement) collection() {
 		r.Name, r.Source = r.Source, ""
 	}
 	switch {
+	case r.Type == "git" && r.Source != "": // newer ansible-galaxy has both
+		r.Source = strings.TrimPrefix(r.Source, "git+")
+		return
 	case r.Type == "git" || strings.HasPrefix(r.Name, "git+") || strings.HasPrefix(r.Name, "git@"):
 		r.Type = "git"
 		source, version, ok := strings.Cut(strings.TrimPrefix(r.Name, "git+"), ",")

@@ -80,19 +80,20 @@ func TestRequirements(t *testing.T) {
 		pinned                bool
 	}
 	for text, want := range map[string]one{
-		"[{src: a.b, version: 1.2.3}]":                                      {Role, "a.b", "a.b", "1.2.3", true},
-		"[{src: a.b, version: v1}]":                                         {Role, "a.b", "a.b", "v1", true},
-		"[{src: a.b, version: master}]":                                     {Role, "a.b", "a.b", "master", false},
-		"[a.b]":                                                             {Role, "a.b", "a.b", "", false},
-		"roles: [{name: x, src: files/r.tar.gz}]":                           {Role, "x", "files/r.tar.gz", "", true},
-		"collections: [a.b]":                                                {Collection, "a.b", "", "", false},
-		"collections: ['a.b:1.0.0']":                                        {Collection, "a.b", "", "1.0.0", true},
-		"collections: [{name: a.b, version: '>=1.0.0'}]":                    {Collection, "a.b", "", ">=1.0.0", false},
-		"collections: [{name: a.b, version: '*'}]":                          {Collection, "a.b", "", "*", false},
-		"collections: [{name: files/a-b-1.0.0.tar.gz}]":                     {Collection, "a.b", "files/a-b-1.0.0.tar.gz", "", true},
-		"collections: [{name: 'git+https://e/a.b.git,v1'}]":                 {Collection, "a.b", "https://e/a.b.git", "v1", true},
-		"collections: [{name: 'https://e/a.b', type: git}]":                 {Collection, "a.b", "https://e/a.b", "", false},
-		"collections: [{name: a.b, source: 'https://hub', version: 1.0.0}]": {Collection, "a.b", "https://hub", "1.0.0", true},
+		"[{src: a.b, version: 1.2.3}]":                      {Role, "a.b", "a.b", "1.2.3", true},
+		"[{src: a.b, version: v1}]":                         {Role, "a.b", "a.b", "v1", true},
+		"[{src: a.b, version: master}]":                     {Role, "a.b", "a.b", "master", false},
+		"[a.b]":                                             {Role, "a.b", "a.b", "", false},
+		"roles: [{name: x, src: files/r.tar.gz}]":           {Role, "x", "files/r.tar.gz", "", true},
+		"collections: [a.b]":                                {Collection, "a.b", "", "", false},
+		"collections: ['a.b:1.0.0']":                        {Collection, "a.b", "", "1.0.0", true},
+		"collections: [{name: a.b, version: '>=1.0.0'}]":    {Collection, "a.b", "", ">=1.0.0", false},
+		"collections: [{name: a.b, version: '*'}]":          {Collection, "a.b", "", "*", false},
+		"collections: [{name: files/a-b-1.0.0.tar.gz}]":     {Collection, "a.b", "files/a-b-1.0.0.tar.gz", "", true},
+		"collections: [{name: 'git+https://e/a.b.git,v1'}]": {Collection, "a.b", "https://e/a.b.git", "v1", true},
+		"collections: [{name: a.b, source: 'https://e/c.git', type: git, version: 1.5.4}]": {Collection, "a.b", "https://e/c.git", "1.5.4", true},
+		"collections: [{name: 'https://e/a.b', type: git}]":                                {Collection, "a.b", "https://e/a.b", "", false},
+		"collections: [{name: a.b, source: 'https://hub', version: 1.0.0}]":                {Collection, "a.b", "https://hub", "1.0.0", true},
 	} {
 		got := read(t, text)
 		if len(got) != 1 {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -219,6 +221,41 @@ func (f *files) Pinned(dir string) (commit string, ok bool) {
 	}
 	_, err = f.children(p)
 	return p.id.String(), errors.Is(err, errNotFetched)
+}
+
+// Unfetched are the submodules below where the files begin that were not fetched, of those that
+// .gitmodules declares, sorted.
+func (f *files) Unfetched() []string {
+	top := f.at
+	for top.up != nil {
+		top = top.up
+	}
+	t, err := f.children(top)
+	if err != nil {
+		return nil
+	}
+	e, ok := t.find(".gitmodules")
+	if !ok {
+		return nil
+	}
+	content, err := f.repo.object(plumbing.BlobObject, e.id, ".gitmodules")
+	if err != nil {
+		return nil
+	}
+	var list []string
+	for _, sub := range parseModules(string(content)) {
+		name := sub.at
+		if below := f.at.path(); below != "" {
+			if name, ok = strings.CutPrefix(sub.at, below+"/"); !ok {
+				continue
+			}
+		}
+		if _, lacks := f.Pinned(name); lacks {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // info describes a place under the name by which it was asked for.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -115,6 +117,28 @@ func (w *worktree) Pinned(dir string) (commit string, ok bool) {
 	}
 	list, err := w.ReadDir(dir)
 	return e.Hash.String(), err == nil && len(list) == 0
+}
+
+// Unfetched are the submodules below the directory of which there are no files, sorted.
+func (w *worktree) Unfetched() []string {
+	var list []string
+	for at, e := range w.stats().entries {
+		if e.Mode != filemode.Submodule {
+			continue
+		}
+		name, ok := at, true
+		if below := w.Below(); below != "" && below != "." {
+			name, ok = strings.CutPrefix(at, below+"/")
+		}
+		if !ok {
+			continue
+		}
+		if _, lacks := w.Pinned(name); lacks {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // id is the id of a regular file, which is at a place in the work tree: from the
