@@ -171,7 +171,15 @@ func (h *history) base(at from, now plan.Revision) (plan.Revision, error) {
 		return plan.Revision{}, err
 	}
 	if same, err := h.sameRecipe(files, now); err == nil && same && at.commits == nil {
-		src := build.Source(now.Project, union.New(files), h.dir)
+		cache, err := cacheDir()
+		if err != nil {
+			return plan.Revision{}, err
+		}
+		r := &repos{ctx: h.app.ctx, cache: filepath.Join(cache, "repos"), files: union.New(files)}
+		if err := r.require(now.Project, h.dir); err != nil {
+			return plan.Revision{}, fault.Within(prefixOf(id), err)
+		}
+		src := build.Source(now.Project, r.files, h.dir)
 		src.Parsed, src.WithoutSecrets = h.parsed, true
 		return plan.Revision{Name: id, Project: now.Project, Source: src}, nil
 	}
