@@ -262,7 +262,7 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Elsewhere: elsewhere, Known: p.repos.elsewhere.warnings, Store: st, Cache: cache,
+	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Checkout: p.dir, Elsewhere: elsewhere, Known: p.repos.elsewhere.warnings, Store: st, Cache: cache,
 		Version: programVersion(), Invocation: a.invocation(), Git: runGit, Passing: passing(os.Getenv)}
 	if p.Registry != "" {
 		if b.Exchange, err = a.exchange(st, p, p.Registry); err == nil {

@@ -21,6 +21,7 @@ type planOptions struct {
 	exitCode   bool
 	whole      bool // with all that a page shows
 	fresh      bool
+	wide       bool // say what could not be followed, instead
 	pull       pullFlag
 }
 
@@ -48,6 +49,7 @@ func newPlanCommand(a *app) *cobra.Command {
 	flags.StringVar(&opts.head, "head", "", "plan this `commit` instead of the files on disk; needs --base")
 	flags.Var(&opts.pull, "pull", pullUsage)
 	flags.BoolVar(&opts.fresh, "fresh", false, "follow every playbook at both commits, and use no traces of earlier plans")
+	flags.BoolVar(&opts.wide, "explain-wide", false, "say what cannot be followed, what it costs, and how to narrow it, instead of the plan")
 	flags.BoolVar(&opts.exitCode, "exit-code", false, "exit with status 3 if anything is to be built")
 	return cmd
 }
@@ -67,6 +69,9 @@ func runPlan(a *app, names []string, opts planOptions) error {
 	made, project, err := a.makePlan(names, opts)
 	if err != nil {
 		return err
+	}
+	if opts.wide {
+		return a.explainWide(made)
 	}
 	if err := a.printPlan(made, project); err != nil {
 		return err
@@ -239,13 +244,14 @@ type planDocument struct {
 	Unset   []string `json:"unset,omitempty"`   // secrets that could not be read
 	Circles []string `json:"circles,omitempty"` // links to directories that they are in
 
-	Warnings []plan.Warning `json:"warnings,omitempty"` // what is no mistake, and should be known
-	Repos    []plan.Repo    `json:"repos,omitempty"`
-	Pins     []string       `json:"pins,omitempty"` // for --pin: what refs of repositories named
+	Widenings []plan.Widening `json:"widenings,omitempty"` // what could not be followed
+	Warnings  []plan.Warning  `json:"warnings,omitempty"`  // what is no mistake, and should be known
+	Repos     []plan.Repo     `json:"repos,omitempty"`
+	Pins      []string        `json:"pins,omitempty"` // for --pin: what refs of repositories named
 }
 
 func planJSON(p *plan.Plan) planDocument {
-	doc := planDocument{Base: p.Base, Head: p.Head, Since: p.Since, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Unset: p.Unset, Circles: p.Circles, Warnings: p.Warnings, Repos: p.Repos, Pins: p.Pins()}
+	doc := planDocument{Base: p.Base, Head: p.Head, Since: p.Since, Nodes: []planned{}, Unused: append([]string{}, p.Unused...), Removed: p.Removed, Images: p.Images, Tests: p.Tests, Unset: p.Unset, Circles: p.Circles, Warnings: p.Warnings, Widenings: p.Widenings, Repos: p.Repos, Pins: p.Pins()}
 	for _, d := range p.Nodes {
 		reasons := slices.Clone(d.Reasons)
 		for i := range reasons {

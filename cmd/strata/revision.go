@@ -103,6 +103,9 @@ func (h *history) revision(rev string, at *from) (plan.Revision, error) {
 	src := build.Source(p, r.files, h.dir)
 	src.Known = r.elsewhere.warnings
 	src.Parsed, src.WithoutSecrets = h.parsed, true
+	if name != "" {
+		src.Commit = func() string { return name }
+	}
 	return plan.Revision{Name: name, Project: p, Source: src, Repos: r.pinned}, nil
 }
 

@@ -134,6 +134,7 @@ func printInputs(a *app, n layer.Node, inputs []plan.Input) error {
 		{"secrets", []string{plan.KindSecret}},
 		{"files", []string{plan.KindFile, plan.KindPackage}},
 		{"files that its playbooks reach", []string{plan.KindAnsible}},
+		{"what its playbooks ask git", []string{plan.KindCommit}},
 		{"variables that its playbooks reach", []string{plan.KindVariable}},
 		{"the program", []string{plan.KindTool}},
 	} {

@@ -137,10 +137,11 @@ func (w *walk) play(p *play, o owner) {
 	for _, entry := range p.roles {
 		w.roleEntry(entry, o, nil)
 	}
+	w.localPlays = w.localPlays || p.local
+	for _, v := range p.environment {
+		w.want(request{kind: wantEnvironment, shape: shapeOf(v.Value), owner: o, line: v.Value.Line, under: v.Key.Text})
+	}
 	for _, l := range p.tasks {
-		if p.here {
-			l = l.onThisMachine()
-		}
 		w.list(l, o, asTasks)
 	}
 }

@@ -142,6 +142,7 @@ type followed struct {
 	role, book            string
 	form                  form
 	sure                  certainty
+	here                  bool
 	doing                 doing
 	tasks, asks, keywords bool // these were read
 }
@@ -150,11 +151,11 @@ type followed struct {
 func (w *walk) guardedTask(g *guarded, r *request) {
 	list := slices.Clone(w.runs.at(g))
 	i := slices.IndexFunc(list, func(f followed) bool {
-		return f.role == r.owner.role && f.book == r.owner.book && f.form == r.form && f.sure == r.owner.sure
+		return f.role == r.owner.role && f.book == r.owner.book && f.form == r.form && f.sure == r.owner.sure && f.here == r.owner.here
 	})
 	if i < 0 {
 		i = len(list)
-		list = append(list, followed{role: r.owner.role, book: r.owner.book, form: r.form, sure: r.owner.sure})
+		list = append(list, followed{role: r.owner.role, book: r.owner.book, form: r.form, sure: r.owner.sure, here: r.owner.here})
 	}
 	own := list[i]
 	before := own

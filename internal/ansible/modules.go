@@ -27,8 +27,19 @@ func (w *walk) module(t *task, o owner, f form) {
 	if t.loop != nil && t.loop.kind != "" {
 		w.lookup(jinja.Call{Plugin: t.loop.kind, Args: []jinja.Shape{shapeOf(t.loop.items)}, Line: t.loop.items.Line}, o)
 	}
-	if t.computed && t.module != "set_fact" && (t.here || !remote[t.module]) {
+	w.called(t, o)
+	if t.computed && w.readsFiles(t.module) {
 		w.everything("the arguments of a module are computed", o.at(t.line))
+	}
+	switch {
+	case t.here, o.here, w.isHere:
+		w.hereReads(t, o)
+	case t.where.Kind != value.Null:
+		w.delegated(t, o)
+	}
+	switch t.module {
+	case "include_tasks", "import_tasks", "include", "include_role", "import_role":
+		o.here = o.here || t.here && !strings.HasPrefix(t.module, "include_") || w.leadsHere(w.inherited(t), o)
 	}
 	switch t.module {
 	case "include_tasks", "import_tasks", "include":
@@ -55,10 +66,7 @@ func (w *walk) module(t *task, o owner, f form) {
 		w.templateOf(t, o)
 	case "script":
 		w.script(t, o)
-	case "command", "shell", "raw", "expect":
-		if t.here {
-			w.program("a command runs on the machine that builds", o.at(t.line))
-		}
+	case "command", "shell", "raw", "expect": // they name what is on the node
 	default:
 		w.moduleFiles(t, o)
 	}
@@ -162,50 +170,6 @@ func (w *walk) file(t *task, o owner, kind want, key string) bool {
 	return true
 }
 
-// moduleFiles wants the files of the project that a module's arguments may name.
-func (w *walk) moduleFiles(t *task, o owner) {
-	if remote[t.module] && !t.here {
-		return
-	}
-	if v := t.args.At("remote_src"); v.Kind != value.Null && !t.here {
-		if v.Kind == value.Bool && v.Text == "true" || v.Kind == value.String && (v.Text == "yes" || v.Text == "true") {
-			return
-		}
-	}
-	if src := t.args.At("src"); t.module == "copy" && !t.here && o.role != "" && src.Kind != value.Null {
-		w.want(request{kind: wantFile, shape: shapeOf(src), owner: o, line: t.line, first: "files"})
-		return
-	}
-	if keys, known := controller[t.module]; known && !t.here {
-		for _, key := range keys {
-			w.file(t, o, wantFile, key)
-		}
-		return
-	}
-	// A module that is not known here: whatever may be a name of a file.
-	var down func(v value.Value)
-	down = func(v value.Value) {
-		switch v.Kind {
-		case value.List:
-			for _, item := range v.Items() {
-				down(item)
-			}
-		case value.Map:
-			for _, p := range v.Pairs() {
-				down(p.Value)
-			}
-		case value.String:
-			if s := shapeOf(v); mayName(s) {
-				w.want(request{kind: wantFile, shape: s, owner: o, line: v.Line})
-			}
-		}
-	}
-	down(t.args)
-	if len(t.args.Pairs()) == 0 {
-		down(t.free)
-	}
-}
-
 // mayName reports whether a text may name a file of the project: not if it is
 // long, or nothing of it is known.
 func mayName(s jinja.Shape) bool {
@@ -217,31 +181,6 @@ func mayName(s jinja.Shape) bool {
 	}
 	return true
 }
-
-// controller are the modules that read files of the machine that builds, with the
-// arguments that name them. Those of include_*, template and script are read
-// elsewhere.
-var controller = map[string][]string{
-	"copy": {"src"}, "unarchive": {"src"}, "assemble": {"src"}, "patch": {"src"}, "ansible.posix.patch": {"src"},
-	"uri": {"src"}, "synchronize": {"src"}, "ansible.posix.synchronize": {"src"}, "fetch": {},
-	"win_copy": {"src"}, "win_template": {"src"}, "set_fact": {}, "add_host": {},
-}
-
-// remote are modules that read no file of the machine that builds, unless they
-// run on it.
-var remote = setOf(
-	"alternatives", "apt", "apt_key", "apt_repository", "assert", "async_status", "authorized_key", "blockinfile", "cron",
-	"debconf", "debug", "dnf", "dnf5", "dpkg_selections", "fail", "file", "find", "firewalld", "gather_facts", "get_url",
-	"getent", "git", "group", "hostname", "import_role", "include_role", "iptables", "known_hosts", "lineinfile",
-	"locale_gen", "meta", "modprobe", "mount", "package", "package_facts", "pam_limits", "pause", "ping", "pip", "reboot",
-	"replace", "rpm_key", "seboolean", "selinux", "service", "service_facts", "set_stats", "setup", "slurp", "stat",
-	"subversion", "sysctl", "systemd", "systemd_service", "sysvinit", "tempfile", "timezone", "user",
-	"validate_argument_spec", "wait_for", "wait_for_connection", "yum", "yum_repository", "zypper", "zypper_repository",
-	"ansible.posix.authorized_key", "ansible.posix.firewalld", "ansible.posix.mount", "ansible.posix.seboolean",
-	"ansible.posix.selinux", "ansible.posix.sysctl", "community.general.alternatives", "community.general.ini_file",
-	"community.general.locale_gen", "community.general.modprobe", "community.general.pam_limits",
-	"community.general.timezone", "community.general.zypper", "community.general.zypper_repository", "ini_file",
-)
 
 func setOf(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))
@@ -274,7 +213,9 @@ func (w *walk) lookup(c jinja.Call, o owner) {
 	case "":
 		w.everything("the name of a lookup is computed", at)
 	case "pipe", "lines":
-		w.program("a command runs on the machine that builds", at)
+		for _, s := range c.Args {
+			w.want(request{kind: wantCommand, shape: s, owner: o, line: c.Line, command: &commandLine{written: written(s), shell: true, lookup: true}})
+		}
 	case "template":
 		f := asTemplate
 		for key := range c.Keywords {

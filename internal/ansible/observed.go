@@ -28,7 +28,7 @@ func (w *walk) program(reason string, at place) {
 	}
 	w.programs = append(w.programs, p)
 	if !w.q.Seen {
-		w.everything(reason, at)
+		w.anyFile(reason, at)
 		return
 	}
 	at.note = reason

@@ -6,19 +6,20 @@ import (
 
 // play is one play of a playbook, or the import of another playbook.
 type play struct {
-	hosts     value.Value
-	digest    string // of what it says but its name, its hosts and its variables
-	named     string // the same with names
-	line      int
-	roles     []value.Value
-	roleReads reads // of the entries of roles
-	tasks     []*taskList
-	reads     reads // of its keywords
-	vars      []value.Pair
-	varsFiles value.Value
-	prompts   value.Value
-	collects  []value.Value // collections that short names are looked up in
-	here      bool          // all of it runs on the machine that builds
+	hosts       value.Value
+	digest      string // of what it says but its name, its hosts and its variables
+	named       string // the same with names
+	line        int
+	roles       []value.Value
+	roleReads   reads // of the entries of roles
+	tasks       []*taskList
+	reads       reads // of its keywords
+	vars        []value.Pair
+	varsFiles   value.Value
+	prompts     value.Value
+	collects    []value.Value // collections that short names are looked up in
+	local       bool          // hosts of which nothing else is said are this machine
+	environment []value.Pair
 	// conditional is of an import with a condition, which each play of it has.
 	conditional bool
 	imports     value.Value // the playbook that is imported; null for a play
@@ -96,7 +97,10 @@ func readPlay(v value.Value) play {
 		case "collections":
 			p.collects = entry.List()
 		case "connection":
-			p.here = entry.Text == "local"
+			p.local = entry.Text == "local"
+		case "environment":
+			p.environment = environment(entry)
+			p.reads.value(entry)
 		case "when":
 			p.reads.expression(entry)
 			p.conditional = true

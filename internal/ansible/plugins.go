@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/layer"
 )
 
 // plugins is the project's own code: modules, and plugins of Ansible.
@@ -19,6 +21,9 @@ type plugins struct {
 	named       set[string] // filters, tests and whatever else may be of a collection
 	collections set[string] // collections that short names are looked up in
 	read        set[string] // code that was looked at
+	actions     set[string] // modules that action plugins of the project run
+	helped      set[string] // plugins that use module_utils
+	openers     set[string] // files of module_utils that open files
 }
 
 // codeDir is a directory of code of one kind: library, module_utils,
@@ -34,7 +39,7 @@ func (p *plugins) collection(name string) { p.collections.add(name) }
 
 // rest is that of layered maps.
 func (p *plugins) rest() {
-	for _, m := range []interface{ rest() }{&p.dirs, &p.modules, &p.lookups, &p.named, &p.collections, &p.read} {
+	for _, m := range []interface{ rest() }{&p.dirs, &p.modules, &p.lookups, &p.named, &p.collections, &p.read, &p.actions, &p.helped, &p.openers} {
 		m.rest()
 	}
 }
@@ -100,13 +105,15 @@ func (w *walk) code(kind, file string) {
 		return
 	}
 	w.changes++
-	at := place{file: file, line: 1}
+	if strings.HasPrefix(kind, "action") {
+		w.action(name)
+	}
 	w.whole(file, "code", place{})
 	text, err := w.files.Text(file)
 	if err != nil {
 		return
 	}
-	w.codeReads(kind, string(text), at)
+	w.codeReads(kind, string(text), place{file: file, line: 1})
 	for _, line := range bytes.Split(text, []byte("\n")) {
 		if _, rest, ok := bytes.Cut(line, []byte("ansible_collections.")); ok { // an import
 			w.plugins.use(string(rest))
@@ -114,34 +121,79 @@ func (w *walk) code(kind, file string) {
 	}
 }
 
+// opens are signs that code looks at files by itself.
+var opens = regexp.MustCompile(`\b(open|exec|eval|__import__)\(|_loader\b|\bloader\.|find_needle|find_file|path_dwim|\bos\.(listdir|walk|scandir|stat|lstat|popen|system|exec|spawn|readlink|access)|path\.(exists|lexists|isfile|isdir|islink|getsize|getmtime|realpath|samefile)|pathlib|\bPath\(|\bglob\b|subprocess|run_command|importlib|\bimp\.|shutil|fileinput|linecache|read_csv|from_file`)
+
 // codeReads widens to what code may read that runs on the machine that builds.
 func (w *walk) codeReads(kind, text string, at place) {
 	says := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
 	}
-	switch kind {
+	switch kind = strings.TrimSuffix(kind, "_plugins"); kind {
 	case "library", "modules":
 		if says("ansible_facts") { // it may give any variable a value
 			w.opaque = true
 		}
 		return
-	case "module_utils", "doc_fragments_plugins":
+	case "doc_fragments", "connection", "become", "shell", "cliconf", "httpapi", "netconf", "terminal":
+		return // nothing but a connection has a use for them, and an image's is Strata's own
+	case "callback", "cache":
+		return // they are told what happens
+	case "module_utils":
+		if opens.MatchString(text) {
+			w.plugins.openers.add(at.file)
+		}
+		w.helped()
 		return
-	case "action_plugins", "action":
+	case "inventory":
+		if len(w.inv.Opaque) == 0 {
+			return // its source was read, as Ansible's own plugins read it
+		}
+		w.opaque = true
+		w.anyVariable("a plugin of the project may read any variable", at)
+	case "action":
 		w.opaque = w.opaque || says("ansible_facts")
 		w.plugins.any = w.plugins.any || says("_execute_module")
 		w.anyVariable("an action plugin of the project may read any variable", at)
-	case "lookup_plugins", "lookup", "vars_plugins", "vars", "strategy_plugins", "strategy", "inventory_plugins", "inventory":
-		w.opaque = w.opaque || !strings.HasPrefix(kind, "lookup")
+	case "lookup", "vars", "strategy":
+		w.opaque = w.opaque || kind != "lookup"
 		w.anyVariable("a plugin of the project may read any variable", at)
 	default:
 		if says("pass_context", "contextfilter", "pass_environment", "environmentfilter", "task_vars", "variables", "hostvars") {
 			w.anyVariable("a plugin of the project may read any variable", at)
 		}
 	}
-	if says("open(", "_loader", "loader.", "find_needle", "find_file", "os.path", "pathlib", "glob", "subprocess") {
+	if l, ok := w.saidOf(at.file); ok {
+		w.reads(l.Reads, at)
+		return
+	}
+	if says("module_utils") && w.plugins.helped.add(at.file) {
+		w.helped()
+	}
+	if opens.MatchString(text) {
 		w.everything("a plugin of the project may read any file", at)
 	}
+}
+
+// helped widens for plugins that use code of the project which opens files.
+func (w *walk) helped() {
+	for file := range w.plugins.helped.keys() {
+		for opener := range w.plugins.openers.keys() {
+			w.everything("a plugin of the project may read any file by "+opener, place{file: file, line: 1})
+			return
+		}
+	}
+}
+
+// saidOf is what is declared of a plugin.
+func (w *walk) saidOf(file string) (layer.Local, bool) {
+	for _, l := range w.q.Local {
+		if l.Plugin != "" && w.real(l.Plugin) == w.real(file) {
+			w.used.add(l.String())
+			return l, true
+		}
+	}
+	return layer.Local{}, false
 }
 
 // hasSuffix reports whether a used name ends in .name: that of a collection.

@@ -352,9 +352,10 @@ extra: 1
 		{"groups", "debug: msg={{ groups['db'] }}", "hosts=[db]\nd3", "hosts=[web]\nw2"},
 		{"groups, any", "debug: msg={{ groups[fact] }}", "hosts=[web]\nw2", "group_vars/db.yml=engine: my"},
 		{"group_by", "group_by: {key: 'd{{ fact }}'}\n- debug: {var: engine}", "group_vars/db.yml=engine: my", "group_vars/db.yml=other: 1"},
-		{"a path", "command: cat {{ playbook_dir }}/files/one\n  delegate_to: localhost", "files/one files/two", ""},
+		{"a path", "command: cat {{ playbook_dir }}/files/one\n  delegate_to: localhost", "files/one", "files/two"},
 		{"a command on the node", "command: cat files/one", "", "files/one"},
-		{"a command here", "local_action: command cat files/one", "files/one README.md", ""},
+		{"a command here", "local_action: command cat files/one", "files/one", "README.md"},
+		{"a command here, nobody knows which", "local_action: command gen files/one", "files/one README.md", ""},
 	}
 	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: []string{"hosts"}}
 	for _, test := range tests {

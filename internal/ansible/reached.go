@@ -21,6 +21,9 @@ type Reached struct {
 	Files     []File     // sorted by path
 	Variables []Variable // sorted by name
 	Programs  []Program  // on the machine that builds, which nothing else bounds than what was seen, if it was
+	Commit    []string   // what asks git of the commit, as file:line
+	Widenings []Widening // what could not be followed, sorted
+	Used      []string   // the declarations of Query.Local that were of use, sorted
 	Warnings  []Warning  // in order of their places
 	Without   []string   // what runs, and is not here: "role x"; sorted
 }
@@ -72,8 +75,16 @@ type Analysis struct {
 // Asked is all that the analysis depends on.
 func (a *Analysis) Asked() *trace.Asked { return a.walk.files.Asked }
 
-// Warnings are what people should know of the project.
-func (a *Analysis) Warnings() []Warning { return a.walk.warnings() }
+// Told is what people are told of the analysis, and whether it asks git of the commit:
+// all but files and variables.
+func (a *Analysis) Told() *Reached { return a.walk.notes() }
+
+func (w *walk) notes() *Reached {
+	return &Reached{
+		Warnings: w.warnings(), Commit: w.commit, Widenings: w.widenings(), Used: slices.Sorted(w.used.keys()),
+		Programs: slices.Clone(w.programs), Without: slices.Sorted(w.without.keys()),
+	}
+}
 
 // Circles are links that lead to a directory that they are in, of those that the
 // analysis looked through.
@@ -129,7 +140,8 @@ func (p *Project) Analyse(q Query, o Options) (*Analysis, error) {
 }
 
 func (w *walk) reached() *Reached {
-	r := &Reached{Files: w.reachedFiles(), Variables: w.reachedVariables(), Warnings: w.warnings(), Programs: slices.Clone(w.programs), Without: slices.Sorted(w.without.keys())}
+	r := w.notes()
+	r.Files, r.Variables = w.reachedFiles(), w.reachedVariables()
 	if foreign := w.foreignVariables(); len(foreign) > 0 {
 		r.Variables = append(r.Variables, foreign...)
 		slices.SortStableFunc(r.Variables, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })
@@ -364,7 +376,8 @@ type counted struct {
 type form int
 
 const (
-	asSettings form = iota + 1 // what its settings say
+	asName     form = iota + 1 // that it is there
+	asSettings                 // what its settings say
 	asTasks                    // what its tasks say, names aside
 	asNamed                    // with the names: handlers
 	asHandlers                 // the same of a role's own, which run only if they are notified
@@ -499,6 +512,13 @@ func (w *walk) whole(name, reason string, at place) {
 
 // everything makes all files of the project count, and all variables.
 func (w *walk) everything(reason string, at place) {
+	w.anyFile(reason, at)
+	w.anyVariable(reason, at)
+}
+
+// anyFile makes all files of the project count.
+func (w *walk) anyFile(reason string, at place) {
+	w.widens(reason, at)
 	if w.all {
 		return
 	}
@@ -509,5 +529,4 @@ func (w *walk) everything(reason string, at place) {
 			w.whole(name, reason, at)
 		}
 	}
-	w.anyVariable(reason, at)
 }

@@ -26,9 +26,12 @@ type request struct {
 	stack   []string // of wantRole: the roles that depend on it, the outermost first
 	host    jinja.HostRead
 	guarded *guarded
-	state   int    // what w.state was when it was answered last, or 0
-	asked   int    // the places that there were when it was answered
-	texts   string // what it came to, see comesTo
+	task    *task        // of wantDelegate
+	command *commandLine // of wantCommand
+	fitting []string     // of wantLocal and wantLocalName: patterns of names below a directory; none for any
+	state   int          // what w.state was when it was answered last, or 0
+	asked   int          // the places that there were when it was answered
+	texts   string       // what it came to, see comesTo
 
 	names   []string // what shape comes to, while it is asked
 	namesAt int      // the state in which it does
@@ -53,6 +56,11 @@ const (
 	wantGuarded // a task, unless it never runs
 	wantRole
 	wantPlaybook
+	wantDelegate    // the host that a task is delegated to
+	wantCommand     // what a command reads on the machine that builds
+	wantEnvironment // what a variable of a program names there
+	wantLocal       // a file there
+	wantLocalName   // that there is such a file, or the names below a directory
 )
 
 // folder is the directory, beside others, in which Ansible looks for what is
@@ -150,12 +158,18 @@ func (w *walk) answer(r *request) {
 			w.moreGroups(strings.ReplaceAll(key, " ", "-"), r.owner.at(r.line))
 		}
 		return
+	case wantCommand:
+		w.command(r)
+		return
 	}
 	for _, name := range w.namesOf(r) {
 		found := false
 		switch {
 		case name == "":
 			continue
+		case r.kind >= wantDelegate:
+			w.answerHere(r, name)
+			found = true
 		case r.kind == wantRole:
 			found = w.findRoles(r, name)
 		case r.kind == wantWords:

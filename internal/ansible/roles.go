@@ -31,11 +31,14 @@ func (w *walk) roleEntry(v value.Value, o owner, stack []string) {
 		if v.At("when").Kind != value.Null {
 			o.sure = max(o.sure, loaded)
 		}
+		o.here = o.here || w.leadsHere(v.At("delegate_to"), o)
 		for _, p := range v.Pairs() { // parameters may be written beside the keywords
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
+			w.runsHere(p.Key.Text, p.Value)
 		}
 		for _, p := range v.At("vars").Pairs() {
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
+			w.runsHere(p.Key.Text, p.Value)
 		}
 	}
 	w.want(request{kind: wantRole, shape: shapeOf(name), owner: o, line: name.Line, must: true, sure: o.sure, role: use, stack: stack})
@@ -202,12 +205,12 @@ func (w *walk) enterRole(dir string, r *request) {
 			WithHint("take one of them out of the dependencies in meta/main.yml"))
 		return
 	}
-	o := owner{role: dir, book: r.owner.book, sure: r.leads()}
+	o := owner{role: dir, book: r.owner.book, sure: r.leads(), here: r.owner.here}
 	if w.roles.add(dir) {
 		w.changes++
 		w.besideRole(dir)
 	}
-	if w.uses.add(visit{file: dir, book: o.book, sure: o.sure}) {
+	if w.uses.add(visit{file: dir, book: o.book, sure: o.sure, here: o.here}) {
 		w.firstUse(o, r.stack, at)
 	}
 	if caller, known := r.owner.role, w.callers.at(dir); caller != "" && caller != dir && !slices.Contains(known, caller) {
@@ -325,13 +328,13 @@ func (w *walk) rolePart(dir, sub string, from jinja.Shape, r *request) {
 		if !constant(from) {
 			sure = possible
 		}
-		if part := (visit{file: path.Join(dir, sub) + "/" + name, book: r.owner.book, sure: sure}); w.parts.has(part) {
+		if part := (visit{file: path.Join(dir, sub) + "/" + name, book: r.owner.book, sure: sure, here: r.owner.here}); w.parts.has(part) {
 			continue
 		} else if !computed(name) {
 			w.parts.add(part)
 		}
 		for _, file := range w.partFiles(path.Join(dir, sub), name) {
-			w.partFile(sub, owner{file: file, role: dir, book: r.owner.book, sure: sure}, from == nil, r.owner.at(r.line))
+			w.partFile(sub, owner{file: file, role: dir, book: r.owner.book, sure: sure, here: r.owner.here}, from == nil, r.owner.at(r.line))
 		}
 	}
 }

@@ -254,6 +254,9 @@ func (w *walk) variableOutcomes(name string, at []string, o owner) []outcome {
 	if own := w.ownPath(name, o); own != nil && len(at) == 0 {
 		return own
 	}
+	if name == "groups" && len(at) > 0 {
+		return w.members(at)
+	}
 	e := w.evaluated()
 	if o.loop != nil && o.loop.variable == name {
 		return e.once(node{name, strings.Join(at, "\x00"), o}, func() []outcome {
@@ -316,6 +319,8 @@ func (w *walk) ownPath(name string, o owner) []outcome {
 		if o.role != "" {
 			return []outcome{textOutcome(path.Base(o.role))}
 		}
+	case "ansible_playbook_python":
+		return []outcome{textOutcome("python3")}
 	case "inventory_hostname":
 		w.own = true
 		return []outcome{textOutcome(w.q.Host)}

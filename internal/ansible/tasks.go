@@ -53,7 +53,11 @@ type task struct {
 	loop        *loop // nil without one
 	vars        []value.Pair
 	register    string
-	here        bool // it runs on the machine that builds
+	here        bool        // it runs on the machine that builds
+	where       value.Value // the host that it is delegated to; null for none
+	local       bool        // it connects locally where the host says nothing else
+	notifies    bool
+	environment []value.Pair
 	computed    bool // there may be arguments that are written nowhere
 	conditional bool
 }
@@ -68,7 +72,9 @@ type loop struct {
 
 // context is what a task has from the blocks around it.
 type context struct {
-	here        bool
+	here, local bool
+	where       value.Value
+	environment []value.Pair
 	conditional bool
 	loop        *loop
 }
@@ -134,21 +140,24 @@ func (l *taskList) task(v value.Value, c context) {
 	defer l.spare(len(l.reads.needs), v)
 	l.odd = append(l.odd, oddities(v)...)
 	t := task{line: v.Line}
-	where := v.At("delegate_to")
-	if connection := v.At("connection"); connection.Text == "local" {
-		where = value.Value{Kind: value.String, Text: "localhost"}
+	t.local = c.local || v.At("connection").Text == "local"
+	t.here = c.here || v.At("local_action").Kind != value.Null || connectsHere(v.At("vars"))
+	if t.where = v.At("delegate_to"); t.where.Kind == value.Null {
+		t.where = c.where
 	}
+	t.notifies = v.At("notify").Kind != value.Null
+	t.environment = append(slices.Clip(c.environment), environment(v.At("environment"))...)
 	t.conditional = c.conditional || v.At("when").Kind != value.Null
-	t.here = c.here || where.Kind != value.Null || v.At("local_action").Kind != value.Null
 	t.loop = readLoop(v)
 	t.vars = v.At("vars").Pairs()
 	l.notify.add(v.At("notify"))
 	t.register = v.At("register").Text
+	exact := namesExactly(v)
 	own := t.loop
 	if t.loop == nil {
 		t.loop = c.loop
 	}
-	inner := context{t.here, t.conditional, t.loop}
+	inner := context{here: t.here, local: t.local, where: t.where, environment: t.environment, conditional: t.conditional, loop: t.loop}
 	for _, p := range v.Pairs() {
 		switch key := p.Key.Text; {
 		case key == "block" || key == "rescue" || key == "always":
@@ -170,7 +179,10 @@ func (l *taskList) task(v value.Value, c context) {
 		case strings.HasPrefix(key, "with_") && p.Value.Kind == value.String && !computes(p.Value.Text):
 			l.reads.expression(p.Value) // a bare name
 		}
-		l.reads.value(p.Value)
+		paths := len(l.reads.paths)
+		if l.reads.value(p.Value); exact && (!keywords[p.Key.Text] && !strings.HasPrefix(p.Key.Text, "with_") || p.Key.Text == "args" || p.Key.Text == "environment" || p.Key.Text == "local_action" || p.Key.Text == "action" || p.Key.Text == "delegate_to") {
+			l.reads.paths = l.reads.paths[:paths]
+		}
 	}
 	if own != nil {
 		own.folder = folderOf(t.module)
@@ -382,14 +394,41 @@ func normalControl(v value.Value, registered bool) value.Value {
 	return v
 }
 
-// onThisMachine is the list with every task run on the machine that builds.
-func (l *taskList) onThisMachine() *taskList {
-	here := *l
-	here.tasks = slices.Clone(l.tasks)
-	for i := range here.tasks {
-		here.tasks[i].here = true
+// namesExactly reports whether a task's module reads of the project what its arguments
+// name, and nothing else that a path in them could lead to.
+func namesExactly(v value.Value) bool {
+	var t task
+	for _, p := range v.Pairs() {
+		switch key := p.Key.Text; {
+		case key == "action" || key == "local_action":
+			t.action(p.Value)
+		case !keywords[key] && !strings.HasPrefix(key, "with_"):
+			t.module = builtin(key)
+		}
 	}
-	return &here
+	switch t.module {
+	case "command", "shell", "raw", "expect", "script", "find", "stat":
+		return true
+	case "set_fact", "include_vars", "include_role", "import_role", "include_tasks", "import_tasks", "include", "add_host", "debug", "fail", "assert", "template":
+		return false
+	}
+	_, known := hereArguments[t.module]
+	return known || hereWrites[t.module] || hereNothing[t.module]
+}
+
+// connectsHere reports whether variables may make a host this machine.
+func connectsHere(vars value.Value) bool {
+	connection := vars.At("ansible_connection")
+	return connection.Text == "local" || computes(connection.Text)
+}
+
+// environment are the variables that an environment gives, where they are known.
+func environment(v value.Value) []value.Pair {
+	var all []value.Pair
+	for _, one := range v.List() {
+		all = append(all, one.Pairs()...)
+	}
+	return all
 }
 
 // sorted is a map in the order of its keys.

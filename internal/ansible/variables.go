@@ -51,6 +51,9 @@ func (w *walk) define(pairs []value.Pair, like definition) {
 		if name == "" {
 			continue
 		}
+		if like.class != "group_by" {
+			w.runsHere(name, p.Value)
+		}
 		d := like
 		d.value, d.line = &p.Value, p.Key.Line
 		known := w.defs.at(name)
@@ -171,6 +174,7 @@ func (w *walk) locally(t *task, o owner) {
 		computed := t.computed
 		for _, p := range t.args.Pairs() {
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
+			w.runsHere(p.Key.Text, p.Value)
 			computed = computed || computes(p.Key.Text)
 		}
 		if computed && !w.opaque { // of names that nobody knows
@@ -198,6 +202,7 @@ func (w *walk) getsAny(name string) {
 
 // anyVariable makes all variables of the node count.
 func (w *walk) anyVariable(reason string, at place) {
+	w.widens(reason, at)
 	if w.any == nil {
 		at.note = reason
 		w.any, w.anyAt = &why{text: reason, line: at.line}, at

@@ -45,25 +45,31 @@ type walk struct {
 	readTexts    set[visitText] // templates in values that were followed
 	namePatterns []namePattern
 
-	runs      layered[*guarded, []followed]   // guarded tasks, as far as is known
-	requests  []*request                      // files and roles that are named; what they point to does not change
-	imported  layered[string, []importedFile] // by the file that imports
-	notified  set[string]                     // names of handlers; "" for any
-	visited   set[visit]
-	roles     set[string]               // directories of roles that are reached
-	callers   layered[string, []string] // by role, directories of the roles that use it
-	uses      set[visit]                // directories of roles, as visits
-	parts     set[visit]                // files of roles that were asked for: "roles/x/tasks/main"
-	dirs      []string                  // directories of playbooks
-	books     []*bookRead
-	joins     []string // groups that the node may be put in while playbooks run
-	joinForms []string // the same of names that are computed
-	plugins   plugins
-	hostReads layered[hostRead, via]
-	bareReads layered[hostRead, place] // those that fail where the variable is not defined
-	groups    layered[string, via]     // groups whose members are read; "" for all
-	vaults    set[string]              // files of variables that are encrypted as a whole
-	needs     layered[string, place]   // variables that are certainly evaluated, and where first
+	runs       layered[*guarded, []followed]   // guarded tasks, as far as is known
+	requests   []*request                      // files and roles that are named; what they point to does not change
+	imported   layered[string, []importedFile] // by the file that imports
+	notified   set[string]                     // names of handlers; "" for any
+	visited    set[visit]
+	roles      set[string]               // directories of roles that are reached
+	callers    layered[string, []string] // by role, directories of the roles that use it
+	uses       set[visit]                // directories of roles, as visits
+	parts      set[visit]                // files of roles that were asked for: "roles/x/tasks/main"
+	dirs       []string                  // directories of playbooks
+	books      []*bookRead
+	joins      []string // groups that the node may be put in while playbooks run
+	joinForms  []string // the same of names that are computed
+	plugins    plugins
+	hostReads  layered[hostRead, via]
+	bareReads  layered[hostRead, place] // those that fail where the variable is not defined
+	groups     layered[string, via]     // groups whose members are read; "" for all
+	calls      layered[string, []call]  // tasks that were reached, by module
+	widened    set[Widening]
+	used       set[string]            // declarations about local programs that were of use
+	commit     via                    // what asks git of the commit
+	isHere     bool                   // the node may be connected to as this machine
+	localPlays bool                   // plays connect locally where a host says nothing else
+	vaults     set[string]            // files of variables that are encrypted as a whole
+	needs      layered[string, place] // variables that are certainly evaluated, and where first
 
 	shared     bool            // it is the beginning of several walks, and takes no value of the inventory's
 	own        bool            // it took something that is the node's
@@ -93,6 +99,7 @@ type owner struct {
 	role string // directory of the role that it belongs to, or ""
 	book string // directory of the playbook whose play leads to it; "" for what any may
 	sure certainty
+	here bool  // its tasks may be delegated to the machine that builds
 	loop *loop // what its task is repeated over
 }
 
@@ -110,6 +117,7 @@ type visit struct {
 	file, role, book string
 	form             form
 	sure             certainty
+	here             bool
 }
 
 // configOf reads a configuration, each once; "" for none.
@@ -357,7 +365,7 @@ func (w *walk) read(r *reads, o owner) {
 // tasks follows a file of tasks for a role.
 func (w *walk) tasks(name string, o owner, f form, from place) {
 	o.file = name
-	if _, surer := w.visits(visit{file: name, role: o.role, book: o.book, form: f}, o.sure); !surer {
+	if _, surer := w.visits(visit{file: name, role: o.role, book: o.book, form: f, here: o.here}, o.sure); !surer {
 		return
 	}
 	d := w.files.Document(name)

@@ -33,6 +33,7 @@ type Builder struct {
 	Shelf    Shelf          // where artifacts are handed on; nil for nowhere
 	Version  string         // of Strata, for the record
 	Commits  []layer.Commit // of the project's files, for the record
+	Checkout string         // the project's own directory, whose commit playbooks may ask for; "" for Dir
 	// Invocation is how the user calls Strata for this project and store, for
 	// hints: "strata -C site".
 	Invocation string
@@ -54,6 +55,9 @@ const engine = "strata engine 2"
 // Inputs reads what decides keys, afresh.
 func (b *Builder) Inputs() *plan.Source {
 	src := Source(b.Project, b.Files, b.Dir)
+	if b.Checkout != "" {
+		src.Commit = commitIn(b.Checkout)
+	}
 	src.Secret = func(s layer.Secret) ([]byte, error) { return readSecret(s, b.Files) }
 	src.Known = b.Known
 	return src
@@ -64,7 +68,7 @@ func (b *Builder) Inputs() *plan.Source {
 // their files start.
 func Source(p *layer.Project, files fs.FS, dir string) *plan.Source {
 	return &plan.Source{
-		Files: files, Tool: engine, Exclude: p.Files,
+		Files: files, Tool: engine, Exclude: p.Files, Commit: commitIn(dir),
 		Secret: func(s layer.Secret) ([]byte, error) {
 			here, err := git.OnDisk(dir)
 			if err != nil {
@@ -73,6 +77,22 @@ func Source(p *layer.Project, files fs.FS, dir string) *plan.Source {
 			return readSecret(s, here)
 		},
 	}
+}
+
+// commitIn is the id of the commit that is checked out in a directory, once somebody
+// asks.
+func commitIn(dir string) func() string {
+	return sync.OnceValue(func() string {
+		repo, err := git.Open(dir)
+		if err != nil || repo.Bare() {
+			return ""
+		}
+		head, err := repo.Commit("HEAD")
+		if err != nil {
+			return ""
+		}
+		return head.ID
+	})
 }
 
 func (b *Builder) event(e Event) {

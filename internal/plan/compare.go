@@ -74,7 +74,7 @@ func Compare(base, head Revision, want []layer.NodeID, o CompareOptions) (*Plan,
 	}
 	c.removed()
 	c.unused()
-	c.plan.Circles, c.plan.Warnings = head.Source.circles(), head.Source.warnings(head.Project, nodes)
+	c.plan.Circles, c.plan.Warnings, c.plan.Widenings = head.Source.circles(), head.Source.warnings(head.Project, nodes), head.Source.widenings()
 	return c.plan, nil
 }
 

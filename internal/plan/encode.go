@@ -13,6 +13,7 @@ type encoded struct {
 	Unused, Removed, Images []string
 	Tests, Circles          []string
 	Warnings                []Warning
+	Widenings               []Widening
 }
 
 type encodedDecision struct {
@@ -32,7 +33,7 @@ type encodedReason struct {
 // Encode returns a plan between two commits as bytes that Decode reads, but for
 // the inputs of its nodes.
 func (p *Plan) Encode() ([]byte, error) {
-	e := encoded{Unused: p.Unused, Removed: p.Removed, Images: p.Images, Tests: p.Tests, Circles: p.Circles, Warnings: p.Warnings}
+	e := encoded{Unused: p.Unused, Removed: p.Removed, Images: p.Images, Tests: p.Tests, Circles: p.Circles, Warnings: p.Warnings, Widenings: p.Widenings}
 	for _, d := range p.Nodes {
 		n := d.Node
 		one := encodedDecision{ID: n.ID, Parent: n.Parent, Layer: n.Layer, Variant: n.Variant, Action: d.Action, Reason: d.Reason, Key: d.Key, BaseKey: d.BaseKey}
@@ -51,7 +52,7 @@ func Decode(data []byte) (*Plan, error) {
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, fmt.Errorf("decode a plan: %w", err)
 	}
-	p := &Plan{Unused: e.Unused, Removed: e.Removed, Images: e.Images, Tests: e.Tests, Circles: e.Circles, Warnings: e.Warnings}
+	p := &Plan{Unused: e.Unused, Removed: e.Removed, Images: e.Images, Tests: e.Tests, Circles: e.Circles, Warnings: e.Warnings, Widenings: e.Widenings}
 	for _, one := range e.Nodes {
 		node := layer.Node{ID: one.ID, Parent: one.Parent, Layer: one.Layer, Variant: one.Variant}
 		d := Decision{Node: node, Action: one.Action, Reason: one.Reason, Key: one.Key, BaseKey: one.BaseKey, Seconds: 1}

@@ -25,6 +25,7 @@ const (
 	KindFile       = "file"       // a file that the layer names
 	KindPackage    = "package"    // a package file that the layer names
 	KindAnsible    = "ansible"    // a file that the layer's playbooks reach
+	KindCommit     = "commit"     // what git says of the project's commit
 	KindVariable   = "variable"   // a variable that the layer's playbooks reach
 	KindSecret     = "secret"     // a secret's value
 	KindParent     = "parent"     // the content of the parent
@@ -57,6 +58,9 @@ func SameInputs(a, b []Input) bool { return slices.EqualFunc(a, b, Input.Same) }
 
 // stepOrder is the name of the input that says which steps there are.
 const stepOrder = "order of steps"
+
+// theCommit is the name of the input that is the project's commit.
+const theCommit = "the commit"
 
 // format changes whenever this package derives keys in another way.
 const format = "strata key 3"
@@ -379,7 +383,7 @@ func (c *collector) playbooks(s layer.Playbooks) {
 		}
 		reached = analysis.Reached()
 	}
-	c.src.warn(c.n, reached.Warnings)
+	c.src.noteReached(c.n, reached)
 	c.programs = append(c.programs, reached.Programs...)
 	for _, name := range reached.Without {
 		if c.src.Whole {
@@ -395,6 +399,13 @@ func (c *collector) reached(reached *ansible.Reached) {
 	c.inputs = slices.Grow(c.inputs, len(reached.Files)+len(reached.Variables))
 	for _, f := range reached.Files {
 		c.inputs = append(c.inputs, Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via, Vaulted: f.Vaulted})
+	}
+	if len(reached.Commit) > 0 {
+		id := ""
+		if c.src.Commit != nil {
+			id = c.src.Commit()
+		}
+		c.inputs = append(c.inputs, Input{Kind: KindCommit, Name: theCommit, Digest: sum(id), Shown: id, Via: reached.Commit})
 	}
 	for _, v := range reached.Variables {
 		in := Input{Kind: KindVariable, Name: v.Name, Digest: v.Digest, Via: v.Via}

@@ -72,6 +72,7 @@ func (u *Unbounded) at(address layer.Key, find Observations) ([]Input, error) {
 	if seen == nil || seen.Unknown != "" {
 		return u.Wide, nil
 	}
+	u.src.bounded(u.n.ID, u.Programs)
 	return u.Under(*seen)
 }
 

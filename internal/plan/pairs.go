@@ -210,14 +210,15 @@ func (c *comparer) carried(known map[trace.Key]bool) []trace.Trace {
 func (c *comparer) compareInputs(p *pair) (err error) {
 	defer func() { p.before, p.after = nil, nil }()
 	if p.passed = c.passes(p) && len(p.before)+len(p.after) == 0; p.passed || p.same && p.brief {
-		c.head.Source.note(p.now.n, p.note)
-		if p.brief && c.alike(p) {
+		told := c.head.Source.note(p.now.n, p.note)
+		if p.brief && len(told.Commit) == 0 && c.alike(p) {
 			return nil
 		}
 		nothing := make([]*ansible.Reached, len(p.now.queries()))
 		for i := range nothing {
 			nothing[i] = &ansible.Reached{}
 		}
+		nothing[0] = told
 		p.now.told, p.old.told = nothing, nothing
 	} else if err := c.tell(p); err != nil {
 		return err
@@ -301,7 +302,8 @@ func (c *comparer) tell(p *pair) error {
 // unlikeReached leaves out of two answers what is alike, which most is, so that it need
 // not be told.
 func unlikeReached(was, now *ansible.Reached) (gone, came *ansible.Reached) {
-	gone, came = &ansible.Reached{}, &ansible.Reached{Warnings: now.Warnings}
+	gone = &ansible.Reached{Commit: was.Commit}
+	came = &ansible.Reached{Warnings: now.Warnings, Commit: now.Commit, Widenings: now.Widenings, Used: now.Used}
 	gone.Files, came.Files = unlike(was.Files, now.Files, func(a, b ansible.File) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Digest, b.Digest))
 	})

@@ -59,6 +59,8 @@ type Plan struct {
 	Circles []string
 	// Warnings are what is no mistake, and people should know, in order of its places.
 	Warnings []Warning
+	// Widenings are places that could not be followed, the one that costs most first.
+	Widenings []Widening
 
 	// Only of a plan that compares with a commit.
 	Since   *Since   // what Base has to do with what was asked for; nil if it is just that
@@ -149,7 +151,7 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 			return nil, err
 		}
 	}
-	m.plan.Circles, m.plan.Warnings = src.circles(), src.warnings(p, nodes)
+	m.plan.Circles, m.plan.Warnings, m.plan.Widenings = src.circles(), src.warnings(p, nodes), src.widenings()
 	return &m.plan, nil
 }
 

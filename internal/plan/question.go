@@ -54,6 +54,8 @@ func questionOf(in Input, became became) *Question {
 		if became == came || became == gone {
 			q.Kind = AskExists
 		}
+	case KindCommit:
+		q.Kind = AskCommit
 	case KindVariable:
 		q.variable(in.Name)
 	}

@@ -22,7 +22,7 @@ func TestQuestions(t *testing.T) {
  base: {from: {bootstrap: {distribution: debian, repositories: [debian]}}},
  web: {parent: base, files: [{src: motd, dest: /etc/motd}], ansible: {playbooks: [web.yml], groups: [web]}, run: ["true"]},
  wide: {parent: base, ansible: {playbooks: [wide.yml], groups: [web]}}}}`,
-			"wide.yml":              "- hosts: web\n  tasks:\n    - shell: cat *.list\n      delegate_to: localhost\n",
+			"wide.yml":              "- hosts: web\n  tasks:\n    - shell: gen *.list\n      delegate_to: localhost\n",
 			"motd":                  "welcome",
 			"hosts":                 "[web]\na size=1\n[db]\nb\n",
 			"group_vars/web.yml":    "colour: red\nshape: round\n",

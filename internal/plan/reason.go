@@ -20,6 +20,7 @@ const (
 	ReasonDefinition = "definition"
 	ReasonPackages   = "packages"
 	ReasonParent     = "parent"
+	ReasonCommit     = "commit" // what git says of the commit, which a playbook asks for
 	ReasonTool       = "tool"
 	ReasonNew        = "new"     // the node was not there before
 	ReasonMissing    = "missing" // nothing changed, but neither store nor registry has it
@@ -164,6 +165,8 @@ func reasonKind(in Input) string {
 		return ReasonTool
 	case KindFile, KindAnsible:
 		return ReasonFile
+	case KindCommit:
+		return ReasonCommit
 	case KindPackage:
 		return ReasonPackages
 	case KindVariable, KindSecret:
@@ -236,7 +239,7 @@ func weight(r Reason) int {
 	if r.Kind == ReasonVariable && r.became != changed {
 		return 9
 	}
-	return slices.Index([]string{ReasonTool, ReasonDefinition, ReasonPackages, ReasonVariable, ReasonFile}, r.Kind)
+	return slices.Index([]string{ReasonTool, ReasonDefinition, ReasonPackages, ReasonVariable, ReasonFile, ReasonCommit}, r.Kind)
 }
 
 // brief says the first reasons in a few words.

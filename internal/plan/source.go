@@ -41,6 +41,10 @@ type Source struct {
 	Whole bool
 	// Known are warnings about what is read that were found before.
 	Known []Warning
+	// Commit returns the id of the commit that the files are of, as far as there is one,
+	// whatever of them is not committed: playbooks may ask git for it. Nil is as good
+	// as none.
+	Commit func() string
 	// Parsed is what was read of files at other revisions, to be used again. It
 	// may be nil.
 	Parsed *ansible.Parsed
@@ -52,7 +56,8 @@ type Source struct {
 	trees     map[string][]Input         // of files and directories that layers name
 	secrets   map[string]string          // digests of secrets, which take a while
 	warned    map[Warning][]layer.NodeID // and the nodes that have it
-	inCircles []string                   // links, of analyses that need not be made
+	notes     reachedNotes
+	inCircles []string // links, of analyses that need not be made
 }
 
 // item is a file as one kind of reader sees it.

@@ -96,34 +96,42 @@ func (c *collector) analyse() ([]*ansible.Analysis, error) {
 
 // note is what people are told of an analysis each time.
 type note struct {
-	Warnings []Warning `json:",omitempty"`
-	Circles  []string  `json:",omitempty"`
+	Warnings  []Warning          `json:",omitempty"`
+	Circles   []string           `json:",omitempty"`
+	Widenings []ansible.Widening `json:",omitempty"`
+	Used      []string           `json:",omitempty"`
+	Commit    []string           `json:",omitempty"` // what asks git of the commit
 }
 
 // noteOf is what people are told of a node's analyses, "" for nothing.
 func noteOf(list []*ansible.Analysis) string {
 	var n note
 	for _, one := range list {
-		n.Warnings = append(n.Warnings, one.Warnings()...)
+		told := one.Told()
+		n.Warnings = append(n.Warnings, told.Warnings...)
 		n.Circles = append(n.Circles, one.Circles()...)
+		n.Widenings, n.Used, n.Commit = append(n.Widenings, told.Widenings...), append(n.Used, told.Used...), append(n.Commit, told.Commit...)
 	}
-	if len(n.Warnings)+len(n.Circles) == 0 {
+	if len(n.Warnings)+len(n.Circles)+len(n.Widenings)+len(n.Used)+len(n.Commit) == 0 {
 		return ""
 	}
 	text, _ := json.Marshal(n) // strings and numbers
 	return string(text)
 }
 
-// note tells what is known of an analysis.
-func (s *Source) note(node layer.Node, text string) {
+// note tells what is known of an analysis. It returns what else there is to be said of
+// it but the files and variables that it comes to.
+func (s *Source) note(of layer.Node, text string) *ansible.Reached {
 	var n note
 	if text == "" || json.Unmarshal([]byte(text), &n) != nil {
-		return
+		return &ansible.Reached{}
 	}
-	s.warn(node, n.Warnings)
+	told := &ansible.Reached{Warnings: n.Warnings, Widenings: n.Widenings, Used: n.Used, Commit: n.Commit}
+	s.noteReached(of, told)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inCircles = append(s.inCircles, n.Circles...)
+	return told
 }
 
 // came is the digest of what a node's playbooks reach.

@@ -42,6 +42,9 @@ func (s *Source) Warnings(p *layer.Project, n layer.Node) []Warning {
 // warnings are what was noted, in order, of a project of these nodes.
 func (s *Source) warnings(p *layer.Project, nodes []layer.Node) []Warning {
 	all := append(s.groupWarnings(p, nodes), s.Known...)
+	if len(nodes) == len(p.Nodes) {
+		all = append(all, s.unusedLocal(p)...)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for w, of := range s.warned {
