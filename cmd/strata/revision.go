@@ -184,6 +184,7 @@ func (h *history) base(at from, now plan.Revision) (plan.Revision, error) {
 		}
 		src := build.Source(now.Project, r.files, h.dir)
 		src.Parsed, src.WithoutSecrets = h.parsed, true
+		src.Commit = func() string { return id }
 		return plan.Revision{Name: id, Project: now.Project, Source: src}, nil
 	}
 	if _, err := fs.Stat(files, h.file); !errors.Is(err, fs.ErrNotExist) {
