@@ -47,6 +47,9 @@ func (w *walk) program(reason string, at place) {
 		w.names(name, at)
 	}
 	for _, name := range o.Links {
+		if w.files.Real(name).Real == name {
+			continue // it is none, and what it is counts; if it becomes one, that shows there
+		}
 		w.found.set(name, &counted{form: asWhole, digest: sum("link", w.files.Real(name).Real), reason: "link", via: via{}.with(at)})
 	}
 }

@@ -46,7 +46,7 @@ func decides(t *testing.T, m fstest.MapFS, seen *layer.Observed) (map[string]str
 
 // TestObserved: what programs were seen to ask decides, and nothing else of the project.
 func TestObserved(t *testing.T) {
-	seen := layer.Observed{Contents: []string{"data/a", "data/later", "data"}, Kinds: []string{"data/sub/b", "none"}, Names: []string{"data"}}
+	seen := layer.Observed{Contents: []string{"data/a", "data/later", "data"}, Kinds: []string{"data/sub/b", "none"}, Names: []string{"data"}, Links: []string{"data", "data/a"}}
 	wide, r := decides(t, project(observedSite), nil)
 	if wide["unused.md"] == "" || len(r.Programs) != 1 || r.Programs[0].Place() != "play.yml:3" {
 		t.Errorf("without what was seen: %v, %v", wide, r.Programs)
