@@ -121,6 +121,7 @@ func (w *walk) play(p *play, o owner) {
 	w.read(&p.reads, o)
 	w.define(p.vars, definition{file: o.file, class: "play", owner: o})
 	if p.imports.Kind != value.Null {
+		w.passed(p.imports)
 		w.want(request{kind: wantPlaybook, shape: firstWord(p.imports), owner: o, line: p.imports.Line, must: true, sure: o.sure})
 		return
 	}

@@ -20,7 +20,7 @@ func TestPossible(t *testing.T) {
 		want        string // warnings, each on a line
 		counts      string // files that must be inputs
 	}{
-		{"a computed name", "-- roles/r/tasks/main.yml --\n- include_tasks: '{{ x }}.yml'\n-- roles/r/tasks/a.yml --\na: [\n-- roles/r/tasks/b.yml --\n- import_role: {name: nope}\n-- roles/r/tasks/c.yml --\n- name: x\n",
+		{"a computed name", "-- roles/r/tasks/main.yml --\n- include_tasks: '{{ ansible_local.x }}.yml'\n-- roles/r/tasks/a.yml --\na: [\n-- roles/r/tasks/b.yml --\n- import_role: {name: nope}\n-- roles/r/tasks/c.yml --\n- name: x\n",
 			"roles/r/tasks/a.yml:1: not YAML: did not find expected node content\nroles/r/tasks/b.yml:1: the role \"nope\" is not in the project\nroles/r/tasks/c.yml:1: a task without a module\n",
 			"roles/r/tasks/a.yml roles/r/tasks/b.yml roles/r/tasks/c.yml"},
 		{"an include with a condition", "-- roles/r/tasks/main.yml --\n- include_tasks: a.yml\n  when: x\n-- roles/r/tasks/a.yml --\n- import_tasks: nope.yml\n- import_tasks: b.yml\n-- roles/r/tasks/b.yml --\na: b\n",
@@ -42,7 +42,7 @@ func TestPossible(t *testing.T) {
 		{"a role that is only included", "-- roles/r/tasks/main.yml --\n- include_role: {name: s}\n  when: x\n-- roles/s/tasks/main.yml --\n- a: b: c\n-- roles/s/defaults/main.yml --\n- a\n-- roles/s/vars/main.yml --\na: [\n-- roles/s/meta/main.yml --\na: {\n",
 			"roles/s/defaults/main.yml:1: expected a mapping of variables, not a list\nroles/s/meta/main.yml:1: not YAML: did not find expected node content\nroles/s/tasks/main.yml:1: not YAML: mapping values are not allowed in this context\nroles/s/vars/main.yml:1: not YAML: did not find expected node content\n",
 			"roles/s/defaults/main.yml roles/s/meta/main.yml roles/s/tasks/main.yml roles/s/vars/main.yml"},
-		{"variables of a computed name", "-- roles/r/tasks/main.yml --\n- include_vars: '{{ x }}.yml'\n-- roles/r/vars/a.yml --\na: [\n",
+		{"variables of a computed name", "-- roles/r/tasks/main.yml --\n- include_vars: '{{ ansible_local.x }}.yml'\n-- roles/r/vars/a.yml --\na: [\n",
 			"roles/r/vars/a.yml:1: not YAML: did not find expected node content\n", "roles/r/vars/a.yml"},
 		{"variables with a condition", "-- roles/r/tasks/main.yml --\n- include_vars: a.yml\n  when: x\n-- roles/r/vars/a.yml --\na: [\n",
 			"roles/r/vars/a.yml:1: not YAML: did not find expected node content\n", "roles/r/vars/a.yml"},
@@ -50,7 +50,7 @@ func TestPossible(t *testing.T) {
 			"b.yml:1: not YAML: did not find expected node content\n", "b.yml"},
 		{"variables of a play that may not run", "-- p.yml --\n- hosts: '{{ x }}'\n  vars_files: [a.yml]\n-- a.yml --\na: [\n",
 			"a.yml:1: not YAML: did not find expected node content\n", "a.yml"},
-		{"a playbook of a computed name", "-- p.yml --\n- import_playbook: '{{ x }}.yml'\n-- q.yml --\n- hosts: all\n  roles: [nope]\n",
+		{"a playbook of a computed name", "-- p.yml --\n- import_playbook: '{{ ansible_local.x }}.yml'\n-- q.yml --\n- hosts: all\n  roles: [nope]\n",
 			"q.yml:2: the role \"nope\" is not in the project\n", "q.yml"},
 		{"roles in a circle that may not be", "-- roles/r/tasks/main.yml --\n- include_role: {name: s}\n  when: x\n-- roles/s/meta/main.yml --\ndependencies: [s]\n",
 			"roles/s/meta/main.yml:1: the roles depend on each other in a circle: s -> s\n", ""},

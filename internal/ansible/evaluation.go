@@ -1,25 +1,34 @@
 package ansible
 
-import "strings"
+import (
+	"strings"
 
-// evaluation keeps what variables come to in one state of a walk. It is what makes
-// variables that lead to variables cheap, and those that lead to themselves end.
+	"github.com/strata-hpc/strata/internal/ansible/inventory"
+)
+
+// evaluation keeps what variables come to, as far as a walk knows yet. It is what
+// makes variables that lead to variables cheap, and those that lead to themselves
+// end.
 type evaluation struct {
-	state state
-	known map[node][]outcome
+	of     circumstances
+	known  map[node][]outcome
+	named  map[string][]node // what is known of a variable, or was asked for it
+	leadTo map[node][]node   // those in whose values a node has a part
+	stack  []node            // that are being evaluated, the innermost last
+
 	// Nodes that are being evaluated, and those that were and lead to one of them,
 	// with their places in order, as in Tarjan's algorithm for strongly connected
 	// components; low is the first of them that the innermost one leads to.
 	open  map[node]int
 	order []node
 	low   int
-	depth int
 }
 
-// state is what evaluation depends on.
-type state struct {
-	changes, places int
-	opaque, facts   bool
+// circumstances are what evaluation depends on besides the values of variables.
+type circumstances struct {
+	scope                  *inventory.Scope
+	dirs                   int
+	opaque, facts, outside bool
 }
 
 // node is what lies at a path in a variable. What does not depend on who asks has
@@ -34,11 +43,13 @@ const (
 	deepestValue = 1000 // variables that lead to variables
 )
 
-// evaluated is what is known in the state in which the walk is.
+// evaluated is what is known now.
 func (w *walk) evaluated() *evaluation {
-	now := state{w.changes, w.places, w.opaque, w.facts}
-	if w.evaluation == nil || w.evaluation.state != now {
-		w.evaluation = &evaluation{state: now, known: map[node][]outcome{}, open: map[node]int{}}
+	now := circumstances{w.scope, len(w.dirs), w.opaque, w.facts, w.outside}
+	if w.evaluation == nil || w.evaluation.of != now {
+		w.evaluation = &evaluation{
+			of: now, known: map[node][]outcome{}, named: map[string][]node{}, leadTo: map[node][]node{}, open: map[node]int{},
+		}
 	}
 	return w.evaluation
 }
@@ -46,6 +57,9 @@ func (w *walk) evaluated() *evaluation {
 // once evaluates a node once. Nodes that lead to each other come to anything, each
 // of them, whichever of them is asked for first.
 func (e *evaluation) once(n node, evaluate func() []outcome) []outcome {
+	if last := len(e.stack) - 1; last >= 0 {
+		e.leadTo[n] = append(e.leadTo[n], e.stack[last])
+	}
 	if number, open := e.open[n]; open {
 		e.low = min(e.low, number)
 		return unknownOutcome()
@@ -53,16 +67,17 @@ func (e *evaluation) once(n node, evaluate func() []outcome) []outcome {
 	if known, ok := e.known[n]; ok {
 		return known
 	}
-	if e.depth >= deepestValue || strings.Count(n.path, "\x00") >= deepestPath {
+	e.named[n.name] = append(e.named[n.name], n)
+	if len(e.stack) >= deepestValue || strings.Count(n.path, "\x00") >= deepestPath {
 		return unknownOutcome()
 	}
 	number, outer := len(e.order), e.low
 	e.open[n] = number
 	e.order = append(e.order, n)
+	e.stack = append(e.stack, n)
 	e.low = number + 1
-	e.depth++
 	found := evaluate()
-	e.depth--
+	e.stack = e.stack[:len(e.stack)-1]
 	low := e.low
 	e.low = outer
 	if low <= number {
@@ -78,4 +93,29 @@ func (e *evaluation) once(n node, evaluate func() []outcome) []outcome {
 	}
 	e.order = e.order[:number]
 	return found
+}
+
+// forget drops what a variable has a part in, which has got another value.
+func (w *walk) forget(name string) {
+	if w.evaluation == nil {
+		return
+	}
+	e := w.evaluation
+	todo := e.take(name)
+	for _, also := range []string{"ansible_facts", "ansible_" + name} { // set_fact may mean that, too
+		todo = append(todo, e.take(also)...)
+	}
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = append(todo[:len(todo)-1], e.leadTo[n]...)
+		delete(e.leadTo, n)
+		delete(e.known, n)
+	}
+}
+
+// take returns what is known of a variable, and those that lead on from it.
+func (e *evaluation) take(name string) []node {
+	all := e.named[name]
+	delete(e.named, name)
+	return all
 }

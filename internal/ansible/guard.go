@@ -30,6 +30,8 @@ type guarded struct {
 // condition is an element of a task's when.
 type condition struct {
 	*jinja.Condition // nil if nothing can be told of it
+	shape            jinja.Shape
+	names            []string // that it reads
 	literal          *bool
 }
 
@@ -102,7 +104,12 @@ func readCondition(v value.Value) condition {
 		truth := v.Text == "true"
 		return condition{literal: &truth}
 	case value.String:
-		return condition{Condition: jinja.ReadCondition(v.Text)}
+		t, _ := jinja.Expression(v.Text)
+		c := condition{Condition: jinja.ReadCondition(v.Text), shape: t.Shape}
+		for _, n := range t.Names {
+			c.names = append(c.names, n.Name)
+		}
+		return c
 	}
 	return condition{}
 }
@@ -215,7 +222,7 @@ func (w *walk) doing(g *guarded, o owner) doing {
 		case c.Condition != nil:
 			truth, holds = c.Holds(known)
 			if !holds {
-				if truth, certain := c.Decide(known); certain && !truth {
+				if truth, certain := c.Decide(known); certain && !truth || w.never(c, g, o) {
 					return stopped
 				}
 			}
@@ -230,6 +237,51 @@ func (w *walk) doing(g *guarded, o owner) doing {
 		}
 	}
 	return now
+}
+
+// never reports whether a condition is false whatever its variables come to, as far
+// as that is known: also of those that have more than one value, and of facts.
+func (w *walk) never(c condition, g *guarded, o owner) bool {
+	if w.opaque || w.facts {
+		return false
+	}
+	for _, t := range g.tasks.tasks { // its own names are not followed yet
+		binds := func(name string) bool {
+			return t.loop != nil && (name == t.loop.variable || name == t.loop.index) ||
+				slices.ContainsFunc(t.vars, func(p value.Pair) bool { return p.Key.Text == name })
+		}
+		if slices.ContainsFunc(c.names, binds) {
+			return false
+		}
+	}
+	can := w.conditionOf(c.shape, o)
+	return can.no && !can.yes
+}
+
+// conditionOf is truthsOf of a whole condition, where a text may be one itself.
+func (w *walk) conditionOf(s jinja.Shape, o owner) truths {
+	switch s := s.(type) {
+	case jinja.Comparison, jinja.Test:
+		return w.truthsOf(s, o)
+	case jinja.Choice:
+		var all truths
+		of := w.truthsOf(s.If, o)
+		if of.yes || !of.no {
+			all = all.or(w.conditionOf(s.Then, o))
+		}
+		if of.no || !of.yes {
+			all = all.or(w.conditionOf(s.Else, o))
+		}
+		return all
+	}
+	var all truths
+	for _, out := range w.outcomes(s, nil, o) {
+		if out.kind != value.Bool || !out.exact() {
+			return both
+		}
+		all = all.or(out.truths())
+	}
+	return all
 }
 
 // digest is of what counts of a task that does this.

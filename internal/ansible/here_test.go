@@ -20,7 +20,7 @@ j1
 -- group_vars/web.yml --
 lead: data/one
 sub: one
-unset_fact: "{{ fact }}"
+unset_fact: "{{ ansible_local.fact }}"
 dbs: db
 engine: docker
 -- data/one.txt --
@@ -49,20 +49,20 @@ func TestHere(t *testing.T) {
 	for _, c := range []hereCase{
 		// Programs that read nothing.
 		{"command: date" + here, "", all}, {"command: kubectl" + here, "", all}, {"shell: set -o pipefail; pip show a | grep b | awk '{print $2}'" + here, "", all},
-		{"command: az keyvault secret show --vault-name {{ fact }} -n {{ fact }}-password --query value -o tsv" + here, "", all},
-		{"shell: wget -q {{ fact }} -O - | gpg --dearmor | sudo tee {{ fact }}" + here, "", all}, {"local_action: command hostname", "", all},
-		{"local_action: {module: shell, cmd: 'mkdir -p {{ fact }}'}", "", all}, {"command: {argv: [openssl, rand, '{{ fact }}']}" + here, "", all},
+		{"command: az keyvault secret show --vault-name {{ ansible_local.fact }} -n {{ ansible_local.fact }}-password --query value -o tsv" + here, "", all},
+		{"shell: wget -q {{ ansible_local.fact }} -O - | gpg --dearmor | sudo tee {{ ansible_local.fact }}" + here, "", all}, {"local_action: command hostname", "", all},
+		{"local_action: {module: shell, cmd: 'mkdir -p {{ ansible_local.fact }}'}", "", all}, {"command: {argv: [openssl, rand, '{{ ansible_local.fact }}']}" + here, "", all},
 		{"debug: msg={{ lookup('pipe', 'date +%F') }}", "", all}, {"debug: msg={{ item }}\n  with_lines: uname -r", "", all}, {"shell: |\n    {% if fact %}date{% endif %}" + here, "", all}, {"shell: |\n    {% if fact %}gen{% endif %}" + here, all, ""},
-		{"command: '{{ engine }} exec x true'" + here, "", all}, {"command: '{{ fact }} exec x true'" + here, all, ""},
+		{"command: '{{ engine }} exec x true'" + here, "", all}, {"command: '{{ ansible_local.fact }} exec x true'" + here, all, ""},
 
 		// Files that are named.
 		{"command: cat data/one.txt" + here, "data/one.txt", "data/two.txt README.md"}, {"shell: cat {{ lead }}.txt | wc -l" + here, "data/one.txt", "data/two.txt README.md"},
-		{"shell: cat data/{{ fact }}.txt" + here, "data/one.txt data/two.txt data/new.txt", "data/sub/three.yml README.md"}, {"shell: cat {{ playbook_dir }}/data/*" + here, "data/one.txt data/sub/three.yml data/new", "README.md other/four.txt"},
+		{"shell: cat data/{{ ansible_local.fact }}.txt" + here, "data/one.txt data/two.txt data/new.txt", "data/sub/three.yml README.md"}, {"shell: cat {{ playbook_dir }}/data/*" + here, "data/one.txt data/sub/three.yml data/new", "README.md other/four.txt"},
 		{"shell: cat *.txt" + here, "new.txt", "README.md"}, {"command: cat *.txt" + here, "", all}, {"command: {argv: [cat, '{{ lead }}.txt']}" + here, "data/one.txt", "data/two.txt"},
 		{"command: cat one.txt chdir=data" + here, "data/one.txt", "data/two.txt README.md"}, {"command: {cmd: cat one.txt, chdir: '{{ playbook_dir }}/data'}" + here, "data/one.txt", "data/two.txt README.md"}, {"find: {paths: '{{ playbook_dir }}/data', patterns: '*.txt'}" + here, "data/new.txt", "data/one.txt README.md"},
-		{"command: cat one.txt\n  args: {chdir: data}" + here, "data/one.txt", "data/two.txt"}, {"command: cat one.txt\n  args: {chdir: '{{ fact }}'}" + here, "data/one.txt new/one.txt", "data/two.txt"},
+		{"command: cat one.txt\n  args: {chdir: data}" + here, "data/one.txt", "data/two.txt"}, {"command: cat one.txt\n  args: {chdir: '{{ ansible_local.fact }}'}" + here, "data/one.txt new/one.txt", "data/two.txt"},
 		{"command: date\n  environment: {CONF: data/one.txt}" + here, "data/one.txt", "data/two.txt"}, {"shell: cd data && cat {{ sub }}.txt" + here, "data/one.txt", "data/two.txt"},
-		{"command: cat {{ fact }}" + here, all, ""}, {"debug: msg={{ lookup('pipe', 'cat data/one.txt') }}", "data/one.txt", "data/two.txt"}, {"debug: msg={{ lookup('pipe', 'cat ' ~ lead ~ '.txt') }}", "data/one.txt", "data/two.txt"},
+		{"command: cat {{ ansible_local.fact }}" + here, all, ""}, {"debug: msg={{ lookup('pipe', 'cat data/one.txt') }}", "data/one.txt", "data/two.txt"}, {"debug: msg={{ lookup('pipe', 'cat ' ~ lead ~ '.txt') }}", "data/one.txt", "data/two.txt"},
 		{"debug: msg={{ item }}\n  with_lines: cat data/one.txt", "data/one.txt", "data/two.txt"}, {"shell: 'cat <<X\n\n    $(cat data/one.txt)\n\n    X'" + here, "data/one.txt", "data/two.txt"},
 		{"block:\n  - command: cat data/one.txt" + here, "data/one.txt", "data/two.txt"}, {"raw: cat data/one.txt" + here, "data/one.txt", "data/two.txt"},
 		{"expect: {command: cat data/one.txt, responses: {a: b}}" + here, "data/one.txt", "data/two.txt"}, {"command: ls data" + here, "data/new", "README.md"}, {"command: test -e data/one.txt" + here, "data/one.txt=gone", "data/one.txt data/two.txt"},
@@ -70,12 +70,12 @@ func TestHere(t *testing.T) {
 
 		// What could read anything.
 		{"command: scripts/gen.sh" + here, all, ""}, {"script: ../scripts/gen.sh" + here, all, ""}, {"command: python3 scripts/gen.sh" + here, all, ""}, {"shell: gen | tee x" + here, all, ""}, {"debug: msg={{ lookup('pipe', 'gen') }}", all, ""},
-		{"debug: msg={{ lookup('pipe', fact) }}", all, ""}, {"command: '{{ fact }}'" + here, all, ""},
+		{"debug: msg={{ lookup('pipe', ansible_local.fact) }}", all, ""}, {"command: '{{ ansible_local.fact }}'" + here, all, ""},
 
 		// Where a task is delegated to.
-		{"command: gen\n  delegate_to: '{{ fact }}'", all, ""}, {"command: gen\n  delegate_to: j1", "", all}, {"command: gen\n  delegate_to: d1", "", all}, {"command: gen\n  delegate_to: d2", all, ""},
-		{"command: gen\n  delegate_to: \"{{ groups['jump'] | first }}+{{ fact }}\"", "", all}, {"command: gen\n  delegate_to: \"{{ groups['jump'][0] }}\"", "", all},
-		{"command: gen\n  delegate_to: \"{{ groups.db[0] }}\"", all, ""}, {"command: gen\n  delegate_to: \"{{ groups[dbs][0] }}\"", all, ""}, {"command: gen\n  delegate_to: \"{{ groups[fact][0] }}\"", all, ""},
+		{"command: gen\n  delegate_to: '{{ ansible_local.fact }}'", all, ""}, {"command: gen\n  delegate_to: j1", "", all}, {"command: gen\n  delegate_to: d1", "", all}, {"command: gen\n  delegate_to: d2", all, ""},
+		{"command: gen\n  delegate_to: \"{{ groups['jump'] | first }}+{{ ansible_local.fact }}\"", "", all}, {"command: gen\n  delegate_to: \"{{ groups['jump'][0] }}\"", "", all},
+		{"command: gen\n  delegate_to: \"{{ groups.db[0] }}\"", all, ""}, {"command: gen\n  delegate_to: \"{{ groups[dbs][0] }}\"", all, ""}, {"command: gen\n  delegate_to: \"{{ groups[ansible_local.fact][0] }}\"", all, ""},
 		{"command: gen\n  delegate_to: 127.0.0.1", all, ""}, {"command: gen\n  delegate_to: '::1'", all, ""}, {"command: gen\n  delegate_to: n", "", all}, {"command: gen\n  delegate_to: '{{ inventory_hostname }}'", "", all},
 		{"command: gen\n  delegate_to: j1\n  connection: local", all, ""}, {"command: gen\n  connection: local", "", all}, {"command: gen\n  vars: {ansible_connection: local}", all, ""},
 		{"block:\n  - command: gen\n  vars: {ansible_connection: local}", all, ""}, {"set_fact: {ansible_connection: local}\n- command: gen", all, ""},
@@ -83,17 +83,17 @@ func TestHere(t *testing.T) {
 		{"command: gen\n  when: fact\n  delegate_to: localhost", all, ""},
 
 		// Modules on the node.
-		{"community.general.make: {chdir: '{{ fact }}'}", "", all}, {"docker_container: {name: '{{ fact }}'}", "", all}, {"community.general.ufw: {src: '{{ fact }}'}", "", all}, {"mysql_db: {name: x, target: '{{ fact }}'}", "", all},
-		{"openstack.cloud.image: {filename: data/one.txt}", "", all}, {"elsewhere.things.module: {path: data/one.txt}", "data/one.txt", "data/two.txt"}, {"elsewhere.things.module: {path: '{{ fact }}'}", all, ""}, {"kubernetes.core.k8s: {src: data/one.txt}", "data/one.txt", "data/two.txt"},
+		{"community.general.make: {chdir: '{{ ansible_local.fact }}'}", "", all}, {"docker_container: {name: '{{ ansible_local.fact }}'}", "", all}, {"community.general.ufw: {src: '{{ ansible_local.fact }}'}", "", all}, {"mysql_db: {name: x, target: '{{ ansible_local.fact }}'}", "", all},
+		{"openstack.cloud.image: {filename: data/one.txt}", "", all}, {"elsewhere.things.module: {path: data/one.txt}", "data/one.txt", "data/two.txt"}, {"elsewhere.things.module: {path: '{{ ansible_local.fact }}'}", all, ""}, {"kubernetes.core.k8s: {src: data/one.txt}", "data/one.txt", "data/two.txt"},
 		{"ios_config: {src: data/one.txt}", "data/one.txt", "data/two.txt"}, {"copy: {src: data/one.txt, dest: /x}", "data/one.txt", "data/two.txt"}, {"copy: {src: data/one.txt, dest: /x, remote_src: true}", "", "data/one.txt"},
 		{"uri: {url: x, method: POST, body_format: form-multipart, body: {f: {filename: data/one.txt}}}", "data/one.txt", "data/two.txt"}, {"mine: {path: data/one.txt}", "library/mine.py", "data/one.txt"}, {"acted: {path: data/one.txt}", "data/one.txt action_plugins/acted.py", "data/two.txt"},
 
 		// Modules on the machine that builds.
-		{"file: {path: '{{ fact }}', state: directory}" + here, "", all}, {"replace: {path: '{{ fact }}', regexp: a}" + here, "", all}, {"blockinfile: {path: data/one.txt, block: a}\n  register: x" + here, "data/one.txt", "data/two.txt"},
-		{"slurp: {src: data/one.txt}" + here, "data/one.txt", "data/two.txt"}, {"slurp: {src: '{{ fact }}'}" + here, all, ""}, {"stat: {path: data/one.txt}" + here, "data/one.txt=gone", "data/one.txt data/two.txt"},
+		{"file: {path: '{{ ansible_local.fact }}', state: directory}" + here, "", all}, {"replace: {path: '{{ ansible_local.fact }}', regexp: a}" + here, "", all}, {"blockinfile: {path: data/one.txt, block: a}\n  register: x" + here, "data/one.txt", "data/two.txt"},
+		{"slurp: {src: data/one.txt}" + here, "data/one.txt", "data/two.txt"}, {"slurp: {src: '{{ ansible_local.fact }}'}" + here, all, ""}, {"stat: {path: data/one.txt}" + here, "data/one.txt=gone", "data/one.txt data/two.txt"},
 		{"stat: {path: data/one.txt}\n  register: x" + here + "\n- debug: {var: x.stat.checksum}", "data/one.txt", "data/two.txt"}, {"find: {paths: data, patterns: '*.txt'}" + here, "data/new.txt data/one.txt=gone", "data/one.txt data/new.yml data/sub/three.yml"},
 		{"find: {paths: '{{ playbook_dir }}/data', contains: a}" + here, "data/one.txt data/new", "README.md"}, {"community.docker.docker_image: {source: build, build: {path: data}}" + here, "data/one.txt", "README.md"},
-		{"copy: {src: '{{ playbook_dir }}/data/one.txt', dest: /x}" + here, "data/one.txt", "data/two.txt"}, {"template: {src: data/one.txt, dest: /x}" + here, "data/one.txt", "data/two.txt"}, {"apt: {name: '{{ fact }}'}" + here, "", all},
+		{"copy: {src: '{{ playbook_dir }}/data/one.txt', dest: /x}" + here, "data/one.txt", "data/two.txt"}, {"template: {src: data/one.txt, dest: /x}" + here, "data/one.txt", "data/two.txt"}, {"apt: {name: '{{ ansible_local.fact }}'}" + here, "", all},
 	} {
 		c.check(t, Query{})
 	}
@@ -128,16 +128,16 @@ func (c hereCase) check(t *testing.T, q Query) {
 // TestDeclaredReads: a program or plugin that is declared reads just that.
 func TestDeclaredReads(t *testing.T) {
 	local := []layer.Local{
-		{Match: "scripts/gen.sh *", Reads: []string{"data/*.txt"}}, {Match: "gen", Reads: nil}, {Match: "make -C {{ fact }}", Reads: []string{"other"}},
-		{Match: "{{ fact }}/tool *", Reads: []string{"**/*.yml"}}, {Plugin: "filter_plugins/f.py", Reads: []string{"other/**"}},
+		{Match: "scripts/gen.sh *", Reads: []string{"data/*.txt"}}, {Match: "gen", Reads: nil}, {Match: "make -C {{ ansible_local.fact }}", Reads: []string{"other"}},
+		{Match: "{{ ansible_local.fact }}/tool *", Reads: []string{"**/*.yml"}}, {Plugin: "filter_plugins/f.py", Reads: []string{"other/**"}},
 	}
 	const here = "\n  delegate_to: localhost"
 	for _, c := range []hereCase{
 		{"command: scripts/gen.sh a" + here, "data/one.txt data/new.txt scripts/gen.sh", "data/sub/three.yml README.md"},
-		{"command: scripts/gen.sh {{ fact }}" + here, "data/one.txt", "README.md"}, {"command: scripts/gen.sh" + here, "README.md data/one.txt", ""},
-		{"shell: gen" + here, "", "README.md data/one.txt"}, {"command: make -C {{ fact }}" + here, "other/four.txt", "README.md"}, {"command: {argv: [scripts/gen.sh, a]}" + here, "data/one.txt", "README.md"},
-		{"debug: msg={{ lookup('pipe', 'scripts/gen.sh ' ~ fact) }}", "data/one.txt", "README.md"}, {"command: '{{ fact }}/tool a'" + here, "data/sub/three.yml", "README.md data/one.txt"},
-		{"shell: scripts/gen.sh a > {{ fact }}/x" + here, "data/one.txt", "README.md"},
+		{"command: scripts/gen.sh {{ ansible_local.fact }}" + here, "data/one.txt", "README.md"}, {"command: scripts/gen.sh" + here, "README.md data/one.txt", ""},
+		{"shell: gen" + here, "", "README.md data/one.txt"}, {"command: make -C {{ ansible_local.fact }}" + here, "other/four.txt", "README.md"}, {"command: {argv: [scripts/gen.sh, a]}" + here, "data/one.txt", "README.md"},
+		{"debug: msg={{ lookup('pipe', 'scripts/gen.sh ' ~ fact) }}", "data/one.txt", "README.md"}, {"command: '{{ ansible_local.fact }}/tool a'" + here, "data/sub/three.yml", "README.md data/one.txt"},
+		{"shell: scripts/gen.sh a > {{ ansible_local.fact }}/x" + here, "data/one.txt", "README.md"},
 	} {
 		c.check(t, Query{Local: local})
 	}

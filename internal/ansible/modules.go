@@ -14,13 +14,7 @@ func (w *walk) module(t *task, o owner, f form) {
 		return
 	}
 	w.plugins.module(t.module)
-	if (strings.HasSuffix(t.module, "_facts") || t.module == "getent") && t.module != "gather_facts" && !w.facts {
-		w.facts = true
-		w.changes++
-	}
-	if strings.HasSuffix(t.module, "_facts") && t.module != "gather_facts" && t.module != "package_facts" && t.module != "service_facts" {
-		w.otherFacts = true
-	}
+	w.makesFacts(t)
 	if computes(t.module) {
 		w.plugins.anyModule()
 	}
@@ -218,6 +212,15 @@ func (w *walk) lookup(c jinja.Call, o owner) {
 		}
 	case "template":
 		f := asTemplate
+		switch given := c.Keywords["template_vars"].(type) {
+		case nil:
+		case jinja.Map:
+			for name := range given {
+				w.getsAny(name)
+			}
+		default:
+			w.opaque = true
+		}
 		for key := range c.Keywords {
 			if strings.HasSuffix(key, "_string") {
 				w.anyVariable("the syntax of the template is set by the lookup", at)

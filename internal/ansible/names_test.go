@@ -198,3 +198,100 @@ func TestMatches(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesOfFacts(t *testing.T) {
+	all := files("tasks/debian.yml tasks/redhat.yml tasks/sub/debian.yml tasks/Debian-12.yml tasks/Debian-11.yml tasks/sub/x.yml")
+	tasks := func(text string) string { return book + "  tasks:\n" + text + all }
+	known := Query{Facts: map[string]string{"os_family": "Debian", "distribution": "Debian", "distribution_major_version": "12"}}
+	testNames(t, []namesTest{
+		{"of a known distribution", tasks("  - include_tasks: 'tasks/{{ ansible_os_family | lower }}.yml'\n"), "tasks/debian.yml", "tasks/redhat.yml tasks/sub/debian.yml"},
+		{"by the mapping", tasks("  - include_tasks: \"tasks/{{ ansible_facts['distribution'] }}-{{ ansible_facts.distribution_major_version }}.yml\"\n"), "tasks/Debian-12.yml", "tasks/Debian-11.yml"},
+		{"that is set", tasks("  - set_fact: {ansible_os_family: RedHat}\n  - include_tasks: 'tasks/{{ ansible_os_family | lower }}.yml'\n"), "tasks/debian.yml tasks/redhat.yml", "tasks/Debian-12.yml"},
+		{"that is set in another way", tasks("  - set_fact: {os_family: RedHat, cacheable: true}\n  - include_tasks: 'tasks/{{ ansible_facts.os_family | lower }}.yml'\n"), "tasks/debian.yml tasks/redhat.yml", "tasks/Debian-12.yml"},
+		{"that the inventory has", tasks("  - include_tasks: 'tasks/{{ ansible_os_family | lower }}.yml'\n") + "-- group_vars/all.yml --\nansible_os_family: RedHat\n", "tasks/debian.yml tasks/redhat.yml", "tasks/Debian-12.yml"},
+		{"that a module makes", tasks("  - other_facts:\n  - include_tasks: 'tasks/{{ ansible_os_family | lower }}.yml'\n"), "tasks/debian.yml tasks/redhat.yml", "files/x"},
+		{"in a condition", tasks("  - include_tasks: tasks/redhat.yml\n    when: ansible_os_family == 'RedHat'\n  - include_tasks: tasks/debian.yml\n    when: ansible_os_family == 'Debian'\n"), "tasks/debian.yml", "tasks/Debian-12.yml"},
+	}, known)
+	testNames(t, []namesTest{
+		{"of a distribution that is not known", tasks("  - include_tasks: 'tasks/{{ ansible_os_family | lower }}.yml'\n"), "tasks/debian.yml tasks/redhat.yml", "tasks/sub/debian.yml"},
+		{"of which nothing is known", tasks("  - include_tasks: 'tasks/{{ ansible_local.x }}.yml'\n"), "tasks/debian.yml tasks/sub/debian.yml", "files/x"},
+	}, Query{})
+	testNames(t, []namesTest{
+		{"in a role's condition, known", book + "  roles: [r]\n-- roles/r/tasks/main.yml --\n- include_tasks: a.yml\n  when: ansible_os_family == 'RedHat'\n- include_tasks: b.yml\n  when: ansible_os_family == 'Debian'\n" + files("roles/r/tasks/a.yml roles/r/tasks/b.yml"),
+			"roles/r/tasks/b.yml", "roles/r/tasks/a.yml"},
+		{"in a block's condition, known", book + "  roles: [r]\n-- roles/r/tasks/main.yml --\n- when: ansible_facts.distribution in ['CentOS', 'Rocky']\n  block: [{include_tasks: a.yml}]\n" + files("roles/r/tasks/a.yml"),
+			"roles/r/tasks/main.yml", "roles/r/tasks/a.yml"},
+	}, known)
+}
+
+// TestNamesOfData has names that are made of what variables hold.
+func TestNamesOfData(t *testing.T) {
+	all := files("files/a files/b files/c files/sub/a files/a-b files/A files/x.conf files/sub/x.conf")
+	vars := `
+-- group_vars/all.yml --
+list: [{src: a, keep: true}, {src: b}]
+nested: {one: {value: {src: a}}, two: {value: {src: '{{ b }}'}}}
+names: {a: 1, b: 2}
+b: b
+empty: []
+none: {}
+path: some/dir/a
+dotted: a.b
+flag: 'yes'
+number: 3
+`
+	copies := func(src, more string) string {
+		return book + "  tasks:\n  - copy: {src: \"" + src + "\", dest: /x}\n" + more + vars + all
+	}
+	loop := func(loop string) string { return "    " + loop + "\n" }
+	register := "  - command: x\n    register: "
+	testNames(t, []namesTest{
+		{"with_items", copies("{{ item.src }}", loop("with_items: '{{ list }}'")), "files/a files/b", "files/c files/sub/a"},
+		{"with_dict", copies("{{ item.key }}", loop("with_dict: '{{ names }}'")), "files/a files/b", "files/c"},
+		{"dict2items", copies("{{ item.value.value.src }}", loop("loop: '{{ nested | dict2items }}'")), "files/a files/b", "files/c"},
+		{"dict2items with other names", copies("{{ item.k }}", loop("loop: \"{{ names | dict2items(key_name='k', value_name='v') }}\"")), "files/a files/b", "files/c"},
+		{"keys", copies("{{ item }}", loop("loop: '{{ names.keys() | list }}'")), "files/a files/b", "files/c"},
+		{"a default that is not needed", copies("{{ item.src }}", loop("loop: '{{ list | default([]) }}'")), "files/a files/b", "files/c"},
+		{"an empty list", copies("{{ item.src }}", loop("loop: '{{ empty }}'")), "group_vars/all.yml", "files/a files/c"},
+		{"a list that is nowhere", copies("{{ item.src }}", loop("loop: '{{ nowhere }}'")), "", "files/a files/c"},
+		{"a mapping that is nowhere", copies("{{ item.value.src }}", loop("loop: '{{ nowhere | default({}) | dict2items }}'")), "", "files/a files/c"},
+		{"a list that something registers", copies("{{ item.src }}", loop("loop: '{{ nowhere }}'")+register+"nowhere\n"), "files/a files/c files/sub/a", ""},
+		{"a list that a task makes longer", copies("{{ item.src }}", loop("loop: '{{ list }}'")+"  - set_fact: {list: [{src: c}]}\n"), "files/a files/b files/c", "files/sub/a"},
+		{"select", copies("{{ item.src }}", loop("loop: \"{{ list | selectattr('keep', 'defined') | list }}\"")), "files/a files/b", "files/c"},
+		{"map", copies("{{ item }}", loop("loop: \"{{ list | map(attribute='src') | list }}\"")), "files/a files/b", "files/c"},
+		{"map of a filter", copies("{{ item }}", loop("loop: \"{{ [path] | map('basename') }}\"")), "files/a", "files/b files/sub/a"},
+		{"a sum of lists", copies("{{ item.src }}", loop("loop: '{{ list + [{\"src\": \"c\"}] }}'")), "files/a files/b files/c", "files/sub/a"},
+		{"a union", copies("{{ item }}", loop("loop: \"{{ ['a'] | union(['b']) | unique }}\"")), "files/a files/b", "files/c"},
+		{"combine", copies("{{ (names | combine({'c': 1})).keys() | first }}", ""), "files/a files/c", "files/sub/a"},
+		{"flatten", copies("{{ item }}", loop("loop: \"{{ [['a', [b]], []] | flatten }}\"")), "files/a files/b", "files/c"},
+		{"basename", copies("{{ path | basename }}", ""), "files/a", "files/b files/sub/a"},
+		{"replace", copies("{{ dotted | replace('.', '-') }}", ""), "files/a-b", "files/a"},
+		{"regex_replace", copies("{{ dotted | regex_replace('^([a-z])[.]([a-z])$', '\\\\1-\\\\2') }}", ""), "files/a-b", "files/a"},
+		{"split", copies("{{ path.split('/') | last }}", ""), "files/a", "files/b"},
+		{"join", copies("{{ ['a', b] | join('-') }}", ""), "files/a-b", "files/a"},
+		{"upper", copies("{{ 'a' | upper }}", ""), "files/A", "files/a"},
+		{"upper of a variable", copies("{{ dotted.split('.')[0] | upper }}", ""), "files/A", "files/a"},
+		{"a choice", copies("{{ 'a' if flag | bool else 'b' }}", ""), "files/a", "files/b"},
+		{"a choice that a task changes", copies("{{ 'a' if flag | bool else 'b' }}", "  - set_fact: {flag: false}\n"), "files/a files/b", "files/c"},
+		{"a comparison", copies("{{ (number | int > 2) | ternary('a', 'b') }}", ""), "files/a", "files/b"},
+		{"not", copies("{{ 'a' if not flag | bool and number == 3 else 'b' }}", ""), "files/b", "files/a"},
+		{"in", copies("{{ 'a' if 'a' in names else 'b' }}", ""), "files/a", "files/b"},
+		{"a key that is computed", copies("{{ nested[item].value.src }}", loop("loop: [two]")), "files/b", "files/a"},
+		{"a key that nobody knows", copies("{{ nested[which].value.src }}", register+"which\n"), "files/a files/b", "files/c"},
+		{"the name of a file that nobody knows", copies("{{ (which.path | basename) }}.conf", register+"which\n"), "files/x.conf", "files/sub/x.conf"},
+		{"an element", copies("{{ list[-1].src }}", ""), "files/b", "files/a"},
+		{"a filter of the project's", copies("{{ path | site_filter }}", ""), "files/a files/b", ""},
+		{"a variable called query", copies("x", "  - debug: {msg: '{{ query }}'}\n"), "", "files/b other/x"},
+	}, Query{})
+}
+
+func TestNamesOfVariables(t *testing.T) {
+	testNames(t, []namesTest{
+		{"variables of a template", book + "  tasks: [{debug: {msg: \"{{ lookup('template', 't.j2', template_vars={'file': 'u.j2'}) }}\"}}]\n-- templates/t.j2 --\n{% include file %}\n-- templates/u.j2 --\nx\n", "templates/u.j2", ""},
+		{"what an import passes in the old way", "-- p.yml --\n- import_playbook: q.yml file=b\n-- q.yml --\n- hosts: all\n  tasks: [{copy: {src: '{{ file }}', dest: /x}}]\n" + files("files/b"), "files/b", ""},
+		{"what an include applies", book + "  tasks: [{include_tasks: {file: tasks/x.yml, apply: {vars: {file: b}}}}]\n-- tasks/x.yml --\n- copy: {src: '{{ file }}', dest: /x}\n" + files("files/b files/c"), "files/b", "files/c"},
+		{"a list of variables", "-- p.yml --\n- hosts: all\n  vars: [{file: b}]\n  tasks: [{copy: {src: '{{ file }}', dest: /x}}]\n" + files("files/b files/c"), "files/b", "files/c"},
+		{"a name in a group", book + "  tasks: [{group_by: {key: 'on_{{ enabled | bool }}'}}]\n- hosts: on_True\n  tasks: [{copy: {src: b, dest: /x}}]\n- hosts: on_False\n  tasks: [{copy: {src: c, dest: /x}}]\n-- group_vars/all.yml --\nenabled: \"yes\"\n" + files("files/b files/c"), "files/b", "files/c"},
+		{"a name in a group that a task changes", book + "  tasks: [{set_fact: {enabled: false}}, {group_by: {key: 'on_{{ enabled | bool }}'}}]\n- hosts: on_True\n  tasks: [{copy: {src: b, dest: /x}}]\n- hosts: on_False\n  tasks: [{copy: {src: c, dest: /x}}]\n-- group_vars/all.yml --\nenabled: \"yes\"\n" + files("files/b files/c files/d"), "files/b files/c", "files/d"},
+	}, Query{})
+}

@@ -76,7 +76,7 @@ func readPlay(v value.Value) play {
 			p.reads.value(entry)
 			continue
 		case "vars":
-			p.vars = entry.Pairs()
+			p.vars = variablesOf(entry)
 			continue
 		case "vars_files":
 			p.varsFiles = entry

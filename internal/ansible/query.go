@@ -39,6 +39,9 @@ type Query struct {
 	// just what Observed says: a build saw that. Without it they may read any file.
 	Seen     bool
 	Observed layer.Observed
+	// Facts are what is known of what Ansible will find out about the node, by the
+	// fact's name without "ansible_": os_family is Debian.
+	Facts map[string]string
 	// VaultPasswordFile never counts, wherever it lies: a vaulted value is
 	// decided by its ciphertext, and a machine that plans needs no password.
 	VaultPasswordFile string

@@ -184,6 +184,9 @@ func (w *walk) answer(r *request) {
 		default:
 			found = w.find(r, name)
 		}
+		if !found && r.kind == wantRole {
+			w.undefines() // it may be installed on the machine
+		}
 		if !found && r.must && r.constant() {
 			r.missing = name
 		}
@@ -268,7 +271,12 @@ func (w *walk) playbookDirs(o owner) []string {
 func (w *walk) find(r *request, name string) bool {
 	name, anchored := strings.CutPrefix(name, projectText)
 	if !anchored && strings.HasPrefix(name, "/") {
-		w.notify(&notify{any: r.kind == wantTasks})
+		switch r.kind {
+		case wantTasks:
+			w.elsewhere()
+		case wantVars:
+			w.undefines()
+		}
 		return true // a path of the machine that builds; no part of the project
 	}
 	if i := strings.LastIndex(name, projectText); i >= 0 { // something before a path
@@ -276,6 +284,9 @@ func (w *walk) find(r *request, name string) bool {
 	}
 	if r.kind == wantGlob {
 		name = globbed(name)
+	}
+	if (r.kind == wantTasks || r.kind == wantVars) && strings.HasPrefix(name, unknownText) && !anchored {
+		w.undefines() // it may lie anywhere
 	}
 	groups := w.bases(r.owner, r.kind.folders())
 	if anchored {

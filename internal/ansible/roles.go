@@ -36,7 +36,7 @@ func (w *walk) roleEntry(v value.Value, o owner, stack []string) {
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
 			w.runsHere(p.Key.Text, p.Value)
 		}
-		for _, p := range v.At("vars").Pairs() {
+		for _, p := range variablesOf(v.At("vars")) {
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
 			w.runsHere(p.Key.Text, p.Value)
 		}
@@ -74,7 +74,7 @@ func (w *walk) findRoles(r *request, name string) bool {
 		return true
 	}
 	if strings.HasPrefix(name, "/") || strings.HasPrefix(name, "~") {
-		w.notify(&notify{any: true})
+		w.elsewhere()
 		return true // the machine's, if anything
 	}
 	if fqcn(name) {
@@ -108,7 +108,7 @@ func (w *walk) findRoles(r *request, name string) bool {
 		found = w.collectionRole(short+"."+name, r) || found
 	}
 	if !found && fqcn(name) {
-		w.notify(&notify{any: true})
+		w.elsewhere()
 		return true
 	}
 	return found
@@ -207,6 +207,7 @@ func (w *walk) enterRole(dir string, r *request) {
 	}
 	o := owner{role: dir, book: r.owner.book, sure: r.leads(), here: r.owner.here}
 	if w.roles.add(dir) {
+		w.forget("role_path")
 		w.changes++
 		w.besideRole(dir)
 	}

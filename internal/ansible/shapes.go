@@ -2,6 +2,7 @@ package ansible
 
 import (
 	"path"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -10,7 +11,10 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
-const mostTexts = 500 // that are told apart; more are one pattern
+const (
+	mostTexts    = 500 // that are told apart; more are one pattern
+	mostProducts = 64  // of several parts of a text, each of which can be several
+)
 
 // outcome is something that a shape can come to: a text, or a list or map.
 type outcome struct {
@@ -33,48 +37,81 @@ func (out outcome) isList() bool {
 
 func (out outcome) isMap() bool { return out.value.Kind == value.Map || out.dict != nil }
 
-// outcomes collects what something can come to, each once.
+// outcomes collects what something can come to, each once. Of too many it keeps
+// what says as much with fewer.
 type outcomes struct {
-	list  []outcome
-	texts map[outcomeText]bool
+	list   []outcome
+	texts  map[textKey]bool
+	values map[valueKey]bool
+	any    bool // they are too many, and not all are texts
 }
 
-type outcomeText struct {
-	text  string
-	kind  value.Kind
+type textKey struct {
+	text string
+	kind value.Kind
+}
+
+type valueKey struct {
 	value value.Value
+	place any // where the elements are kept of what is no value
 	owner owner
 }
 
 func (all *outcomes) add(more ...outcome) {
-	if all.texts == nil {
-		all.texts = make(map[outcomeText]bool, len(more))
-	}
 	for _, out := range more {
-		if out.list == nil && out.dict == nil && out.some == nil {
-			of := outcomeText{out.text, out.kind, out.value, out.owner}
-			if all.texts[of] {
-				continue
-			}
-			all.texts[of] = true
+		if all.any || all.has(out) {
+			continue
 		}
-		all.list = append(all.list, out)
+		if all.list = append(all.list, out); len(all.list) > mostTexts {
+			all.widen()
+		}
 	}
 }
 
-// limited is the list, or what says as much with fewer.
-func (all *outcomes) limited() []outcome {
-	if len(all.list) <= mostTexts {
-		return all.list
+// has reports whether an outcome is there, and notes that it is from now on.
+func (all *outcomes) has(out outcome) bool {
+	of := valueKey{value: out.value, owner: out.owner}
+	switch {
+	case len(out.list) > 0:
+		of.place = &out.list[0]
+	case len(out.some) > 0:
+		of.place = &out.some[0]
+	case len(out.dict) > 0:
+		of.place = reflect.ValueOf(out.dict).Pointer()
+	case out.isText():
+		of := textKey{out.text, out.kind}
+		if all.texts[of] {
+			return true
+		}
+		if all.texts == nil {
+			all.texts = map[textKey]bool{}
+		}
+		all.texts[of] = true
+		return false
 	}
+	if all.values[of] {
+		return true
+	}
+	if all.values == nil {
+		all.values = map[valueKey]bool{}
+	}
+	all.values[of] = true
+	return false
+}
+
+func (all *outcomes) widen() {
 	texts := make([]string, len(all.list))
 	for i, out := range all.list {
 		if texts[i] = out.text; !out.isText() {
-			return unknownOutcome()
+			all.any, all.list = true, unknownOutcome()
+			return
 		}
 	}
-	return []outcome{textOutcome(widened(texts))}
+	all.list = []outcome{textOutcome(widened(texts))}
 }
+
+// limited is the list.
+func (all *outcomes) limited() []outcome { return all.list }
 
 func textOutcome(text string) outcome { return outcome{text: text, kind: value.String} }
 
@@ -172,7 +209,7 @@ func (w *walk) outcomes(s jinja.Shape, at []string, o owner) []outcome {
 		if len(at) == 0 {
 			return []outcome{{list: s, owner: o}}
 		}
-		if i, err := strconv.Atoi(at[0]); err == nil && i >= 0 && i < len(s) {
+		if i, ok := index(at[0], len(s)); ok {
 			return w.outcomes(s[i], at[1:], o)
 		}
 	case jinja.Map:
@@ -191,8 +228,32 @@ func (w *walk) outcomes(s jinja.Shape, at []string, o owner) []outcome {
 		if len(at) == 0 {
 			return w.lookedFor(s, o)
 		}
+	case jinja.Part:
+		return w.outcomes(s.Of, append(s.Path[:len(s.Path):len(s.Path)], at...), o)
+	case jinja.Choice:
+		return w.chosen(s, at, o)
+	case jinja.Item:
+		return w.item(s, at, o)
+	case jinja.Comparison, jinja.Test:
+		return w.truthsOf(s, o).outcomes()
+	case jinja.Filtered:
+		return w.insideAll(w.filtered(s, o), at)
+	case jinja.Sum:
+		return w.insideAll(w.sum(s, o), at)
 	}
 	return unknownOutcome()
+}
+
+// insideAll is what lies at a path in any of some things.
+func (w *walk) insideAll(list []outcome, at []string) []outcome {
+	if len(at) == 0 {
+		return list
+	}
+	var all outcomes
+	for _, out := range list {
+		all.add(w.inside(out, at)...)
+	}
+	return all.limited()
 }
 
 func kindOf(s jinja.Scalar) value.Kind {
@@ -219,9 +280,6 @@ func (w *walk) concat(parts jinja.Concat, o owner) []outcome {
 		if len(texts) == 0 {
 			return nil // it has no value: whoever asks fails
 		}
-		if len(texts) > 1 && len(all)*len(texts) > mostTexts {
-			texts = []string{widened(texts)}
-		}
 		all = joined(all, texts)
 	}
 	out := make([]outcome, len(all))
@@ -231,8 +289,12 @@ func (w *walk) concat(parts jinja.Concat, o owner) []outcome {
 	return out
 }
 
-// joined is each of some texts with each of others behind it.
+// joined is each of some texts with each of others behind it, or with what these
+// have in common.
 func joined(all, texts []string) []string {
+	if len(all) > 1 && len(texts) > 1 && len(all)*len(texts) > mostProducts {
+		texts = []string{widened(texts)}
+	}
 	next := make([]string, 0, len(all)*len(texts))
 	seen := make(map[string]bool, len(all)*len(texts))
 	for _, before := range all {
@@ -270,6 +332,13 @@ func (w *walk) variableOutcomes(name string, at []string, o owner) []outcome {
 func (w *walk) valuesOf(name string, at []string) []outcome {
 	var all outcomes
 	known := false
+	if fact, ok := factOf(name, at); ok {
+		known = true
+		all.add(w.fact(fact)...)
+		for _, l := range w.locals.at(fact) { // set_fact has cacheable
+			all.add(w.valueOutcomes(l.value, nil, l.owner)...)
+		}
+	}
 	for _, l := range w.locals.at(name) {
 		known = true
 		if l.elements {
@@ -282,7 +351,8 @@ func (w *walk) valuesOf(name string, at []string) []outcome {
 		known = true
 		all.add(w.valueOutcomes(*d.value, at, d.owner)...)
 	}
-	if !known || w.unknown.has(name) || w.opaque {
+	// What has no value brings whoever asks for it to an end.
+	if w.unknown.has(name) || w.opaque || !known && (w.facts || w.outside || reserved(name)) {
 		all.add(unknownOutcome()...)
 	}
 	return all.limited()
@@ -314,6 +384,7 @@ func (w *walk) ownPath(name string, o owner) []outcome {
 		if o.role != "" {
 			return dirs(o.role)
 		}
+		w.evaluated().once(node{name: "role_path"}, func() []outcome { return nil }) // enterRole forgets it
 		return dirs(w.roleNames()...)
 	case "role_name", "ansible_role_name":
 		if o.role != "" {
@@ -347,7 +418,7 @@ func (w *walk) valueOutcomes(v value.Value, at []string, o owner) []outcome {
 		if len(at) == 0 {
 			return []outcome{{value: v, owner: o}}
 		}
-		if i, err := strconv.Atoi(at[0]); err == nil && i >= 0 && i < len(v.Items()) {
+		if i, ok := index(at[0], len(v.Items())); ok {
 			return w.valueOutcomes(v.Items()[i], at[1:], o)
 		}
 	case value.Map:
@@ -360,6 +431,15 @@ func (w *walk) valueOutcomes(v value.Value, at []string, o owner) []outcome {
 		return w.keyed(v, at, o)
 	}
 	return unknownOutcome()
+}
+
+// index is a subscript of a list as Python has it.
+func index(key string, length int) (int, bool) {
+	i, err := strconv.Atoi(key)
+	if i < 0 {
+		i += length
+	}
+	return i, err == nil && i >= 0 && i < length
 }
 
 // keyed is what lies at a path in a map that has no such key as it is written: a key
@@ -452,11 +532,11 @@ func (w *walk) element(item outcome, at []string, apart bool) []outcome {
 func (w *walk) entries(items value.Value, at []string, o owner) []outcome {
 	var all outcomes
 	for _, m := range w.valueOutcomes(items, nil, o) {
-		if m.value.Kind != value.Map {
+		if !m.isMap() {
 			return unknownOutcome()
 		}
-		for _, item := range entriesOf(m.value, "key", "value").Items() {
-			all.add(w.valueOutcomes(item, at, m.owner)...)
+		for _, list := range dictItems(m, jinja.Filtered{}) {
+			all.add(w.items(list, at)...)
 		}
 	}
 	return all.limited()

@@ -53,7 +53,7 @@ given_to_role: 1
 		{"vars of an include", task("include_tasks: more.yml\n      vars: {of_include: 1}"), ""},
 		{"an include without", task("import_tasks: more.yml"), "more.yml:1: variable of_include"},
 		{"an include that may not be", task("include_tasks: more.yml\n      when: port == x"), "p.yml:4: variable x" + undefined},
-		{"include_vars of anything", task("include_vars: '{{ x }}.yml'\n    - debug: {msg: '{{ controler }}'}"), ""},
+		{"include_vars of anything", task("include_vars: '{{ ansible_x }}.yml'\n    - debug: {msg: '{{ controler }}'}"), ""},
 		{"vars_prompt", "- hosts: web\n  vars_prompt: [{name: controler}]\n  tasks: [{debug: {msg: '{{ controler }}'}}]\n", ""},
 		{"facts", task("debug: {msg: '{{ ansible_hostname }} {{ ansible_facts.x }}'}"), ""},
 		{"package facts", task("package_facts:\n    - debug: {msg: '{{ packages }}'}"), ""},

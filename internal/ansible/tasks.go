@@ -65,6 +65,7 @@ type task struct {
 // loop is what a task is repeated over.
 type loop struct {
 	variable string
+	index    string // the variable that counts, or ""
 	items    value.Value
 	kind     string // "" for loop, else the lookup of with_…
 	folder   string // in which first_found looks
@@ -149,7 +150,7 @@ func (l *taskList) task(v value.Value, c context) {
 	t.environment = append(slices.Clip(c.environment), environment(v.At("environment"))...)
 	t.conditional = c.conditional || v.At("when").Kind != value.Null
 	t.loop = readLoop(v)
-	t.vars = v.At("vars").Pairs()
+	t.vars = variablesOf(v.At("vars"))
 	l.notify.add(v.At("notify"))
 	t.register = v.At("register").Text
 	exact := namesExactly(v)
@@ -256,12 +257,13 @@ func readLoop(v value.Value) *loop {
 	if name := v.At("loop_control").At("loop_var"); name.Kind == value.String {
 		variable = name.Text
 	}
+	index := v.At("loop_control").At("index_var").Text
 	if items, ok := v.Get("loop"); ok {
-		return &loop{variable: variable, items: items}
+		return &loop{variable: variable, index: index, items: items}
 	}
 	for _, p := range v.Pairs() {
 		if kind, ok := strings.CutPrefix(p.Key.Text, "with_"); ok {
-			return &loop{variable: variable, items: p.Value, kind: builtin(kind)}
+			return &loop{variable: variable, index: index, items: p.Value, kind: builtin(kind)}
 		}
 	}
 	return nil
@@ -463,4 +465,17 @@ func shapeOf(v value.Value) jinja.Shape {
 		return jinja.Unknown{}
 	}
 	return jinja.Literal(printed(v))
+}
+
+// variablesOf are the variables of the keyword vars: a mapping or, as of old, a
+// list of them.
+func variablesOf(v value.Value) []value.Pair {
+	if v.Kind == value.Map {
+		return v.Pairs()
+	}
+	var all []value.Pair
+	for _, one := range v.List() {
+		all = append(all, one.Pairs()...)
+	}
+	return all
 }

@@ -28,17 +28,17 @@ func TestUnits(t *testing.T) {
 	}{
 		"a role":                    {"-- p.yml --\n- hosts: all\n  roles: [sub]\n", true},
 		"a role in one":             {"-- p.yml --\n- hosts: all\n  roles: [sub/x]\n", true},
-		"a role that may be":        {"-- roles/r/tasks/main.yml --\n- include_role: {name: '{{ x }}'}\n", true},
+		"a role that may be":        {"-- roles/r/tasks/main.yml --\n- include_role: {name: '{{ ansible_x }}'}\n", true},
 		"a dependency":              {"-- roles/r/meta/main.yml --\ndependencies: [sub]\n", true},
 		"a role through a link":     {"-- p.yml --\n- hosts: all\n  roles: [linked]\n", true},
 		"tasks":                     {"-- roles/r/tasks/main.yml --\n- import_tasks: ../../sub/x.yml\n", true},
-		"tasks that may be":         {"-- roles/r/tasks/main.yml --\n- include_tasks: '../../sub/{{ x }}.yml'\n", true},
+		"tasks that may be":         {"-- roles/r/tasks/main.yml --\n- include_tasks: '../../sub/{{ ansible_x }}.yml'\n", true},
 		"variables":                 {"-- p.yml --\n- hosts: all\n  vars_files: [roles/sub/x.yml]\n", true},
 		"a template":                {"-- roles/r/tasks/main.yml --\n- template: {src: ../../sub/x, dest: /x}\n", true},
 		"a playbook":                {"-- p.yml --\n- import_playbook: roles/sub/x.yml\n", true},
 		"a file":                    {"-- roles/r/tasks/main.yml --\n- copy: {src: ../../sub/x, dest: /x}\n", false},
 		"a directory with one":      {"-- roles/r/tasks/main.yml --\n- copy: {src: ../../../roles, dest: /x}\n", false},
-		"files of a computed name":  {"-- roles/r/tasks/main.yml --\n- copy: {src: '../../sub/{{ x }}', dest: /x}\n", false},
+		"files of a computed name":  {"-- roles/r/tasks/main.yml --\n- copy: {src: '../../sub/{{ ansible_x }}', dest: /x}\n", false},
 		"a program on this machine": {"-- roles/r/tasks/main.yml --\n- command: unknown-program\n  delegate_to: localhost\n", true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -64,6 +64,7 @@ func (w *walk) define(pairs []value.Pair, like definition) {
 		}
 		w.defs.set(name, append(slices.Clip(known), d))
 		delete(w.resolved, name)
+		w.forget(name)
 		w.changes++
 		if implicit(name) {
 			w.variable(name, place{})
@@ -169,6 +170,9 @@ func (w *walk) locally(t *task, o owner) {
 	if t.register != "" {
 		w.getsAny(t.register)
 	}
+	if t.loop != nil && t.loop.index != "" {
+		w.getsAny(t.loop.index)
+	}
 	switch t.module {
 	case "set_fact":
 		computed := t.computed
@@ -182,20 +186,36 @@ func (w *walk) locally(t *task, o owner) {
 			w.changes++
 		}
 	case "include_tasks", "import_tasks", "include", "include_role", "import_role":
+		for _, p := range variablesOf(t.args.At("apply").At("vars")) {
+			w.local(p.Key.Text, local{value: p.Value, owner: o})
+		}
+		w.passed(t.free)
 		if l := t.loop; l != nil {
 			w.local(l.variable, local{value: l.items, elements: true, owner: o})
 		}
 	}
 }
 
+// passed notes the variables that an include or import passes in the old way,
+// behind the name of the file.
+func (w *walk) passed(v value.Value) {
+	for i, word := range words(v.Text) {
+		if name, _, ok := strings.Cut(word, "="); ok && i > 0 {
+			w.getsAny(name)
+		}
+	}
+}
+
 func (w *walk) local(name string, l local) {
 	w.locals.set(name, append(slices.Clip(w.locals.at(name)), l))
+	w.forget(name)
 	w.changes++
 }
 
 // getsAny notes that a name gets a value which nobody can know.
 func (w *walk) getsAny(name string) {
 	if w.unknown.add(name) {
+		w.forget(name)
 		w.changes++
 	}
 }

@@ -39,6 +39,7 @@ type walk struct {
 	opaque       bool                          // any name may get one
 	otherFacts   bool                          // it is no module of Ansible's own
 	facts        bool                          // a module makes facts whose names nobody knows
+	outside      bool                          // something runs that lies elsewhere, and may define what is defined nowhere
 	strings      set[string]                   // names whose values are evaluated as expressions
 	any          *why                          // why all variables count
 	anyAt        place
@@ -371,7 +372,7 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 	d := w.files.Document(name)
 	if d.Vaulted {
 		w.whole(name, "encrypted tasks", from)
-		w.notify(&notify{any: true})
+		w.elsewhere()
 		w.everything("it is encrypted, and its tasks may read anything", place{file: name, line: 1})
 		return
 	}

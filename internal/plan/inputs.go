@@ -440,6 +440,7 @@ func (c *collector) query(s layer.Playbooks) ansible.Query {
 		Partial:           len(s.Tags)+len(s.SkipTags) > 0,
 		VaultTemplates:    s.Vault == "templates",
 		VaultPasswordFile: s.VaultPasswordFile,
+		Facts:             c.facts(),
 		Exclude:           c.src.Exclude,
 	}
 	if c.seen != nil {

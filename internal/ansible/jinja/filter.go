@@ -1,11 +1,30 @@
 package jinja
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // filter is what a filter makes of a value. Only what Ansible and Jinja define
-// themselves is known, and only what leaves a path a path.
+// themselves is known.
 func (f *former) filter(e *expr) Shape {
 	of := f.of(e.kids[0])
+	s, name := f.filtered(of, e), unqualified(e.text)
+	if !unknown(s) || !told[name] || slices.ContainsFunc(e.named, func(n named) bool { return n.name[0] == '*' }) {
+		return s
+	}
+	full := Filtered{Of: of, Name: name, Args: f.all(e.kids[1:])}
+	for _, n := range e.named {
+		if full.Named == nil {
+			full.Named = map[string]Shape{}
+		}
+		full.Named[n.name] = f.of(n.value)
+	}
+	return full
+}
+
+// filtered is what can be told of that without any variable.
+func (f *former) filtered(of Shape, e *expr) Shape {
 	args := e.kids[1:]
 	name := unqualified(e.text)
 	switch name {
@@ -39,7 +58,11 @@ func (f *former) filter(e *expr) Shape {
 	case "first", "last":
 		return each(of, func(s Shape) Shape { return end(s, name == "last") })
 	case "ternary":
-		if len(e.named) == 0 && len(args) >= 2 {
+		switch {
+		case len(e.named) > 0 || len(args) < 2:
+		case len(args) == 2:
+			return choice(of, f.of(args[0]), f.of(args[1]))
+		default: // the third is for None
 			return either(f.all(args)...)
 		}
 	case "format":
@@ -88,7 +111,11 @@ func (f *former) orDefault(of Shape, e *expr) Shape {
 	case instead.kind == eName && instead.text == "omit" && f.bound["omit"] == nil:
 		return of
 	}
-	return either(of, f.of(instead))
+	then := f.of(instead)
+	if v, ok := of.(Variable); ok && len(e.kids) == 2 && len(e.named) == 0 {
+		return choice(Test{Of: v, Name: "defined"}, of, then)
+	}
+	return either(of, then)
 }
 
 func (f *former) replace(of Shape, e *expr) Shape {

@@ -120,6 +120,9 @@ func (f *former) name(name string) Shape {
 	}
 	bindings, ok := f.bound[name]
 	if !ok {
+		if lookupName(&expr{text: name}) && f.free(name) {
+			return Variable{Name: name} // it is not called
+		}
 		if isGlobal(name) || !f.free(name) || name == "vars" || name == "hostvars" {
 			return Unknown{}
 		}
@@ -177,11 +180,29 @@ func (f *former) of(e *expr) Shape {
 		return f.item(e)
 	case eCond:
 		if len(e.kids) == 2 {
-			return either(f.of(e.kids[1]), Literal(""))
+			return choice(f.of(e.kids[0]), f.of(e.kids[1]), Literal(""))
 		}
-		return either(f.of(e.kids[1]), f.of(e.kids[2]))
+		return choice(f.of(e.kids[0]), f.of(e.kids[1]), f.of(e.kids[2]))
 	case eOr, eAnd:
-		return either(f.all(e.kids)...)
+		all := f.all(e.kids)
+		last := all[len(all)-1]
+		for i := len(all) - 2; i >= 0; i-- {
+			if e.kind == eOr {
+				last = choice(all[i], all[i], last)
+			} else {
+				last = choice(all[i], last, all[i])
+			}
+		}
+		return last
+	case eNot:
+		return choice(f.of(e.kids[0]), Scalar("False"), Scalar("True"))
+	case eCompare:
+		if len(e.kids) != 2 || len(e.named) != 1 {
+			return truths
+		}
+		return Comparison{e.named[0].name, f.of(e.kids[0]), f.of(e.kids[1])}
+	case eTest:
+		return Test{f.of(e.kids[0]), unqualified(e.text), f.all(e.kids[1:])}
 	case eConcat:
 		if len(e.kids) == 0 {
 			return Concat{Unknown{}}
@@ -251,7 +272,21 @@ func (f *former) item(e *expr) Shape {
 		}
 		return either(list...)
 	}
-	return Unknown{}
+	if unknown(of) || key.kind == eSlice {
+		return Unknown{}
+	}
+	return Item{of, f.of(key)}
+}
+
+// choice is one of two, by whether a value is true.
+func choice(of, then, otherwise Shape) Shape {
+	switch {
+	case unknown(then) || unknown(otherwise):
+		return Unknown{}
+	case unknown(of) || same(then, otherwise):
+		return either(then, otherwise)
+	}
+	return Choice{of, then, otherwise}
 }
 
 // plus is a sum. It is a text as soon as one of its terms is one.
@@ -265,7 +300,10 @@ func plus(terms []Shape) Shape {
 		lists = lists && ok
 	}
 	if !lists {
-		return Unknown{}
+		if slices.ContainsFunc(terms, unknown) {
+			return Unknown{}
+		}
+		return Sum(terms)
 	}
 	var sum List
 	for _, t := range terms {
@@ -312,6 +350,9 @@ func (f *former) call(e *expr) Shape {
 		}
 		return v
 	}
+	if callee.kind == eAttr && len(e.named) == 0 {
+		return f.method(callee, args)
+	}
 	if callee.kind != eName || f.bound[callee.text] != nil {
 		return Unknown{}
 	}
@@ -350,6 +391,29 @@ func (f *former) call(e *expr) Shape {
 			}
 		}
 		return v
+	}
+	return Unknown{}
+}
+
+// method is what a method of Python's that is a filter, too, comes to.
+func (f *former) method(callee *expr, args []*expr) Shape {
+	of := f.of(callee.kids[0])
+	if unknown(of) {
+		return of
+	}
+	switch name := callee.text; name {
+	case "startswith", "endswith", "isdigit":
+		return truths
+	case "strip":
+		if len(args) == 0 {
+			return Filtered{Of: of, Name: "trim"}
+		}
+	case "lower", "upper", "capitalize", "keys", "values":
+		if len(args) == 0 {
+			return Filtered{Of: of, Name: name}
+		}
+	case "split", "replace":
+		return Filtered{Of: of, Name: name, Args: f.all(args)}
 	}
 	return Unknown{}
 }

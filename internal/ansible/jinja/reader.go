@@ -134,7 +134,9 @@ func (r *reader) statements(body []*stmt) {
 		if s.kind == sDebug {
 			r.any("{% debug %}")
 		}
-		r.visit(s.value)
+		if s.kind != sOutput || !lookupName(s.value) {
+			r.visit(s.value)
+		}
 		r.visit(s.test)
 		for _, e := range s.defaults {
 			r.visit(e)
@@ -173,12 +175,25 @@ func (r *reader) visit(e *expr) {
 	r.inside(e)
 }
 
-// inside goes through what an expression is made of.
+// inside goes through what an expression is made of. What is printed, compared or
+// given to a filter is no lookup, but may be a variable of such a name.
 func (r *reader) inside(e *expr) {
-	r.visitAll(e.kids)
+	for _, k := range e.kids {
+		switch e.kind {
+		case eTest, eFilter, eCompare, eAttr, eConcat, eAdd, eMath:
+			if lookupName(k) {
+				continue
+			}
+		}
+		r.visit(k)
+	}
 	for _, n := range e.named {
 		r.visit(n.value)
 	}
+}
+
+func lookupName(e *expr) bool {
+	return e != nil && e.kind == eName && (e.text == "lookup" || e.text == "query" || e.text == "q")
 }
 
 func (r *reader) visitAll(list []*expr) {

@@ -6,7 +6,9 @@ import (
 )
 
 // Shape is the form of a value, as far as it can be told: one of Literal,
-// Scalar, List, Map, Variable, Concat, Either, Found and Unknown.
+// Scalar, List, Map, Variable, Concat, Either, Found and Unknown, and of those that
+// depend on what variables hold: Filtered, Part, Item, Sum, Choice, Comparison and
+// Test.
 type Shape interface{ shape() }
 
 type (
@@ -35,6 +37,35 @@ type (
 		Terms        []Shape // names, lists of them, mappings with files and paths
 		Files, Paths Shape   // given by name; nil if they are not
 	}
+	// Filtered is what a filter of Ansible's or Jinja's own makes of a value.
+	Filtered struct {
+		Of    Shape
+		Name  string // without "ansible.builtin."
+		Args  []Shape
+		Named map[string]Shape
+	}
+	// Part is what lies at a path in a value, as of a Variable.
+	Part struct {
+		Of   Shape
+		Path []string
+	}
+	// Item is what lies at a computed key in a value.
+	Item struct{ Of, Key Shape }
+	// Sum is a + b: a text, a list or a number.
+	Sum []Shape
+	// Choice is Then if a value is true, else Else.
+	Choice struct{ If, Then, Else Shape }
+	// Comparison is the truth of A Op B: ==, !=, <, <=, >, >=, in or not in.
+	Comparison struct {
+		Op   string
+		A, B Shape
+	}
+	// Test is the truth of "Of is Name(Args)".
+	Test struct {
+		Of   Shape
+		Name string
+		Args []Shape
+	}
 	// Unknown can be anything.
 	Unknown struct{}
 )
@@ -48,6 +79,27 @@ func (Concat) shape()   {}
 func (Either) shape()   {}
 func (Found) shape()    {}
 func (Unknown) shape()  {}
+
+func (Filtered) shape()   {}
+func (Part) shape()       {}
+func (Item) shape()       {}
+func (Sum) shape()        {}
+func (Choice) shape()     {}
+func (Comparison) shape() {}
+func (Test) shape()       {}
+
+// told are the filters of which more is known than that they make something: with
+// Filtered, whoever knows the variables can go on.
+var told = map[string]bool{
+	"basename": true, "bool": true, "capitalize": true, "combine": true, "count": true, "dict2items": true, "difference": true, "dirname": true,
+	"first": true, "flatten": true, "int": true, "intersect": true, "items2dict": true, "join": true, "keys": true, "last": true,
+	"length": true, "list": true, "lower": true, "map": true, "random": true, "regex_replace": true, "reject": true, "rejectattr": true,
+	"replace": true, "select": true, "selectattr": true, "shuffle": true, "sort": true, "split": true, "string": true,
+	"symmetric_difference": true, "trim": true, "union": true, "unique": true, "upper": true, "values": true,
+}
+
+// truths are both of them.
+var truths = Either{Scalar("True"), Scalar("False")}
 
 const (
 	maxEither  = 32   // possibilities that are told apart
@@ -237,6 +289,10 @@ func at(s Shape, key string) Shape {
 			if i, ok := index(key, len(s)); ok {
 				return s[i]
 			}
+		case Part:
+			return Part{s.Of, append(slices.Clip(s.Path), key)}
+		case Filtered, Item, Sum, Choice:
+			return Part{s, []string{key}}
 		}
 		return Unknown{}
 	})
