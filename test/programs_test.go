@@ -14,21 +14,23 @@ import (
 
 // readers are ways in which programs on the machine that builds read the project, each
 // of a layer, and the changes that make another layer of it: a command in the project.
+// They are in scripts, which nothing but a build can tell what they read.
 var readers = map[string]struct {
-	task    string // of a play on the node
+	script  string // ways/NAME.sh
+	task    string // of a play on the node; "" has the script's output written by a pipe lookup
 	changes []string
 }{
-	"glob":      {`raw: "printf '%s' '{{ lookup('pipe', 'cat glob/*.txt') }}' > /etc/it"`, []string{"echo x >> glob/a.txt", "echo x > glob/b.txt", "rm glob/a.txt"}},
-	"python":    {`raw: "printf '%s' '{{ lookup('pipe', 'python3 python/show.py') }}' > /etc/it"`, []string{"echo x >> python/data.txt", "echo 'print(1)' >> python/show.py", "echo 'x = 2' > python/module.py"}},
-	"git":       {`raw: "printf '%s' '{{ lookup('pipe', 'git hash-object git/a') }}' > /etc/it"`, []string{"echo x >> git/a"}},
-	"here":      {`raw: "printf '%s' '{{ lookup('pipe', 'sh here/doc.sh') }}' > /etc/it"`, []string{"echo x >> here/data", "echo : >> here/doc.sh"}},
-	"find":      {`raw: "printf '%s' '{{ lookup('pipe', 'find find -type f') }}' > /etc/it"`, []string{"touch find/deep/new", "rm find/a"}},
-	"later":     {`raw: "printf '%s' '{{ lookup('pipe', 'test -e later/x && cat later/x || echo none') }}' > /etc/it"`, []string{"mkdir -p later; echo x > later/x"}},
-	"lines":     {`raw: "printf '%s' '{{ lookup('lines', 'cat lines/*') }}' > /etc/it"`, []string{"echo x >> lines/a", "echo x > lines/b"}},
-	"delegated": {`{shell: "cat delegated/* ; ls delegated | wc -l", delegate_to: localhost}`, []string{"echo x >> delegated/a", "touch delegated/b"}},
-	"action":    {`{local_action: {module: command, cmd: "cp -r action /tmp/strata-test-action"}}`, []string{"echo x >> action/a", "touch action/deep/b"}},
-	"own":       {`raw: "printf '%s' '{{ lookup('pipe', 'own/run') }}' > /etc/it"`, []string{"echo : >> own/run", "echo x >> own/lib.sh"}},
-	"link":      {`raw: "printf '%s' '{{ lookup('pipe', 'cat link/a') }}' > /etc/it"`, []string{"echo x >> glob/linked/a", "ln -sfn find link"}},
+	"glob":      {"cat glob/*.txt", "", []string{"echo x >> glob/a.txt", "echo x > glob/b.txt", "rm glob/a.txt"}},
+	"python":    {"python3 python/show.py", "", []string{"echo x >> python/data.txt", "echo 'print(1)' >> python/show.py", "echo 'x = 2' > python/module.py"}},
+	"git":       {"git hash-object git/a", "", []string{"echo x >> git/a"}},
+	"here":      {"cat <<E\n$(cat here/data)\nE", "", []string{"echo x >> here/data", "echo : >> ways/here.sh"}},
+	"find":      {"find find -type f", "", []string{"touch find/deep/new", "rm find/a"}},
+	"later":     {"test -e later/x && cat later/x || echo none", "", []string{"mkdir -p later; echo x > later/x"}},
+	"lines":     {"cat lines/*", `raw: "printf '%s' '{{ lookup('lines', 'sh ways/lines.sh') }}' > /etc/it"`, []string{"echo x >> lines/a", "echo x > lines/b"}},
+	"delegated": {"cat delegated/*; ls delegated | wc -l", `{shell: "sh ways/delegated.sh", delegate_to: localhost}`, []string{"echo x >> delegated/a", "touch delegated/b"}},
+	"action":    {"cp -r action /tmp/strata-test-action", `{local_action: {module: command, cmd: "sh ways/action.sh"}}`, []string{"echo x >> action/a", "touch action/deep/b"}},
+	"own":       {"own/run", "", []string{"echo : >> own/run", "echo x >> own/lib.sh"}},
+	"link":      {"cat link/a", "", []string{"echo x >> glob/linked/a", "ln -sfn find link"}},
 }
 
 // TestPrograms: what programs on the machine that builds were seen to read, by whatever
@@ -40,11 +42,16 @@ func TestPrograms(t *testing.T) {
 		"README.md": "about\n", "glob/a.txt": "a\n", "glob/linked/a": "a\n", "git/a": "a\n", "find/a": "a\n", "find/deep/c": "c\n", "lines/a": "a\n", "delegated/a": "a\n",
 		"action/a": "a\n", "action/deep/c": "c\n", "own/lib.sh": "echo lib\n", "own/run": "#!/bin/sh\n. own/lib.sh\n",
 		"python/data.txt": "a\n", "python/module.py": "x = 1\n", "python/show.py": "import module\nprint(open('python/data.txt').read(), module.x)\n",
-		"here/data": "a\n", "here/doc.sh": "cat <<E\n$(cat here/data)\nE\n",
+		"here/data": "a\n",
 	}
 	for _, name := range slices.Sorted(maps.Keys(readers)) {
 		layers += fmt.Sprintf("  r-%s: {parent: base, ansible: {playbooks: [%s.yml]}}\n", name, name)
-		content[name+".yml"] = "- hosts: all\n  gather_facts: false\n  tasks:\n    - " + readers[name].task + "\n"
+		task := readers[name].task
+		if task == "" {
+			task = `raw: "printf '%s' '{{ lookup('pipe', 'sh ways/` + name + `.sh') }}' > /etc/it"`
+		}
+		content[name+".yml"] = "- hosts: all\n  gather_facts: false\n  tasks:\n    - " + task + "\n"
+		content["ways/"+name+".sh"] = readers[name].script + "\n"
 	}
 	p := newProject(t, layers, "", content)
 	t.Cleanup(func() { os.RemoveAll("/tmp/strata-test-action") })

@@ -106,7 +106,9 @@ func runWhy(a *app, name, head string) error {
 	if err != nil {
 		return err
 	}
-	inputs, err := plan.Inputs(project, n, src)
+	seen := &observations{app: a, p: project}
+	defer seen.Close()
+	inputs, err := plan.SeenInputs(project, n, src, seen.Find)
 	if err != nil {
 		return err
 	}

@@ -87,6 +87,7 @@ func (nb *nodeBuild) settle(parent *store.Image) error {
 	if err != nil {
 		return err
 	}
+	o.Inputs = plan.DigestOf(inputs)
 	chain := layer.Digest("")
 	if parent != nil {
 		chain = parent.Chain()

@@ -11,6 +11,9 @@ type Observed struct {
 	Kinds    []string `json:"kinds,omitempty"`    // looked for, also in vain
 	Names    []string `json:"names,omitempty"`    // directories that were listed
 	Links    []string `json:"links,omitempty"`    // links that led somewhere, or were read
+	// Inputs is the digest of what decided about the node, with the answers that the
+	// programs got: with others they may ask more.
+	Inputs Key `json:"inputs,omitempty"`
 	// Unknown is why they may have read more; "" if this is all.
 	Unknown string `json:"unknown,omitempty"`
 }

@@ -85,8 +85,8 @@ type comparer struct {
 	verifiers  []*verifier
 	plan       *Plan
 	at         map[layer.NodeID]int
-	lineages   map[layer.NodeID]layer.Key // at the base
-	used       map[string]bool            // files that decide something
+	lineages   *lineages       // at the base
+	used       map[string]bool // files that decide something
 }
 
 func (c *comparer) decide(n layer.Node, p pair) error {

@@ -51,29 +51,47 @@ func Lineage(parent layer.Key, inputs []Input) layer.Key {
 
 // Under are the inputs of the node if its programs do what was seen.
 func (u *Unbounded) Under(seen layer.Observed) ([]Input, error) {
+	seen.Inputs = ""
 	c := collector{p: u.p, n: u.n, src: u.src, seen: &seen}
 	return c.collect()
 }
 
 // On are the inputs of the node, as far as it is known what its programs do on a parent
-// whose whole tree has this digest.
+// whose whole tree has this digest. With other answers than they got, they may ask more: what
+// is built then is found under what is seen of that.
 func (u *Unbounded) On(parent layer.Digest, find Observations) ([]Input, error) {
-	return u.at(u.Address(parent), find)
+	inputs, _, err := u.at(u.Address(parent), find)
+	return inputs, err
 }
 
-func (u *Unbounded) at(address layer.Key, find Observations) ([]Input, error) {
+// At are the same on a parent that is known by its lineage, and everything that the
+// programs may read where they would get other answers than what was seen got.
+func (u *Unbounded) At(parent layer.Key, find Observations) ([]Input, error) {
+	inputs, seen, err := u.at(u.AddressOf(parent), find)
+	if err != nil || seen == nil || seen.Inputs != DigestOf(inputs) {
+		return u.Wide, err
+	}
+	return inputs, nil
+}
+
+// DigestOf is what layer.Observed says of inputs.
+func DigestOf(inputs []Input) layer.Key { return KeyOf("", inputs) }
+
+// at are the inputs with what is found at an address, and that; nil if there is nothing.
+func (u *Unbounded) at(address layer.Key, find Observations) ([]Input, *layer.Observed, error) {
 	if find == nil || address == "" {
-		return u.Wide, nil
+		return u.Wide, nil, nil
 	}
 	seen, err := find(u.n.ID, address)
 	if err != nil {
-		return nil, fmt.Errorf("look for what programs of %s read: %w", u.n.ID, err)
+		return nil, nil, fmt.Errorf("look for what programs of %s read: %w", u.n.ID, err)
 	}
 	if seen == nil || seen.Unknown != "" {
-		return u.Wide, nil
+		return u.Wide, nil, nil
 	}
 	u.src.bounded(u.n.ID, u.Programs)
-	return u.Under(*seen)
+	inputs, err := u.Under(*seen)
+	return inputs, seen, err
 }
 
 // Bounds returns a node's inputs, and what there is to be known of it besides if its
@@ -109,18 +127,20 @@ func (c *comparer) observed(n layer.Node, p pair) ([]Reason, error) {
 		lasting(reasons, c.base.Source, c.head.Source)
 		return reasons, nil
 	}
-	parent, err := c.lineage(old.Parent)
-	if err != nil {
-		return nil, err
+	if c.lineages == nil {
+		c.lineages = &lineages{p: c.base.Project, src: c.base.Source, find: c.o.Observed, known: map[layer.NodeID]layer.Key{}}
 	}
-	address := before.AddressOf(parent)
-	there, err := before.at(address, c.o.Observed)
+	parent, err := c.lineages.of(old.Parent)
 	if err != nil {
-		return nil, err
+		return nil, fault.Within(c.base.prefix(), err)
 	}
-	here, err := now.at(address, c.o.Observed)
+	there, seen, err := before.at(before.AddressOf(parent), c.o.Observed)
+	if err != nil || seen == nil || seen.Inputs != DigestOf(there) {
+		return p.reasons, err // at the base they may ask more
+	}
+	here, err := now.Under(*seen)
 	if err != nil {
-		return nil, err
+		return nil, fault.Within(c.head.prefix(), err)
 	}
 	reasons := differences(there, here)
 	lasting(reasons, c.base.Source, c.head.Source)
@@ -133,32 +153,54 @@ func (c *comparer) keeps(parent layer.NodeID) bool {
 	return !ok || c.plan.Nodes[i].Action == Keep
 }
 
-// lineage is that of a node at the base.
-func (c *comparer) lineage(id layer.NodeID) (layer.Key, error) {
+// lineages are those of a project's nodes.
+type lineages struct {
+	p     *layer.Project
+	src   *Source
+	find  Observations
+	known map[layer.NodeID]layer.Key
+}
+
+func (l *lineages) of(id layer.NodeID) (layer.Key, error) {
 	if id == "" {
 		return "", nil
 	}
-	if known, ok := c.lineages[id]; ok {
+	if known, ok := l.known[id]; ok {
 		return known, nil
 	}
-	n, ok := c.base.Project.Node(id)
+	n, ok := l.p.Node(id)
 	if !ok {
 		return "", errors.New("a parent is missing")
 	}
-	parent, err := c.lineage(n.Parent)
+	inputs, parent, err := l.inputs(n)
 	if err != nil {
 		return "", err
 	}
-	inputs, u, err := Bounds(c.base.Project, n, c.base.Source)
-	if err == nil && u != nil {
-		inputs, err = u.at(u.AddressOf(parent), c.o.Observed)
-	}
+	l.known[id] = Lineage(parent, inputs)
+	return l.known[id], nil
+}
+
+// inputs are a node's, and the lineage of its parent.
+func (l *lineages) inputs(n layer.Node) ([]Input, layer.Key, error) {
+	parent, err := l.of(n.Parent)
 	if err != nil {
-		return "", fault.Within(c.base.prefix(), err)
+		return nil, "", err
 	}
-	if c.lineages == nil {
-		c.lineages = map[layer.NodeID]layer.Key{}
+	inputs, u, err := Bounds(l.p, n, l.src)
+	if err == nil && u != nil {
+		inputs, err = u.At(parent, l.find)
 	}
-	c.lineages[id] = Lineage(parent, inputs)
-	return c.lineages[id], nil
+	return inputs, parent, err
+}
+
+// SeenInputs are the inputs of a node with what builds saw its programs read, if that is
+// known.
+func SeenInputs(p *layer.Project, n layer.Node, src *Source, find Observations) ([]Input, error) {
+	inputs, u, err := Bounds(p, n, src)
+	if err != nil || u == nil {
+		return inputs, err
+	}
+	l := lineages{p: p, src: src, find: find, known: map[layer.NodeID]layer.Key{}}
+	inputs, _, err = l.inputs(n)
+	return inputs, err
 }

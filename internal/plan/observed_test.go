@@ -65,6 +65,7 @@ func TestObservedCompare(t *testing.T) {
 		{"nothing known", "README", "more", func(layer.NodeID, layer.Key) (*layer.Observed, error) { return nil, nil }, Build},
 		{"nobody asked", "README", "more", nil, Build},
 		{"another base", "README", "more", buildsOf(t, edited(base, "scripts/mid.sh", "other"), seen), Build},
+		{"other answers than the base's", "README", "more", buildsOf(t, edited(base, "data/a", "see README"), seen), Build},
 		{"not all seen", "README", "more", buildsOf(t, base, layer.Observed{Unknown: "why"}), Build},
 	} {
 		for _, brief := range []bool{false, true} {
@@ -110,6 +111,7 @@ func buildsOf(t *testing.T, m fstest.MapFS, seen layer.Observed) Observations {
 			if inputs, err = u.Under(seen); err != nil {
 				t.Fatal(err)
 			}
+			seen.Inputs = DigestOf(inputs)
 		}
 		lineages[n.ID] = Lineage(lineages[n.Parent], inputs)
 		chains[n.ID] = layer.Digest("sha256:" + sum(string(KeyOf(chains[n.Parent], inputs))))
