@@ -343,7 +343,7 @@ func (s *steps) inputs(t *testing.T, commit string) (map[layer.NodeID]alone, err
 		if err != nil {
 			return plan.Revision{}, err
 		}
-		return h.revision(commit, nil)
+		return h.revision(commit, nil, nil)
 	}
 	first, err := revision()
 	if err != nil {

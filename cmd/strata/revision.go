@@ -70,7 +70,8 @@ func (a *app) openHistory() (*history, error) {
 // revision is the project at a commit; "" is the files on disk. Its repositories
 // are taken as they are now, or as --pin says, with what --override says; those of the
 // side that is compared with, at, as was recorded, and without overrides.
-func (h *history) revision(rev string, at *from) (plan.Revision, error) {
+// What like says of the project, if it is not nil, is not read again where it is the same.
+func (h *history) revision(rev string, at *from, like *plan.Revision) (plan.Revision, error) {
 	if rev == "" && h.dir == "" {
 		return plan.Revision{}, fault.New(fault.Input, "the repository is bare: it has no files on disk").WithHint("name a commit with --head")
 	}
@@ -88,8 +89,10 @@ func (h *history) revision(rev string, at *from) (plan.Revision, error) {
 	if at != nil {
 		r.recorded = at.commits
 	}
-	p, err := recipe.Load(r.files, h.file, recipe.Options{Arch: runtime.GOARCH, Repo: r.join})
-	if err != nil {
+	var p *layer.Project
+	if like != nil && sameRecipe(r.files, *like) {
+		p = like.Project
+	} else if p, err = recipe.Load(r.files, h.file, recipe.Options{Arch: runtime.GOARCH, Repo: r.join}); err != nil {
 		return plan.Revision{}, fault.Within(prefixOf(name), err)
 	}
 	if at == nil {
@@ -167,28 +170,13 @@ func (h *history) missing(rev, id string) error {
 
 // base is the project at the commit that is compared with: one without nodes if
 // it was not there yet.
-// What now says of the project is not read again where it is the same.
 func (h *history) base(at from, now plan.Revision) (plan.Revision, error) {
 	files, id, err := h.files(at.id)
 	if err != nil {
 		return plan.Revision{}, err
 	}
-	if same, err := h.sameRecipe(files, now); err == nil && same && at.commits == nil {
-		cache, err := cacheDir()
-		if err != nil {
-			return plan.Revision{}, err
-		}
-		r := &repos{ctx: h.app.ctx, cache: filepath.Join(cache, "repos"), files: union.New(files)}
-		if err := r.require(now.Project, h.dir); err != nil {
-			return plan.Revision{}, fault.Within(prefixOf(id), err)
-		}
-		src := build.Source(now.Project, r.files, h.dir)
-		src.Parsed, src.WithoutSecrets = h.parsed, true
-		src.Commit = func() string { return id }
-		return plan.Revision{Name: id, Project: now.Project, Source: src}, nil
-	}
 	if _, err := fs.Stat(files, h.file); !errors.Is(err, fs.ErrNotExist) {
-		return h.revision(at.id, &at)
+		return h.revision(at.id, &at, &now)
 	}
 	if !h.app.quiet {
 		h.app.note("commit %s has no %s, so that everything is new", commitOr(id, ""), h.place())
@@ -199,19 +187,16 @@ func (h *history) base(at from, now plan.Revision) (plan.Revision, error) {
 
 // sameRecipe reports whether the files of a commit say of the project what a revision
 // says of it.
-func (h *history) sameRecipe(files fs.FS, now plan.Revision) (bool, error) {
+func sameRecipe(files *union.FS, now plan.Revision) bool {
 	if len(now.Repos) > 0 {
-		return false, nil // each side has them at its own commits
+		return false // each side has them at its own commits
 	}
-	changed, err := changedFiles(union.New(files), now.Source.Files)
-	if err != nil {
-		return false, err
-	}
+	changed, err := changedIn("", files.Root(), now.Source.Files.(*union.FS).Root())
 	written := now.Project.Files
-	return !slices.ContainsFunc(changed, func(name string) bool {
+	return err == nil && !slices.ContainsFunc(changed, func(name string) bool {
 		// With more than one file, another one may be included.
 		return slices.Contains(written, name) || len(written) > 1 && slices.ContainsFunc(written, func(w string) bool { return path.Ext(w) == path.Ext(name) })
-	}), nil
+	})
 }
 
 // from is the commit that a revision is compared with.
@@ -257,7 +242,7 @@ func (h *history) side(base, head string, now plan.Revision) (from, error) {
 // compare plans what changed between two revisions.
 func (h *history) compare(base, head string, names []string) (*plan.Plan, plan.Revision, error) {
 	defer collectLate()()
-	now, err := h.revision(head, nil)
+	now, err := h.revision(head, nil, nil)
 	if err != nil {
 		return nil, plan.Revision{}, err
 	}

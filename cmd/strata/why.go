@@ -89,7 +89,7 @@ func runWhy(a *app, name, head string) error {
 		if err != nil {
 			return err
 		}
-		now, err := h.revision(head, nil)
+		now, err := h.revision(head, nil, nil)
 		if err != nil {
 			return err
 		}
