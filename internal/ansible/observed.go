@@ -64,7 +64,8 @@ func (w *walk) kind(name string, at place) {
 	w.count(name, asSettings, digest, "looked for by a program", at)
 }
 
-// names makes the names in a directory count, and what each of them is.
+// names makes the names in a directory count, and what each of them is, as a file
+// whose name ends in a slash.
 func (w *walk) names(dir string, at place) {
 	said := []string{"names", strconv.Itoa(int(w.files.Kind(dir)))}
 	for _, name := range w.files.Names(dir) {
@@ -73,5 +74,7 @@ func (w *walk) names(dir string, at place) {
 			said = append(said, name, strconv.Itoa(int(w.files.Kind(at))), w.files.Real(at).Real)
 		}
 	}
-	w.count(dir, asWhole, sum(said...), "listed by a program", at)
+	if !w.excluded(dir) {
+		w.found.set(dir+"/", &counted{form: asWhole, digest: sum(said...), reason: "listed by a program", via: via{}.with(at)})
+	}
 }

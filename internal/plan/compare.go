@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -205,6 +206,15 @@ func (c *comparer) use(file string) {
 	c.used[file] = true
 }
 
+// useIn notes that the changed files in a directory decide something.
+func (c *comparer) useIn(dir string) {
+	for _, name := range c.o.Changed {
+		if path.Dir(name) == dir {
+			c.use(name)
+		}
+	}
+}
+
 // unused notes the changed files that are in no reason.
 func (c *comparer) unused() {
 	elsewhere := false // a variable has another value, and no file with a value of it has changed
@@ -214,6 +224,9 @@ func (c *comparer) unused() {
 			switch r.Kind {
 			case ReasonFile, ReasonPackages:
 				c.use(r.Name)
+				if dir, ok := strings.CutSuffix(r.Name, "/"); ok { // the names in it
+					c.useIn(dir)
+				}
 			case ReasonVariable:
 				elsewhere = elsewhere || !slices.Contains(c.o.Changed, r.File)
 			case ReasonNew:

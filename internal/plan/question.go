@@ -51,7 +51,9 @@ func questionOf(in Input, became became) *Question {
 		q.Kind = AskSecret
 	case KindFile, KindPackage, KindAnsible:
 		q.Kind = AskBytes
-		if became == came || became == gone {
+		if dir, ok := strings.CutSuffix(in.Name, "/"); ok {
+			q.Kind, q.Name = AskNames, dir
+		} else if became == came || became == gone {
 			q.Kind = AskExists
 		}
 	case KindCommit:
