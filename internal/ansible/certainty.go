@@ -64,8 +64,13 @@ func CompareWarnings(a, b Warning) int {
 	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Message, b.Message))
 }
 
-// warn notes a warning, once.
-func (w *walk) warn(text Warning) { w.warned.add(text) }
+// warn notes a warning, once, by the file's one name.
+func (w *walk) warn(text Warning) {
+	if way := w.Project.files.Real(text.File); text.File != "" && !way.Outside() {
+		text.File = way.Real
+	}
+	w.warned.add(text)
+}
 
 // mistake notes a mistake: a fault if Ansible certainly comes to it.
 func (w *walk) mistake(sure certainty, err error) {

@@ -24,7 +24,7 @@ func (w *walk) isPlaybook(name string) bool {
 
 // act reaches a file for a request, if it is there and of the right kind.
 func (w *walk) act(r *request, file string, computed bool) bool {
-	if fs.ValidPath(file) && w.lacks(file, r.kind.followed(), r.owner.at(r.line)) {
+	if !computed && fs.ValidPath(file) && w.lacks(file, r.kind.followed(), r.owner.at(r.line)) {
 		return r.kind.followed() // a file that is only copied may also lie elsewhere
 	}
 	kind := w.files.Kind(file)

@@ -491,23 +491,30 @@ func (w *walk) whole(name, reason string, at place) {
 	}
 	switch w.files.Kind(name) {
 	case tree.File:
-		if c := w.found.at(w.real(name)); c != nil && c.form == asWhole {
-			w.count(name, asWhole, c.digest, reason, at)
-			return
-		}
-		digest, err := w.files.Digest(name)
-		if refused, ok := errors.AsType[*fault.Error](err); ok {
-			w.fail(refused) // a playbook would read it all the same
-		}
-		if err != nil {
-			digest = "unreadable"
-		}
-		w.count(name, asWhole, digest, reason, at)
+		w.wholeFile(name, reason, at)
 	case tree.Directory:
 		for _, f := range w.below(name) {
-			w.whole(f, reason, at)
+			w.wholeFile(f, reason, at)
+		}
+		for _, unit := range w.files.UnitsBelow(name) {
+			w.lacks(unit, false, at)
 		}
 	}
+}
+
+func (w *walk) wholeFile(name, reason string, at place) {
+	if c := w.found.at(w.real(name)); c != nil && c.form == asWhole {
+		w.count(name, asWhole, c.digest, reason, at)
+		return
+	}
+	digest, err := w.files.Digest(name)
+	if refused, ok := errors.AsType[*fault.Error](err); ok {
+		w.fail(refused) // a playbook would read it all the same
+	}
+	if err != nil {
+		digest = "unreadable"
+	}
+	w.count(name, asWhole, digest, reason, at)
 }
 
 // everything makes all files of the project count, and all variables.

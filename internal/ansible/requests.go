@@ -342,12 +342,18 @@ func (w *walk) findPattern(r *request, pattern string, groups [][]string) bool {
 			if dir == path.Dir(pattern) && w.files.Kind(dir) != tree.Directory {
 				continue
 			}
-			for _, file := range w.candidates(dir, base, r.kind) {
-				rest := strings.TrimPrefix(file, dir+"/")
+			below := func(file string) string {
 				if dir == "." {
-					rest = file
+					return file
 				}
-				if w.unitsOf(r, pattern[len(fixed):], rest, file) || matches(pattern[len(fixed):], rest) && w.act(r, file, true) {
+				return strings.TrimPrefix(file, dir+"/")
+			}
+			for _, unit := range w.files.UnitsBelow(dir) {
+				found = w.unitsOf(r, pattern[len(fixed):], below(unit), unit) || found
+			}
+			for _, file := range w.candidates(dir, base, r.kind) {
+				rest := below(file)
+				if matches(pattern[len(fixed):], rest) && w.act(r, file, true) {
 					found = true
 				}
 			}

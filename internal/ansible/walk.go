@@ -411,7 +411,14 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 // unread counts a file that cannot be read as what it would be, and notes the mistake.
 // One that Ansible could read, and only Strata cannot, may say anything.
 func (w *walk) unread(name, reason string, err error, sure certainty, from place) {
-	w.mistake(sure, w.unreadable(name, err))
+	switch path.Ext(name) {
+	case ".yml", ".yaml", ".json":
+		w.mistake(sure, w.unreadable(name, err))
+	default: // a computed name means it only because nothing is known of the name
+		if sure != possible {
+			w.mistake(sure, w.unreadable(name, err))
+		}
+	}
 	if sure != possible {
 		return
 	}

@@ -32,6 +32,19 @@ func (t *Tree) Real(name string) Way {
 	if !fs.ValidPath(name) || !t.at(name).linked {
 		return Way{Real: name}
 	}
+	t.mu.RLock()
+	w, known := t.ways[name]
+	t.mu.RUnlock()
+	if !known {
+		w = t.way(name)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.ways[name] = w
+	}
+	return w
+}
+
+func (t *Tree) way(name string) Way {
 	w := Way{}
 	at, rest := ".", strings.Split(name, "/")
 	for len(rest) > 0 {

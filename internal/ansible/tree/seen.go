@@ -27,6 +27,8 @@ type Seen struct {
 	Files
 	Asked *trace.Asked
 	Bad   []error // links that lead out of the project, and were asked for
+
+	units map[string]bool // directories of which it was asked whether they are units
 }
 
 // NewSeen returns a tree that was asked nothing yet.

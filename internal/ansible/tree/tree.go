@@ -44,7 +44,7 @@ type Files interface {
 	Executable(name string) bool
 	// Names lists a directory, sorted; anything else has no names.
 	Names(dir string) []string
-	// Below lists the files below a directory, depth first, and units; version control is
+	// Below lists the files below a directory, depth first; version control is
 	// left out, and links are followed, but not into a directory that they are in.
 	Below(dir string) []string
 	// Text reads a file.
@@ -58,6 +58,8 @@ type Files interface {
 	// Unit is what a name lies in, or is, if only what that is pinned to is here.
 	// Of names in a unit nothing else can be asked.
 	Unit(name string) (Unit, bool)
+	// UnitsBelow lists the units that Below finds.
+	UnitsBelow(dir string) []string
 	// Real says how links lead from a name to what it names.
 	Real(name string) Way
 	// Digest is the digest of a file as git would keep it: content, and whether
@@ -91,6 +93,7 @@ type Tree struct {
 
 	mu      sync.RWMutex
 	entries map[string]*entry
+	ways    map[string]Way // of names that links lead to
 }
 
 // entry is what is known of a name. Each part of it is found out once.
@@ -108,6 +111,7 @@ type entry struct {
 	kinds    []Kind // of names; unknownKind for links
 	deep     sync.Once
 	below    []string
+	within   []string // units
 	beyond   bool     // something below is linked
 	circles  []string // links below that lead to a directory that they are in
 	many     error    // there is more below than can be listed
@@ -133,7 +137,7 @@ var (
 // New returns the tree of a file system. What is read of it is kept in once,
 // which other trees may share.
 func New(fsys fs.FS, once *Once) *Tree {
-	return &Tree{fsys: fsys, once: once, entries: map[string]*entry{".": {kind: Directory}}}
+	return &Tree{fsys: fsys, once: once, entries: map[string]*entry{".": {kind: Directory}}, ways: map[string]Way{}}
 }
 
 // at returns what is known of a name, which at first is its kind.
@@ -352,7 +356,7 @@ func (d *descent) down(dir, real string, links int) {
 			switch {
 			case name == ".git":
 			case d.tree.at(full).pin != "":
-				d.to.below = append(d.to.below, full)
+				d.to.within = append(d.to.within, full)
 			case up.kinds[i] == unknownKind:
 				d.down(full, d.tree.real(full), links+1)
 			default:

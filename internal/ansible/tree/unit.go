@@ -36,6 +36,21 @@ func (t *Tree) Unit(name string) (Unit, bool) {
 	return Unit{}, false
 }
 
+// UnitsBelow implements Files.
+func (t *Tree) UnitsBelow(dir string) []string {
+	if len(t.Below(dir)) == 0 && !t.units.Load() {
+		return nil
+	}
+	return t.at(dir).within
+}
+
+// UnitsBelow implements Files.
+func (s *Seen) UnitsBelow(dir string) []string {
+	list := s.Files.UnitsBelow(dir)
+	s.ask(AskBelow, dir)
+	return list
+}
+
 // Unit implements Files. A directory that has a content of its own is a unit at one
 // revision, and perhaps none at the other one.
 func (s *Seen) Unit(name string) (Unit, bool) {
@@ -48,7 +63,11 @@ func (s *Seen) Unit(name string) (Unit, bool) {
 		if s.Files.Kind(dir) != Directory {
 			dir = path.Dir(dir)
 		}
-		for ; dir != "." && dir != ".." && dir != "/"; dir = path.Dir(dir) {
+		for ; dir != "." && dir != ".." && dir != "/" && !s.units[dir]; dir = path.Dir(dir) {
+			if s.units == nil {
+				s.units = map[string]bool{}
+			}
+			s.units[dir] = true // and so are those above it
 			s.Asked.Ask(AskContent, dir)
 		}
 	}
