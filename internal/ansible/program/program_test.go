@@ -56,7 +56,7 @@ EOF`, ""}, {`ssh root@‹?› cat data/a`, ""}, {`sed -n 's/a b/c/gp;/x/d;5,7p' 
 		{`sort | uniq -c | tr a b | wc -l`, ""}, {`git --version`, ""}, {`git clone https://x/y /tmp/z`, ""}, {`git -C /opt/other rev-parse HEAD`, ""},
 		{`if [ -f /etc/x ]; then cat /etc/x; elif [[ -d /y ]]; then ls /y; fi`, ""}, {`sh -c 'date; uname'`, ""}, {`timeout 5 env A=b nice -n 3 date`, ""},
 		{`f() { date; }; f`, ""}, {`rsync -a host:/x /y`, ""}, {`tar xzf - -C /tmp`, ""}, {`tee data/out`, ""}, {`diff <(date) <(uname)`, ""},
-		{`ansible-galaxy collection list`, ""}, {`ip -j addr | jq '.[0]'`, ""}, {`exit 0`, ""}, {`. /etc/os-release && echo $ID`, ""},
+		{`ansible-galaxy collection list`, ""}, {`ip -j addr | jq '.[0]'`, ""}, {`exit 0`, ""}, {`t=$(mktemp -d); date > $t/x; cat $t/x "${t}"`, ""}, {`mv $(mktemp /tmp/x.XXX) ~/x; $(which date) +%s`, "wide a program whose name is computed"}, {`t=$(mktemp data.XXX); cat $t`, "?"}, {`. /etc/os-release && echo $ID`, ""},
 
 		// Files that are named.
 		{`cat data/a.txt`, "data/a.txt"}, {`cat data/*.txt`, "data/?.txt"}, {`cat data/[ab].txt data/?`, "data/?, data/?.txt"}, {`grep -f data/p ‹?› data/b`, "?, data/b, data/p"},

@@ -2,6 +2,7 @@ package program
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/expand"
@@ -512,10 +513,20 @@ func (s *script) part(part syntax.WordPart, first bool) []piece {
 
 // printed is what a command prints that is put in its place, as far as is known.
 func (s *script) printed(c *syntax.CmdSubst) string {
-	if len(c.Stmts) == 1 {
-		if call, ok := c.Stmts[0].Cmd.(*syntax.CallExpr); ok && len(call.Args) == 1 && call.Args[0].Lit() == "pwd" {
-			return s.here()
-		}
+	if len(c.Stmts) != 1 {
+		return Unknown
+	}
+	call, ok := c.Stmts[0].Cmd.(*syntax.CallExpr)
+	if !ok || len(call.Args) == 0 {
+		return Unknown
+	}
+	relative := func(w *syntax.Word) bool { return !strings.HasPrefix(w.Lit(), "/") }
+	switch name := call.Args[0].Lit(); {
+	case name == "pwd" && len(call.Args) == 1:
+		return s.here()
+	case name == "mktemp" && !slices.ContainsFunc(call.Args[1:], func(w *syntax.Word) bool { return relative(w) && w.Lit() != "-d" && w.Lit() != "-q" }),
+		name == "which", name == "command" && len(call.Args) == 3 && call.Args[1].Lit() == "-v":
+		return "/" + Unknown // a path of this machine
 	}
 	return Unknown
 }
