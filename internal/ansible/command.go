@@ -114,7 +114,7 @@ func (w *walk) command(r *request) {
 	for _, name := range reads.Names {
 		w.localRead(name, dirs, true, nil, at)
 	}
-	if reads.Commit {
+	if reads.Commit && (!declared || Declared(said.Reads, ".git")) {
 		w.commit = w.commit.with(at)
 	}
 	if reads.Wide != "" {

@@ -191,9 +191,16 @@ func TestCommit(t *testing.T) {
 		"debug: {msg: \"{{ lookup('pipe', 'git describe --always') }}\"}": "p.yml:3", "command: git -C /opt/x log -1\n    delegate_to: localhost": "",
 	} {
 		site := hereSite + "-- p.yml --\n- hosts: web\n  tasks:\n  - " + task + "\n"
-		r, err := Open(project(site), NewParsed()).Reach(Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: []string{"hosts"}}, Options{})
-		if err != nil || strings.Join(r.Commit, ",") != want {
-			t.Errorf("%s: %q, %v; want %q", task, r.Commit, err, want)
+		q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: []string{"hosts"}}
+		for _, local := range [][]layer.Local{nil, {{Match: "git *", Reads: []string{".git"}}}, {{Match: "git *"}}} {
+			q.Local = local
+			if len(local) > 0 && local[0].Reads == nil {
+				want = ""
+			}
+			r, err := Open(project(site), NewParsed()).Reach(q, Options{})
+			if err != nil || strings.Join(r.Commit, ",") != want {
+				t.Errorf("%s, of which is said %v: %q, %v; want %q", task, local, r.Commit, err, want)
+			}
 		}
 	}
 }
