@@ -129,6 +129,9 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	if result == nil {
 		return err
 	}
+	if opts.push && err == nil && len(names) == 0 {
+		a.pushTraces()
+	}
 	if opts.report != "" {
 		err = errors.Join(err, a.writeReport(opts.report, result.JUnit(err)))
 	}

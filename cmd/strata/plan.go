@@ -21,6 +21,7 @@ type planOptions struct {
 	exitCode   bool
 	whole      bool // with all that a page shows
 	fresh      bool
+	pushTraces bool
 	wide       bool // say what could not be followed, instead
 	pull       pullFlag
 }
@@ -50,6 +51,8 @@ func newPlanCommand(a *app) *cobra.Command {
 	flags.Var(&opts.pull, "pull", pullUsage)
 	flags.BoolVar(&opts.fresh, "fresh", false, "follow every playbook at both commits, and use no traces of earlier plans")
 	flags.BoolVar(&opts.wide, "explain-wide", false, "say what cannot be followed, what it costs, and how to narrow it, instead of the plan")
+	flags.BoolVar(&opts.pushTraces, "push-traces", false, "send the traces of this plan to the registry, for plans elsewhere; needs --base")
+	a.addSignFlag(cmd)
 	flags.BoolVar(&opts.exitCode, "exit-code", false, "exit with status 3 if anything is to be built")
 	return cmd
 }
@@ -87,6 +90,9 @@ func (a *app) makePlan(names []string, opts planOptions) (*plan.Plan, *layer.Pro
 	if opts.base == "" && opts.head != "" {
 		return nil, nil, fault.New(fault.Input, "--head needs --base").WithHint("to see a commit beside the one before it: --base %s~1 --head %[1]s", opts.head)
 	}
+	if opts.base == "" && opts.pushTraces {
+		return nil, nil, fault.New(fault.Input, "--push-traces needs --base").WithHint("traces are of commits: --base HEAD~1 --head HEAD")
+	}
 	if opts.head == "" {
 		a.noteModules(filepath.Dir(a.path(a.file)))
 	}
@@ -95,7 +101,7 @@ func (a *app) makePlan(names []string, opts planOptions) (*plan.Plan, *layer.Pro
 		if err != nil {
 			return nil, nil, err
 		}
-		h.whole, h.fresh = opts.whole, opts.fresh
+		h.whole, h.fresh, h.alone, h.push = opts.whole, opts.fresh, opts.pull.never(), opts.pushTraces
 		made, now, err := h.compare(opts.base, opts.head, names)
 		return made, now.Project, err
 	}

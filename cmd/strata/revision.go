@@ -35,6 +35,8 @@ type history struct {
 	refs   refs
 	whole  bool // what is compared is shown as a page
 	fresh  bool // nothing that is known from before is used
+	alone  bool // no registry is asked
+	push   bool // traces are sent to the registry
 }
 
 // openHistory finds the repository that the project lies in.
@@ -284,6 +286,9 @@ func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan
 	o.Observed = seen.Find
 	made, err := plan.Compare(was, now, want, o)
 	if err != nil {
+		return nil, err
+	}
+	if err := traces.push(now); err != nil {
 		return nil, err
 	}
 	if now.Name == "" && len(made.Unused) > 0 {

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,8 +15,10 @@ import (
 
 	"github.com/strata-hpc/strata/internal/ansible"
 	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/galaxy"
 	"github.com/strata-hpc/strata/internal/plan"
+	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/trace"
 	"github.com/strata-hpc/strata/internal/union"
 )
@@ -56,7 +60,101 @@ func (h *history) openTraces(was, now plan.Revision) *traces {
 	for _, name := range newestFirst(t.dir) {
 		t.openFile(name, was, now)
 	}
+	if len(t.known) == 0 && now.Project.Registry != "" && !h.alone {
+		t.take(was, now)
+	}
 	return t
+}
+
+// name is what the project's traces are called in a registry.
+func (t *traces) name() string {
+	of := sha256.Sum256([]byte(t.history.place()))
+	return fmt.Sprintf("v%d-%s", ansible.Version, hex.EncodeToString(of[:8]))
+}
+
+// take gets what the registry has, and says in one line whether that helps.
+func (t *traces) take(was, now plan.Revision) {
+	a := t.history.app
+	say := func(format string, args ...any) {
+		if !a.quiet {
+			a.note(format, args...)
+		}
+	}
+	x, err := a.exchange(nil, a.anyProject(), now.Project.Registry)
+	if err != nil {
+		say("no traces of earlier plans: %s", err)
+		return
+	}
+	x.Cluster = now.Project.Cluster.Name
+	dir, err := os.MkdirTemp("", "strata-traces-")
+	if err != nil {
+		say("no traces of earlier plans: %s", err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	file, took, err := x.TakeTraces(a.ctx, t.name(), dir)
+	var unfit *build.Unfit
+	switch {
+	case errors.Is(err, registry.ErrNotThere):
+		say("the registry has no traces of earlier plans: all playbooks are followed (strata plan --push-traces leaves some)")
+	case errors.As(err, &unfit):
+		say("the registry's traces of earlier plans are of no use: %s", unfit.Why)
+	case err != nil:
+		say("no traces of earlier plans: %s", err)
+	}
+	if err != nil {
+		return
+	}
+	text, err := os.ReadFile(file)
+	if err == nil {
+		_, err = t.write(text)
+	}
+	if err != nil {
+		say("no traces of earlier plans: %s", err)
+		return
+	}
+	for _, name := range newestFirst(t.dir) {
+		t.openFile(name, was, now)
+	}
+	if len(t.known) == 0 {
+		say("the registry's traces of earlier plans are of no use: of a commit that is not here, or of another program")
+		return
+	}
+	say("traces of %d nodes from earlier plans taken from %s", t.known[0].Traces.Len(), strings.TrimPrefix(took.At, "docker://"))
+}
+
+// push sends the newest traces to the registry, if that is asked for.
+func (t *traces) push(now plan.Revision) error {
+	a := t.history.app
+	switch {
+	case !t.history.push:
+		return nil
+	case now.Project.Registry == "":
+		return noRegistry(a)
+	case t.dir == "":
+		return fault.New(fault.Input, "these traces are nobody else's: they are of directories of this machine").WithHint("leave out --override and --fresh")
+	}
+	files := newestFirst(t.dir)
+	if len(files) == 0 {
+		return fault.New(fault.Input, "there are no traces: no node's playbooks were followed").WithHint("plan all nodes of a commit that has playbooks")
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		return err
+	}
+	x, err := a.exchange(nil, a.anyProject(), now.Project.Registry)
+	if err != nil {
+		return err
+	}
+	x.Cluster = now.Project.Cluster.Name
+	if x.Options.Signer, err = a.signer(x.Trust); err != nil {
+		return err
+	}
+	put, err := x.PutTraces(a.ctx, t.name(), text)
+	if err == nil && !a.quiet {
+		a.note("traces sent to %s (%s)", strings.TrimPrefix(put.At, "docker://"), size(int64(len(text))))
+	}
+	return err
 }
 
 func (t *traces) close() {
@@ -168,10 +266,14 @@ func (t *traces) use(o *plan.CompareOptions) {
 	if t.dir == "" {
 		return
 	}
-	o.Known, o.Carry = t.known, len(t.known) >= mostTraces
+	o.Known, o.Carry = t.known, len(t.known) >= mostTraces || t.history.push
 	o.Made = func(at plan.Revision, made []trace.Trace) {
-		if at.Name != "" && t.keep(at, made) == nil && o.Carry {
-			for _, name := range t.files {
+		if at.Name == "" {
+			return
+		}
+		kept, err := t.keep(at, made)
+		for _, name := range t.files {
+			if err == nil && o.Carry && name != kept {
 				_ = os.Remove(name)
 			}
 		}
@@ -179,24 +281,54 @@ func (t *traces) use(o *plan.CompareOptions) {
 }
 
 // keep writes a file of traces. Others may do the same.
-func (t *traces) keep(at plan.Revision, made []trace.Trace) error {
+func (t *traces) keep(at plan.Revision, made []trace.Trace) (string, error) {
 	about, err := json.Marshal(aboutTraces{ansible.Version, t.history.place(), at.Name, t.repos})
 	if err != nil {
-		return err
+		return "", err
 	}
+	return t.write(trace.Encode(about, made))
+}
+
+// write puts a file of traces among the others, of which there are to be no more than a
+// few: those that nobody can use go, too.
+func (t *traces) write(text []byte) (string, error) {
 	if err := os.MkdirAll(t.dir, 0o700); err != nil { // names of a site's files and variables are in it
-		return err
+		return "", err
 	}
 	f, err := os.CreateTemp(t.dir, ".new-")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer os.Remove(f.Name())
-	text := trace.Encode(about, made)
 	_, err = f.Write(text)
 	if err = cmp.Or(err, f.Close()); err != nil {
-		return err
+		return "", err
 	}
 	sum := sha256.Sum256(text)
-	return os.Rename(f.Name(), filepath.Join(t.dir, hex.EncodeToString(sum[:16])))
+	name := filepath.Join(t.dir, hex.EncodeToString(sum[:16]))
+	if err := os.Rename(f.Name(), name); err != nil {
+		return "", err
+	}
+	for i, old := range newestFirst(t.dir) {
+		if i >= 2*mostTraces && old != name {
+			_ = os.Remove(old)
+		}
+	}
+	return name, nil
+}
+
+// pushTraces sends the traces of the commit that is checked out to the registry, after all
+// of it was built: the next plans need not follow its playbooks. Plans do without, so that it is no
+// error if that cannot be done.
+func (a *app) pushTraces() {
+	quiet := *a
+	quiet.quiet = true
+	h, err := quiet.openHistory()
+	if err != nil {
+		return // in no repository
+	}
+	h.push = true
+	if _, _, err := h.compare("=HEAD", "HEAD", nil); err != nil {
+		a.note("no traces of plans were sent: %s", err)
+	}
 }

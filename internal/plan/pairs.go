@@ -159,11 +159,11 @@ func (c *comparer) verifyMade(pairs []pair) error {
 			made = append(made, t)
 		}
 	}
+	if c.o.Made != nil && len(made)+len(c.verifiers) > 0 && (len(made) > 0 || c.o.Carry) {
+		c.o.Made(c.made(), append(slices.Clip(made), c.carried(byKey)...))
+	}
 	if len(made) == 0 {
 		return nil
-	}
-	if c.o.Made != nil {
-		c.o.Made(c.made(), append(made, c.carried(byKey)...))
 	}
 	file, err := inMemory(made)
 	if err != nil {
