@@ -96,6 +96,19 @@ func isVars(file string) bool {
 
 // varsFile gives variables the values of a file.
 func (w *walk) varsFile(file string, r *request, at place) {
+	if r.called != nil {
+		names, known := w.namesFor(file, r)
+		if !known {
+			w.anyVariable("the name of a variable is computed", r.owner.at(r.line))
+			w.opaque, names = true, []string{""}
+		}
+		for _, name := range names {
+			one := *r
+			one.under, one.called = name, nil
+			w.varsFile(file, &one, at)
+		}
+		return
+	}
 	if _, surer := w.visits(visit{file: file, role: r.owner.role + "\x00" + r.under, form: asTasks}, r.leads()); !surer {
 		return
 	}
@@ -106,6 +119,10 @@ func (w *walk) varsFile(file string, r *request, at place) {
 	d := read(file)
 	like := definition{file: file, class: "vars", owner: owner{file: file, role: r.owner.role}}
 	switch {
+	case d.Vaulted && r.under != "" && !w.q.VaultTemplates:
+		w.whole(file, "encrypted variables", at)
+		w.vaults.add(w.real(file))
+		w.getsAny(r.under)
 	case d.Vaulted:
 		w.sealed(file)
 	case d.Err != nil:

@@ -45,6 +45,8 @@ func TestGuards(t *testing.T) {
 		{"a newer version", "ansible_distribution_major_version is version('11', '>')", "", may},
 		{"a number", "ansible_distribution_major_version | int < 12", "", never},
 		{"a number that is so", "ansible_distribution_major_version | int <= 12", "", may},
+		{"no element", "kind not in list", "", may},
+		{"no element that is there", "2 not in list", "", never},
 		{"an element", "kind in list", "", never},
 		{"an element that is there", "2 in list", "", may},
 		{"a choice", "(false if strata_image else flag) and ansible_local.x", "", never},

@@ -91,13 +91,10 @@ func (w *walk) includeRole(t *task, o owner) {
 }
 
 func (w *walk) includeVars(t *task, o owner) {
-	under := t.args.At("name").Text
-	if computes(under) {
-		w.anyVariable("the name of a variable is computed", o.at(t.line))
-		w.opaque = true
-		under = ""
+	r := request{kind: wantVars, owner: o, line: t.line, under: t.args.At("name").Text, sure: dynamically(t, o)}
+	if computes(r.under) {
+		r.called, r.under = shapeOf(t.args.At("name")), ""
 	}
-	r := request{kind: wantVars, owner: o, line: t.line, under: under, sure: dynamically(t, o)}
 	for _, key := range []string{"file", "_raw_params", "dir"} {
 		if v := t.args.At(key); v.Kind != value.Null {
 			r.shape = shapeOf(v)

@@ -295,3 +295,21 @@ func TestNamesOfVariables(t *testing.T) {
 		{"a name in a group that a task changes", book + "  tasks: [{set_fact: {enabled: false}}, {group_by: {key: 'on_{{ enabled | bool }}'}}]\n- hosts: on_True\n  tasks: [{copy: {src: b, dest: /x}}]\n- hosts: on_False\n  tasks: [{copy: {src: c, dest: /x}}]\n-- group_vars/all.yml --\nenabled: \"yes\"\n" + files("files/b files/c files/d"), "files/b files/c", "files/d"},
 	}, Query{})
 }
+
+func TestNamesOfResults(t *testing.T) {
+	find := func(more, use string) string {
+		return book + "  tasks:\n  - find: {paths: '{{ playbook_dir }}/myvars/', patterns: ip.yml" + more + "}\n    register: found\n    delegate_to: localhost\n" +
+			"  - include_vars: {file: '{{ item }}', name: '{{ item | dirname | basename }}'}\n    loop: \"{{ found.files | map(attribute='path') | list }}\"\n  - debug: {msg: '" + use + "'}\n" +
+			"-- myvars/one/ip.yml --\na: 1\n-- myvars/two/ip.yml --\na: 1\n-- myvars/ip.yml --\na: 1\n-- myvars/one/other.yml --\nb: 1\n-- group_vars/all.yml --\na: 1\nunused: 1\n"
+	}
+	testNames(t, []namesTest{
+		{"files that a task finds, each in a variable of its own", find(", recurse: true", "{{ one.a }}"), "myvars/one/ip.yml", "myvars/two/ip.yml myvars/one/other.yml"},
+		{"another of them", find(", recurse: true", "{{ two.a }}"), "myvars/two/ip.yml", "myvars/one/ip.yml"},
+		{"only in the directory itself", find("", "{{ myvars.a }} {{ one | default(1) }}"), "myvars/ip.yml", "myvars/one/ip.yml"},
+		{"where the name is an expression", find(", use_regex: true", "{{ one.a }}"), "myvars/one/ip.yml", ""},
+		{"how many there are, nobody knows", book + "  tasks:\n  - find: {paths: '{{ playbook_dir }}/files', patterns: x}\n    register: found\n  - copy: {src: '{{ found.matched }}', dest: /x}\n" + files("files/0 files/1"), "files/0 files/1", ""},
+		{"of two with one name", book + "  tasks:\n  - find: {paths: '{{ playbook_dir }}/files', patterns: x*}\n    register: found\n  - command: x\n    register: found\n  - copy: {src: '{{ found.files[0].path }}', dest: /x}\n" + files("files/x1 files/y"), "files/x1 files/y", ""},
+		{"whether there are any", book + "  roles: [r]\n-- roles/r/tasks/main.yml --\n- find: {paths: /x, patterns: x}\n  register: found\n- include_tasks: a.yml\n  when: found.files | length == 0\n- include_tasks: b.yml\n  when: found.files | length == 1\n" + files("roles/r/tasks/a.yml roles/r/tasks/b.yml"), "roles/r/tasks/a.yml roles/r/tasks/b.yml", ""},
+		{"the first of them", book + "  tasks:\n  - find: {paths: '{{ playbook_dir }}/files', patterns: 'x*,z'}\n    register: found\n  - copy: {src: '{{ (found.files | first).path }}', dest: /x}\n" + files("files/x1 files/x2 files/y files/z files/sub/x1"), "files/x1 files/x2 files/z", "files/y files/sub/x1"},
+	}, Query{})
+}

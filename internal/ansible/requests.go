@@ -19,9 +19,10 @@ type request struct {
 	line    int
 	must    bool // Ansible stops if it is not there
 	sure    certainty
-	under   string // of wantVars: the variable that gets all of it
-	form    form   // of wantTasks and wantTemplate
-	first   string // the directory of the role in which Ansible looks first, if that is certain
+	under   string      // of wantVars: the variable that gets all of it
+	called  jinja.Shape // the same where its name is computed
+	form    form        // of wantTasks and wantTemplate
+	first   string      // the directory of the role in which Ansible looks first, if that is certain
 	role    roleUse
 	stack   []string // of wantRole: the roles that depend on it, the outermost first
 	host    jinja.HostRead
@@ -91,6 +92,9 @@ func (r *request) shapes() []jinja.Shape {
 		if from != nil {
 			all = append(all, from)
 		}
+	}
+	if r.called != nil {
+		all = append(all, r.called)
 	}
 	return all
 }

@@ -195,7 +195,8 @@ func (w *walk) outcomes(s jinja.Shape, at []string, o owner) []outcome {
 		}
 	case jinja.Scalar:
 		if len(at) == 0 {
-			return []outcome{{text: string(s), kind: kindOf(s)}}
+			kind := kindOf(s)
+			return []outcome{{text: printed(value.Value{Kind: kind, Text: strings.ToLower(string(s))}), kind: kind}}
 		}
 	case jinja.Variable:
 		return w.variableOutcomes(s.Name, append(s.Path[:len(s.Path):len(s.Path)], at...), o)
@@ -262,6 +263,9 @@ func kindOf(s jinja.Scalar) value.Kind {
 		return value.Bool
 	case "None":
 		return value.Null
+	}
+	if strings.ContainsAny(string(s), ".eE") && !strings.HasPrefix(string(s), "0x") {
+		return value.Float
 	}
 	return value.Int
 }
@@ -341,6 +345,10 @@ func (w *walk) valuesOf(name string, at []string) []outcome {
 	}
 	for _, l := range w.locals.at(name) {
 		known = true
+		if l.found {
+			all.add(w.foundIn(l, at)...)
+			continue
+		}
 		if l.elements {
 			all.add(w.elements(&loop{variable: name, items: l.value}, at, l.owner)...)
 			continue

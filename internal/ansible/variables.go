@@ -25,6 +25,7 @@ type definition struct {
 type local struct {
 	value    value.Value
 	elements bool // the name stands for its elements, one after the other
+	found    bool // it is what a task finds
 	owner    owner
 }
 
@@ -167,9 +168,7 @@ func (w *walk) locally(t *task, o owner) {
 	for _, p := range t.vars {
 		w.local(p.Key.Text, local{value: p.Value, owner: o})
 	}
-	if t.register != "" {
-		w.getsAny(t.register)
-	}
+	w.registers(t, o)
 	if t.loop != nil && t.loop.index != "" {
 		w.getsAny(t.loop.index)
 	}

@@ -284,9 +284,9 @@ func (r *reader) tested(e *expr) bool {
 	return false
 }
 
-// compared is `a in b`.
+// compared is `a in b`, or `a not in b`.
 func (r *reader) compared(e *expr) bool {
-	if len(e.kids) != 2 || e.named[0].name != "in" {
+	if len(e.kids) != 2 || !strings.HasSuffix(e.named[0].name, "in") {
 		return false
 	}
 	return r.contains(e.kids[0], e.kids[1], e.line)

@@ -119,7 +119,7 @@ func (p *parser) compare() *expr {
 		} else if p.cur.word("in") {
 			op = "in"
 		} else if p.cur.word("not") && p.look().word("in") {
-			op = "in"
+			op = "not in"
 			p.advance()
 		}
 		if op == "" {

@@ -21,7 +21,7 @@ const (
 	eOr               // kids
 	eAnd              // kids
 	eNot              // kids[0]
-	eCompare          // kids[0] ops[0] kids[1] ops[1] kids[2] …, ops in named
+	eCompare          // kids[0] ops[0] kids[1] ops[1] kids[2] …, ops in named: ==, <, in, not in
 	eAdd              // kids[0] + kids[1] + …
 	eConcat           // kids[0] ~ kids[1] ~ …
 	eMath             // kids[0] text kids[1], or text kids[0]
