@@ -38,6 +38,7 @@ const (
 	WarnHostvars  = "hostvars"  // a variable of this machine that nothing sets in a build
 	WarnPlay      = "play"      // a playbook without a play for the node
 	WarnHosts     = "hosts"     // a play for hosts that there are not
+	WarnInventory = "inventory" // a file in a directory of inventories that is none
 	WarnGroup     = "group"     // a group of the node that is in no inventory
 )
 

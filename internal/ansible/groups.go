@@ -25,3 +25,17 @@ func (p *Project) Group(q Query, name string) (near string, known bool) {
 	}
 	return fault.Nearest(name, slices.Sorted(maps.Keys(result.inventory.Groups))), false
 }
+
+// Unparsed reports whether a directory of the inventory has files that are none, so that
+// Ansible must be let go on at them.
+func (p *Project) Unparsed(q Query) bool {
+	q, err := q.cleaned()
+	if err != nil {
+		return false
+	}
+	if q.Config == "" && p.files.Kind("ansible.cfg") == tree.File {
+		q.Config = "ansible.cfg"
+	}
+	result := p.readSources(p.configOf(q.Config), q.Inventory)
+	return result.err == nil && len(result.inventory.Unparsed) > 0
+}

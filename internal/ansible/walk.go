@@ -176,9 +176,15 @@ func (w *walk) readInventory() error {
 	w.node = inv.Node(w.q.Host, append(slices.Clip(w.q.Groups), ImageGroup))
 	for _, o := range inv.Opaque {
 		w.opaque = true
-		at := place{file: o.File, note: o.Why}
+		at := place{file: o.File, line: o.Line, note: o.Why}
 		w.whole(o.File, "inventory", at)
 		w.allGroups(at)
+	}
+	for _, u := range inv.Unparsed {
+		w.whole(u.File, "inventory", place{file: u.File})
+		for _, f := range fault.All(u.Err) {
+			w.warn(Warning{Kind: WarnInventory, File: u.File, Line: f.Line, Message: "it is no inventory, and is passed over: " + f.Message, Hint: "move it out of the directory, or add its extension to inventory_ignore_extensions of ansible.cfg"})
+		}
 	}
 	return nil
 }

@@ -191,6 +191,10 @@ func (w *Work) ansibleFiles(s layer.Playbooks) (inventory string, env []string, 
 		"PYTHONDONTWRITEBYTECODE":                  "1",
 		"STRATA_ENVIRONMENT":                       mustJSON(sandbox.Environ(w.Environment)),
 	}
+	if ansible.Open(w.Project, ansible.NewParsed()).Unparsed(ansible.Query{Inventory: w.Inventory, Config: s.Config}) {
+		// The plan said which, and Ansible says it once more.
+		set["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"], set["ANSIBLE_INVENTORY_UNPARSED_FAILED"] = "0", "1"
+	}
 	if set["ANSIBLE_CONFIG"], err = w.config(s); err != nil {
 		return "", nil, err
 	}

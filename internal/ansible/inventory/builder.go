@@ -23,6 +23,8 @@ type builder struct {
 	inv    *Inventory
 	files  tree.Files
 	errors []error
+
+	processed []string // directories of the files that were read, in their order
 }
 
 // source reads one of the inventory's sources.
@@ -40,7 +42,9 @@ func (b *builder) source(name string) error {
 				return nil
 			}
 		}
-		b.file(clean)
+		if err := b.file(clean); err != nil {
+			b.errors = append(b.errors, err)
+		}
 	case strings.Contains(name, ","):
 		b.list(name)
 	default:
@@ -101,7 +105,7 @@ func (b *builder) directory(dir string, depth int) {
 		case tree.Directory:
 			b.directory(name, depth+1)
 		case tree.File:
-			b.file(name)
+			b.among(name)
 		}
 	}
 }
@@ -121,59 +125,77 @@ func (b *builder) ignoredByPattern(name, base string) bool {
 }
 
 func (b *builder) opaque(file, why string) {
-	b.inv.Opaque = append(b.inv.Opaque, Opaque{file, why})
+	b.inv.Opaque = append(b.inv.Opaque, Opaque{File: file, Why: why})
+}
+
+// among reads one file of a directory. One that is no inventory is passed over.
+func (b *builder) among(name string) {
+	err := b.file(name)
+	switch f, ok := errors.AsType[*fault.Error](err); {
+	case err == nil:
+	case ok && f.Hint != "" && f.Line == 0: // it is an inventory, and must be another one
+		b.errors = append(b.errors, err)
+	default:
+		b.inv.Unparsed = append(b.inv.Unparsed, Unparsed{name, err})
+	}
 }
 
 // file reads one file with the plugins in their order: script, auto, yaml, ini,
 // toml. What a plugin added before it gave up stays, as it does in Ansible.
-func (b *builder) file(name string) {
+func (b *builder) file(name string) error {
 	b.inv.Files = append(b.inv.Files, name)
+	defer func() { b.processed = append(b.processed, path.Dir(name)) }()
 	text, err := b.files.Text(name)
 	if err != nil {
-		b.errors = append(b.errors, fault.New(fault.Input, "%w", err).At(name, 0, 0))
-		return
+		return fault.New(fault.Input, "%w", err).At(name, 0, 0).WithHint("see that it can be read")
 	}
 	script := bytes.HasPrefix(text, []byte("#!"))
 	binary := bytes.IndexByte(text, 0) >= 0
 	switch {
 	case tree.IsVaulted(text):
 		b.opaque(name, "it is encrypted")
-		return
+		return nil
 	case b.files.Executable(name) && (script || binary):
-		b.opaque(name, "it is a program")
-		return
+		return asks(name, "it is a program")
 	case extension(name) == ".toml":
-		b.opaque(name, "it is TOML")
-		return
+		return b.toml(name, text)
 	}
 	var yamlErr error
 	isYAML := extension(name) != "" && slices.Contains(b.inv.settings.yamlExtensions(), extension(name))
 	if isYAML || extension(name) == "" {
 		doc := b.files.Document(name)
-		if doc.Err == nil && !falsy(doc.Value.At("plugin")) {
-			b.opaque(name, "it configures the plugin "+doc.Value.At("plugin").Shown(80))
-			return
-		}
-		if doc.Err == nil && frozen(doc.Value) {
-			b.errors = append(b.errors, fault.New(fault.Input, "what ansible-inventory --list prints is no inventory to Ansible where it lies in a directory of them").
-				At(name, 0, 0).WithHint("move it out, and name it as an inventory of its own: inventory: [%s, FILE]", path.Dir(name)))
-			return
+		switch {
+		case doc.Err == nil && isConstructed(name, doc.Value):
+			b.constructed(name, doc.Value)
+			return nil
+		case doc.Err == nil && !falsy(doc.Value.At("plugin")):
+			return asks(name, "it configures the plugin "+doc.Value.At("plugin").Shown(80))
+		case doc.Err == nil && frozen(doc.Value):
+			return fault.New(fault.Input, "what ansible-inventory --list prints is no inventory to Ansible where it lies in a directory of them").
+				At(name, 0, 0).WithHint("move it out, and name it as an inventory of its own: inventory: [%s, FILE]", path.Dir(name))
 		}
 		if yamlErr = b.yaml(name, doc); yamlErr == nil {
-			return
+			return nil
 		}
 		isYAML = isYAML || doc.Err == nil && doc.Value.Kind == value.Map || bytes.HasPrefix(text, []byte("---"))
 	}
 	iniErr := b.ini(name, text)
 	switch {
 	case iniErr == nil:
+		return nil
 	case script || binary:
-		b.opaque(name, "it looks like a program")
+		return fault.New(fault.Input, "it looks like a program, and is no inventory").At(name, 1, 0)
 	case isYAML && yamlErr != nil:
-		b.errors = append(b.errors, b.snippet(yamlErr, text))
-	default:
-		b.errors = append(b.errors, b.snippet(iniErr, text))
+		return b.snippet(yamlErr, text)
 	}
+	return b.snippet(iniErr, text)
+}
+
+// asks is the fault of a source that asks others for what it says, which is in no key.
+func asks(name, why string) error {
+	return fault.New(fault.Input, "the inventory %s cannot be planned with: %s, and what it says today is written nowhere", name, why).
+		At(name, 0, 0).
+		WithHint("freeze it, and name the file in its place: ansible-inventory -i %s --list --export > frozen.json, inventory: [frozen.json]", name)
 }
 
 // snippet adds the line that is to blame.

@@ -21,8 +21,10 @@ type Inventory struct {
 	Groups map[string]*Group // all and ungrouped are always there
 	Hosts  map[string]*Host
 	Opaque []Opaque
-	Files  []string // files read and directories listed, in this order
-	Dirs   []string // where group_vars and host_vars beside it are: one of each source, but for lists of hosts
+	// Unparsed are files in directories that no plugin reads.
+	Unparsed []Unparsed
+	Files    []string // files read and directories listed, in this order
+	Dirs     []string // where group_vars and host_vars beside it are: one of each source, but for lists of hosts
 
 	settings Settings
 	groups   []*Group // in the order in which Ansible came to know them
@@ -40,7 +42,17 @@ type Inventory struct {
 
 // Opaque is a part of the inventory that Ansible may read but this package
 // cannot: its groups, hosts and variables are unknown.
-type Opaque struct{ File, Why string }
+type Opaque struct {
+	File, Why string
+	Line      int // 0 for the file as a whole
+}
+
+// Unparsed is a file in a directory of inventories that is none: Ansible warns, and goes
+// on with the others.
+type Unparsed struct {
+	File string
+	Err  error
+}
 
 // Variable is a variable and where it is defined.
 type Variable struct {

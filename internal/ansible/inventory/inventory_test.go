@@ -61,28 +61,42 @@ func TestFaults(t *testing.T) {
 		t.Errorf("no inventory: %v", err)
 	}
 	two := files(t, "i/a", "[x", "i/b", "[y")
-	if _, err := Read(two, "i"); len(fault.All(err)) != 2 {
-		t.Errorf("two files are wrong: %v", err)
+	inv, err := Read(two, "i")
+	if err != nil || len(inv.Unparsed) != 2 || inv.Unparsed[1].File != "i/b" || fault.All(inv.Unparsed[1].Err)[0].Line != 1 {
+		t.Errorf("two files are no inventories: %v, %v", inv, err)
+	}
+	for _, name := range []string{"i/a", "+x i/a", "i/a.yml", "i/a.aws_ec2.yaml"} {
+		text := "#!/bin/sh\n"
+		if strings.Contains(name, "yml") || strings.Contains(name, "yaml") {
+			text = "plugin: amazon.aws.aws_ec2\n"
+		}
+		for _, source := range []string{"i", strings.TrimPrefix(name, "+x ")} {
+			_, err := Read(files(t, name, text), source)
+			all := fault.All(err)
+			if asks := len(all) == 1 && strings.Contains(all[0].Hint, "ansible-inventory -i i/a"); asks != (name != "i/a") {
+				t.Errorf("%s of %s: %v", name, source, err)
+			}
+		}
 	}
 }
 
 func TestSources(t *testing.T) {
 	f := files(t,
-		"i/01", "h1\n", "i/02.yml", "plugin: nmap\n", "+x i/03", "#!/bin/sh\n", "i/04.toml", "", "i/05.ini", "h5\n",
+		"i/01", "h1\n", "i/02.yml", "plugin: constructed\n", "i/03", "[x", "i/04.toml", "[t.hosts]\nh4 = {x = 1}\n", "i/05.ini", "h5\n",
 		"i/06.cfg", "h6", "i/.07", "h7", "i/group_vars/all", "x: 1", "i/08/09", "h9", "i/10", "$ANSIBLE_VAULT;1.1;AES256\n61\n", "i/11.yml", "---\n", "i/12.py", "#!/usr/bin/python\nimport os\n")
 	inv, err := Read(f, "i")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprintln(inv.AllHosts(), inv.Dirs, inv.Files); got != "[h1 h9] [i] [i i/01 i/02.yml i/03 i/04.toml i/08 i/08/09 i/10 i/11.yml i/12.py]\n" {
+	if got := fmt.Sprintln(inv.AllHosts(), inv.Dirs, inv.Files); got != "[h1 h4 h9] [i] [i i/01 i/02.yml i/03 i/04.toml i/08 i/08/09 i/10 i/11.yml i/12.py]\n" {
 		t.Error(got)
 	}
 	var opaque []string
 	for _, o := range inv.Opaque {
 		opaque = append(opaque, o.File)
 	}
-	if got := fmt.Sprint(opaque); got != "[i/02.yml i/03 i/04.toml i/05.ini i/10 i/12.py]" {
-		t.Error(got, inv.Opaque)
+	if got := fmt.Sprint(opaque); got != "[i/05.ini i/10]" || len(inv.Unparsed) != 2 || inv.Unparsed[0].File != "i/03" || inv.Unparsed[1].File != "i/12.py" {
+		t.Error(got, inv.Opaque, inv.Unparsed)
 	}
 	inv, err = Settings{IgnoreExtensions: []string{".yml"}, IgnorePatterns: []string{"^0[34]", "^1"}}.Read(f, "i")
 	if err != nil || len(inv.Opaque) != 0 || fmt.Sprint(inv.AllHosts()) != "[h1 h5 h6 h9]" {

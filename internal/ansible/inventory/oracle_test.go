@@ -145,6 +145,9 @@ func (c oracleCase) compare(t *testing.T, want oracleAnswer, count map[string]in
 			}
 		}
 	}
+	if err == nil && len(inv.Unparsed) > 0 {
+		err = inv.Unparsed[0].Err // here, Ansible is to stop at it
+	}
 	if err == nil && len(inv.Opaque) > 0 {
 		count["opaque"]++
 		return
