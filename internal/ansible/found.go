@@ -1,7 +1,6 @@
 package ansible
 
 import (
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -24,7 +23,7 @@ func (w *walk) isPlaybook(name string) bool {
 
 // act reaches a file for a request, if it is there and of the right kind.
 func (w *walk) act(r *request, file string, computed bool) bool {
-	if !computed && fs.ValidPath(file) && w.lacks(file, r.kind.followed(), r.owner.at(r.line)) {
+	if !computed && tree.ValidName(file) && w.lacks(file, r.kind.followed(), r.owner.at(r.line)) {
 		return r.kind.followed() // a file that is only copied may also lie elsewhere
 	}
 	kind := w.files.Kind(file)

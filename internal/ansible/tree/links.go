@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// ValidName is fs.ValidPath, but for names that are no UTF-8: disks and git have those, too.
+func ValidName(name string) bool { return fs.ValidPath(strings.ToValidUTF8(name, "?")) }
+
 // Way is how links lead from a name to what it names.
 type Way struct {
 	// Links are the links on the way, in the order in which they are followed,
@@ -29,7 +32,7 @@ func (w Way) Outside() bool { return w.Real == ".." || strings.HasPrefix(w.Real,
 // real name. A name that io/fs refuses is its own; so is one behind a
 // circle, or behind more links than Linux follows.
 func (t *Tree) Real(name string) Way {
-	if !fs.ValidPath(name) || !t.at(name).linked {
+	if !ValidName(name) || !t.at(name).linked {
 		return Way{Real: name}
 	}
 	t.mu.RLock()

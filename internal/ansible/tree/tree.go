@@ -38,7 +38,7 @@ const (
 // them, relative to the project's directory. What is returned must not be
 // changed.
 type Files interface {
-	// Kind says what a name is; names that io/fs refuses are Absent.
+	// Kind says what a name is; those that are no ValidName are Absent.
 	Kind(name string) Kind
 	// Executable reports whether a file may be executed by its owner.
 	Executable(name string) bool
@@ -171,7 +171,7 @@ func (t *Tree) at(name string) *entry {
 // find says what a name is: most names that are looked for are not there, and
 // what their directory lists says so.
 func (t *Tree) find(name string) (kind Kind, linked bool, err error) {
-	if !fs.ValidPath(name) {
+	if !ValidName(name) {
 		return Absent, false, nil
 	}
 	dir, base := path.Split(name)
