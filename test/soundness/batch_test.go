@@ -11,7 +11,7 @@ import (
 )
 
 // largest is how many changes run together at most.
-const largest = 12
+const largest = 24
 
 // batch is changes of different files that the plan all takes for nothing. They
 // run together: a tree that is as it was clears them all, and otherwise each
