@@ -99,8 +99,12 @@ func describeImage(st *store.Store, im *store.Image) ([]listed, error) {
 			l.Latest = true
 		}
 		if key, ok := strings.CutPrefix(tag, store.KeyTag("")); ok {
+			r, err := st.Record(im, layer.Key(key))
+			if err == nil && r.Address {
+				continue
+			}
 			l.Keys = append(l.Keys, layer.Key(key))
-			if r, err := st.Record(im, layer.Key(key)); err == nil && r.Started.After(l.Built) {
+			if err == nil && r.Started.After(l.Built) {
 				l.Key, l.Built, l.Seconds = r.Key, r.Started, r.Seconds
 			}
 		}

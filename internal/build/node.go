@@ -102,12 +102,13 @@ func (nb *nodeBuild) run(ctx context.Context, parent *store.Image, check func() 
 	if err := nb.configLeaks(c); err != nil {
 		return nil, err
 	}
+	c.Record.Address = true
 	for _, c.Record.Key = range nb.addresses {
 		if _, err := b.Store.AddImage(c); err != nil {
 			return nil, err
 		}
 	}
-	c.Record.Key = nb.key
+	c.Record.Key, c.Record.Address = nb.key, false
 	return b.Store.AddImage(c)
 }
 

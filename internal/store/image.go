@@ -43,6 +43,8 @@ type Record struct {
 	// Observed is what programs that playbooks ran on the machine that built did with
 	// files of the project; nil without playbooks.
 	Observed *layer.Observed `json:"observed,omitempty"`
+	// Address says that Key is none of the node's, but only where Observed is found.
+	Address bool `json:"address,omitempty"`
 
 	// Commits are those of all repositories of the project when it was built.
 	Commits []layer.Commit `json:"commits,omitempty"`
@@ -269,7 +271,7 @@ func (s *Store) LastRecord(im *Image, cluster string, node layer.NodeID) (Record
 		if err != nil {
 			return r, err
 		}
-		if last.Key == "" || r.Started.After(last.Started) {
+		if !r.Address && (last.Key == "" || r.Started.After(last.Started)) {
 			last = r
 		}
 	}
