@@ -2,6 +2,7 @@ package ansible
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
@@ -20,9 +21,39 @@ type candidate struct {
 func (w *walk) firstFound(items value.Value, o owner, in string) []outcome {
 	var all []candidate
 	for _, term := range items.List() {
-		all = append(all, w.term(w.shapeOf(term), o)...)
+		s := w.shapeOf(term)
+		found := w.term(s, o)
+		if !w.hasValue(s) { // Ansible goes on to the next one
+			for i := range found {
+				found[i].sure = false
+			}
+		}
+		all = append(all, found...)
 	}
 	return w.firstOf(all, o, in)
+}
+
+// hasValue reports whether all that is in a shape certainly has a value.
+func (w *walk) hasValue(s jinja.Shape) bool {
+	without := func(one jinja.Shape) bool { return !w.hasValue(one) }
+	switch s := s.(type) {
+	case nil, jinja.Literal, jinja.Scalar:
+		return true
+	case jinja.Variable:
+		return w.surelyDefined(s.Name, s.Path)
+	case jinja.Concat:
+		return !slices.ContainsFunc(s, without)
+	case jinja.List:
+		return !slices.ContainsFunc(s, without)
+	case jinja.Map:
+		for _, one := range s {
+			if without(one) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // lookedFor is what lookup('first_found') can come to.

@@ -101,13 +101,19 @@ func TestNamesOfFirstFound(t *testing.T) {
 			"roles/r/vars/sub/c.yml roles/r/vars/sub/none.yml", "roles/r/vars/a.yml roles/r/vars/b.yml"},
 		{"a name that may be several", tasks("- include_vars: '{{ item }}'\n  with_first_found: ['{{ which }}.yml', a.yml]\n- set_fact: {which: b}\n- set_fact: {which: none}\n- debug: {var: made}\n"),
 			"roles/r/vars/a.yml roles/r/vars/b.yml", "roles/r/vars/sub/c.yml"},
+		{"a name that may have no value", tasks("- include_vars: '{{ item }}'\n  with_first_found: ['{{ which }}.yml', a.yml]\n- set_fact: {which: b}\n  when: ansible_local.x\n- debug: {var: made}\n"),
+			"roles/r/vars/a.yml roles/r/vars/b.yml", "roles/r/vars/sub/c.yml"},
+		{"a fact that may not be there", tasks("- include_vars: '{{ item }}'\n  with_first_found: [{files: ['{{ ansible_system }}.yml', a.yml], paths: [vars]}]\n- debug: {var: made}\n") + files("roles/r/vars/Linux.yml"),
+			"roles/r/vars/a.yml roles/r/vars/Linux.yml", "roles/r/vars/b.yml"},
+		{"a name of the inventory", tasks("- include_vars: '{{ item }}'\n  with_first_found: ['{{ which }}.yml', a.yml]\n- debug: {var: made}\n") + "-- group_vars/all.yml --\nwhich: b\n",
+			"roles/r/vars/b.yml", "roles/r/vars/a.yml"},
 		{"where nobody knows whether it is there", tasks("- include_vars: '{{ item }}'\n  with_first_found: [/etc/b.yml, a.yml]\n- debug: {var: made}\n"),
 			"roles/r/vars/a.yml", "roles/r/vars/b.yml"},
 		{"skip", tasks("- include_vars: '{{ item }}'\n  with_first_found: [{files: [none.yml, b.yml], skip: true}]\n- debug: {var: made}\n"),
 			"roles/r/vars/b.yml roles/r/vars/none.yml", "roles/r/vars/a.yml"},
 		{"files of a list that may be another", tasks("- copy: {src: \"{{ lookup('first_found', list) }}\", dest: /x}\n- set_fact: {list: [b]}\n- set_fact: {list: [c]}\n"),
 			"roles/r/files/b roles/r/files/c", "roles/r/files/d"},
-	}, Query{})
+	}, Query{Facts: map[string]string{"system": "Linux"}})
 }
 
 // TestNamesEnd has variables that lead to each other in every way.
