@@ -88,6 +88,9 @@ func (w *walk) hasCollection(full string) bool {
 	namespace, name, _ := strings.Cut(full, ".")
 	for _, dir := range w.collectionDirs() {
 		dir = path.Join(dir, namespace, name)
+		if w.lacks(dir, false, place{}) {
+			return false // nobody can say which it has
+		}
 		if w.files.Kind(dir) != tree.Directory {
 			continue
 		}
