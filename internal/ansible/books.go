@@ -172,10 +172,15 @@ func (w *walk) matchesNow(p *play) bool {
 	}
 	var patterns []string
 	for _, pattern := range p.hosts.List() {
-		if computes(pattern.Text) {
+		if !computes(pattern.Text) {
+			patterns = append(patterns, pattern.Text)
+			continue
+		}
+		computed, known := w.hostsOf(p, pattern.Text)
+		if !known {
 			return true
 		}
-		patterns = append(patterns, pattern.Text)
+		patterns = append(patterns, computed...)
 	}
 	if matches, _ := w.node.MatchList(patterns); matches || len(w.joins)+len(w.joinForms) == 0 {
 		return matches

@@ -134,7 +134,7 @@ func (w *walk) unreadExtraVars() {
 		return
 	}
 	for name := range w.q.ExtraVars {
-		if !w.vars.has(name) && !implicit(name) {
+		if !w.vars.has(name) && !implicit(name) && !w.inHosts(name) {
 			w.warn(Warning{Kind: WarnUnread, Message: fmt.Sprintf("the extra variable %s is read by nothing that is run on %s", name, ThisNode)})
 		}
 	}

@@ -378,6 +378,10 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 	d := w.files.Document(name)
 	if d.Vaulted {
 		w.whole(name, "encrypted tasks", from)
+		if o.sure == possible && !inTasks(name) {
+			w.warn(Warning{File: name, Message: "it is encrypted, and a computed name may mean it: it is taken for a file, not for tasks"})
+			return
+		}
 		w.elsewhere()
 		w.everything("it is encrypted, and its tasks may read anything", place{file: name, line: 1})
 		return
