@@ -8,7 +8,7 @@ import (
 // variables that they define in different ways; false if they differ in more than
 // variables.
 func Differing(a, b *Inventory) (names []string, same bool) {
-	if !slices.Equal(a.Dirs, b.Dirs) || !slices.Equal(a.Opaque, b.Opaque) || a.explicit != b.explicit ||
+	if !slices.Equal(a.Dirs, b.Dirs) || !slices.Equal(a.Opaque, b.Opaque) || !slices.EqualFunc(a.Unparsed, b.Unparsed, Unparsed.same) || a.explicit != b.explicit ||
 		!slices.EqualFunc(a.groups, b.groups, (*Group).like) || !slices.EqualFunc(a.hosts, b.hosts, (*Host).like) {
 		return nil, false
 	}

@@ -54,6 +54,10 @@ type Unparsed struct {
 	Err  error
 }
 
+func (u Unparsed) same(other Unparsed) bool {
+	return u.File == other.File && u.Err.Error() == other.Err.Error()
+}
+
 // Variable is a variable and where it is defined.
 type Variable struct {
 	*value.Pair // as it is written: its key is the name
