@@ -320,7 +320,19 @@ func (s *script) env(argv []string, given arguments) bool {
 // tests reads test …: the names behind operators that are about files.
 func (s *script) tests(args []string) {
 	for i, arg := range args {
-		if len(arg) == 2 && arg[0] == '-' && strings.Contains("bcdefghkprstuwxLOGSN", arg[1:]) && i+1 < len(args) && args[i+1] != "]" {
+		if i+1 == len(args) || args[i+1] == "]" {
+			break
+		}
+		switch {
+		case arg == "-nt" || arg == "-ot" || arg == "-ef":
+			if i > 0 {
+				s.reads.name(s.in(args[i-1]))
+			}
+			s.reads.name(s.in(args[i+1]))
+		case len(arg) != 2 || arg[0] != '-':
+		case arg == "-s" || arg == "-x": // how large it is, and whether it may be executed
+			s.reads.file(s.in(args[i+1]))
+		case strings.Contains("bcdefghkprtuwLOGSN", arg[1:]):
 			s.reads.name(s.in(args[i+1]))
 		}
 	}
