@@ -11,7 +11,7 @@ import (
 
 // playbook follows a playbook of the query, or one that another imports.
 func (w *walk) playbook(name string, from place, sure certainty) {
-	if _, surer := w.visits(visit{file: name}, sure); !surer {
+	if surer := w.visits(visit{file: name}, sure); !surer {
 		return
 	}
 	if w.lacks(name, true, from) {

@@ -126,19 +126,16 @@ func dynamically(t *task, o owner) certainty {
 	return runs
 }
 
-// visits notes a visit, and says whether it is the first, and whether what was
-// visited was less certain before.
-func (w *walk) visits(v visit, sure certainty) (first, surer bool) {
-	first = true
-	for s := runs; s <= possible; s++ {
+// visits notes a visit, and says whether what is visited was less certain before, or
+// not visited at all.
+func (w *walk) visits(v visit, sure certainty) (surer bool) {
+	for s := runs; s <= sure; s++ {
 		v.sure = s
 		if w.visited.has(v) {
-			if first = false; s <= sure {
-				return false, false
-			}
+			return false
 		}
 	}
 	v.sure = sure
 	w.visited.add(v)
-	return first, true
+	return true
 }

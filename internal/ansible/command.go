@@ -248,28 +248,28 @@ func (w *walk) localRead(name string, dirs []string, names bool, patterns []stri
 		return false
 	}
 	if i := strings.LastIndex(name, projectText); i >= 0 {
-		return w.localIn(".", name[i+1:], names, patterns, at)
+		return w.localIn(name[i+1:], names, patterns, at)
 	}
 	if strings.HasPrefix(name, unknownText) {
-		return w.localIn(".", name, names, patterns, at)
+		return w.localIn(name, names, patterns, at)
 	}
 	for _, dir := range dirs {
 		switch i := strings.LastIndex(dir, projectText); {
 		case strings.HasPrefix(dir, "/"):
 		case i >= 0:
-			anything = w.localIn(".", path.Join(".", dir[i+1:])+"/"+name, names, patterns, at) || anything
+			anything = w.localIn(path.Join(".", dir[i+1:])+"/"+name, names, patterns, at) || anything
 		default:
-			anything = w.localIn(".", dir+"/"+name, names, patterns, at) || anything
+			anything = w.localIn(dir+"/"+name, names, patterns, at) || anything
 		}
 	}
 	return anything
 }
 
-// localIn is localRead of a path, or a pattern of one, below a directory.
-func (w *walk) localIn(base, name string, names bool, patterns []string, at place) (anything bool) {
+// localIn is localRead of a path of the project, or a pattern of one.
+func (w *walk) localIn(name string, names bool, patterns []string, at place) (anything bool) {
 	fixed, rest, computed := strings.Cut(name, unknownText)
 	if !computed {
-		file := path.Join(base, name)
+		file := path.Clean(name)
 		if file == ".." || strings.HasPrefix(file, "../") {
 			return false
 		}
@@ -279,7 +279,7 @@ func (w *walk) localIn(base, name string, names bool, patterns []string, at plac
 	if strings.Contains(rest, "../") || strings.Contains(strings.TrimLeft(rest, unknownText+"/"), "/..") {
 		return true
 	}
-	dir := path.Join(base, fixed[:strings.LastIndex(fixed, "/")+1])
+	dir := path.Join(".", fixed[:strings.LastIndex(fixed, "/")+1])
 	if dir == ".." || strings.HasPrefix(dir, "../") {
 		return false
 	}

@@ -108,7 +108,7 @@ func (w *walk) varsFile(file string, r *request, at place) {
 		}
 		return
 	}
-	if _, surer := w.visits(visit{file: file, role: r.owner.role + "\x00" + r.under, form: asTasks}, r.leads()); !surer {
+	if surer := w.visits(visit{file: file, role: r.owner.role + "\x00" + r.under, form: asTasks}, r.leads()); !surer {
 		return
 	}
 	read := w.files.Variables

@@ -101,7 +101,7 @@ func (w *walk) beginning() *beginning {
 			break
 		}
 		set := b.then.Get(answers, func() *beginnings { return &beginnings{} })
-		b = set.find(w, func() *beginning { return last.after(w, answers) })
+		b = set.find(w, func() *beginning { return last.after(w) })
 	}
 	return last
 }
@@ -182,7 +182,7 @@ func (b *beginning) start() {
 
 // after is the beginning that comes after b, of all nodes for which its open
 // requests come to what they do for this one; nil if there are too many.
-func (b *beginning) after(of *walk, answers string) *beginning {
+func (b *beginning) after(of *walk) *beginning {
 	if b.number.Add(1) > mostBeginnings {
 		return nil
 	}

@@ -13,8 +13,9 @@ import (
 // hostsOf is what a play's pattern comes to; false if that is not known. Ansible has only
 // what is the same for all hosts there: extra variables and the play's own.
 func (w *walk) hostsOf(p *play, text string) (patterns []string, known bool) {
-	inner, ok := strings.CutPrefix(strings.TrimSpace(text), "{{")
-	if inner, ok = strings.CutSuffix(inner, "}}"); !ok || computes(inner) || w.opaque {
+	inner, begins := strings.CutPrefix(strings.TrimSpace(text), "{{")
+	inner, ends := strings.CutSuffix(inner, "}}")
+	if !begins || !ends || computes(inner) || w.opaque {
 		return nil, false
 	}
 	v, out := jinja.Evaluate(strings.TrimSpace(inner), func(name string) (any, jinja.Outcome) { return w.beforeHosts(p, name) })

@@ -372,7 +372,7 @@ func (w *walk) read(r *reads, o owner) {
 // tasks follows a file of tasks for a role.
 func (w *walk) tasks(name string, o owner, f form, from place) {
 	o.file = name
-	if _, surer := w.visits(visit{file: name, role: o.role, book: o.book, form: f, here: o.here}, o.sure); !surer {
+	if surer := w.visits(visit{file: name, role: o.role, book: o.book, form: f, here: o.here}, o.sure); !surer {
 		return
 	}
 	d := w.files.Document(name)

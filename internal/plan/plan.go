@@ -322,17 +322,6 @@ func (m *maker) uncertain(d, parent *Decision) Action {
 	return Maybe
 }
 
-// unless takes a node's inputs for what they are if its parent comes out as it was.
-func (m *maker) unless(d *Decision, last []Input) {
-	i := slices.IndexFunc(last, func(in Input) bool { return in.Kind == KindParent })
-	if d.Unbounded == nil || i < 0 {
-		return
-	}
-	if inputs, err := d.Unbounded.On(layer.Digest(last[i].Digest), m.o.Observed); err == nil {
-		d.Inputs = inputs
-	}
-}
-
 // absent says why a node with a known key is not there.
 func (m *maker) absent(d *Decision, parent layer.Digest) {
 	var last []Input
