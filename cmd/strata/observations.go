@@ -17,6 +17,7 @@ type observations struct {
 	p    *layer.Project
 	st   *store.Store
 	find plan.Observations
+	far  bool // there is a registry, which may know more than the store
 
 	noted bool
 }
@@ -34,6 +35,20 @@ func (o *observations) Find(node layer.NodeID, at layer.Key) (*layer.Observed, e
 	return seen, nil
 }
 
+// Built says whether anybody may have built a node.
+func (o *observations) Built(node layer.NodeID) (bool, error) {
+	if o.find == nil {
+		if err := o.open(); err != nil {
+			return false, err
+		}
+	}
+	if o.far || o.st == nil {
+		return o.far, nil
+	}
+	_, err := o.st.Latest(o.p.Cluster.Name, node)
+	return err == nil, nil
+}
+
 // note says once why something is not known: a plan does without.
 func (o *observations) note(from string, err error) {
 	if !o.noted {
@@ -49,6 +64,7 @@ func (o *observations) open() error {
 		if x, err = o.app.exchange(nil, o.app.anyProject(), o.p.Registry); err != nil {
 			return err
 		}
+		o.far = true
 		x.Cluster = o.p.Cluster.Name
 		x.Missed = func(err error) { o.note(" from the registry", err) }
 	}

@@ -283,7 +283,7 @@ func (h *history) comparison(was, now plan.Revision, names []string) (*plan.Plan
 	traces.use(&o)
 	seen := &observations{app: h.app, p: now.Project}
 	defer seen.Close()
-	o.Observed = seen.Find
+	o.Observed, o.Built = seen.Find, seen.Built
 	made, err := plan.Compare(was, now, want, o)
 	if err != nil {
 		return nil, err

@@ -267,26 +267,21 @@ func (t *traces) use(o *plan.CompareOptions) {
 		return
 	}
 	o.Known, o.Carry = t.known, len(t.known) >= mostTraces || t.history.push
-	o.Made = func(at plan.Revision, made []trace.Trace) {
+	o.About = func(at plan.Revision) []byte {
+		text, _ := json.Marshal(aboutTraces{ansible.Version, t.history.place(), at.Name, t.repos}) // strings and a number
+		return text
+	}
+	o.Made = func(at plan.Revision, file []byte) {
 		if at.Name == "" {
 			return
 		}
-		kept, err := t.keep(at, made)
+		kept, err := t.write(file)
 		for _, name := range t.files {
 			if err == nil && o.Carry && name != kept {
 				_ = os.Remove(name)
 			}
 		}
 	}
-}
-
-// keep writes a file of traces. Others may do the same.
-func (t *traces) keep(at plan.Revision, made []trace.Trace) (string, error) {
-	about, err := json.Marshal(aboutTraces{ansible.Version, t.history.place(), at.Name, t.repos})
-	if err != nil {
-		return "", err
-	}
-	return t.write(trace.Encode(about, made))
 }
 
 // write puts a file of traces among the others, of which there are to be no more than a

@@ -90,7 +90,7 @@ func (w *walk) notes() *Reached {
 // analysis looked through.
 func (a *Analysis) Circles() []string {
 	p := a.walk.Project
-	if len(p.Circles()) == 0 { // it mostly is so
+	if !p.files.Circled() { // it mostly is so
 		return nil
 	}
 	var all []string

@@ -4,6 +4,7 @@ import (
 	"path"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,21 +41,33 @@ func (out outcome) isMap() bool { return out.value.Kind == value.Map || out.dict
 // outcomes collects what something can come to, each once. Of too many it keeps
 // what says as much with fewer.
 type outcomes struct {
-	list   []outcome
-	texts  map[textKey]bool
-	values map[valueKey]bool
-	any    bool // they are too many, and not all are texts
+	list []outcome
+	seen map[outcomeKey]bool // nil as long as there are few
+	any  bool                // they are too many, and not all are texts
 }
 
-type textKey struct {
-	text string
-	kind value.Kind
-}
-
-type valueKey struct {
+// outcomeKey is the same of outcomes that are the same.
+type outcomeKey struct {
+	text  string
+	kind  value.Kind
 	value value.Value
 	place any // where the elements are kept of what is no value
 	owner owner
+}
+
+func (out outcome) key() outcomeKey {
+	of := outcomeKey{value: out.value, owner: out.owner}
+	switch {
+	case len(out.list) > 0:
+		of.place = &out.list[0]
+	case len(out.some) > 0:
+		of.place = &out.some[0]
+	case len(out.dict) > 0:
+		of.place = reflect.ValueOf(out.dict).Pointer()
+	case out.isText():
+		return outcomeKey{text: out.text, kind: out.kind}
+	}
+	return of
 }
 
 func (all *outcomes) add(more ...outcome) {
@@ -68,35 +81,25 @@ func (all *outcomes) add(more ...outcome) {
 	}
 }
 
-// has reports whether an outcome is there, and notes that it is from now on.
+// has reports whether an outcome is there, or was before they were widened.
 func (all *outcomes) has(out outcome) bool {
-	of := valueKey{value: out.value, owner: out.owner}
-	switch {
-	case len(out.list) > 0:
-		of.place = &out.list[0]
-	case len(out.some) > 0:
-		of.place = &out.some[0]
-	case len(out.dict) > 0:
-		of.place = reflect.ValueOf(out.dict).Pointer()
-	case out.isText():
-		of := textKey{out.text, out.kind}
-		if all.texts[of] {
+	const few = 8 // are compared sooner than they are put into a map
+	of := out.key()
+	if all.seen == nil {
+		if slices.ContainsFunc(all.list, func(known outcome) bool { return known.key() == of }) {
 			return true
 		}
-		if all.texts == nil {
-			all.texts = map[textKey]bool{}
+		if len(all.list) < few {
+			return false
 		}
-		all.texts[of] = true
-		return false
+		all.seen = make(map[outcomeKey]bool, 2*few)
+		for _, known := range all.list {
+			all.seen[known.key()] = true
+		}
 	}
-	if all.values[of] {
-		return true
-	}
-	if all.values == nil {
-		all.values = map[valueKey]bool{}
-	}
-	all.values[of] = true
-	return false
+	known := all.seen[of]
+	all.seen[of] = true
+	return known
 }
 
 func (all *outcomes) widen() {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/layer"
-	"github.com/strata-hpc/strata/internal/trace"
 )
 
 // Revision is a project with its files at one revision.
@@ -38,13 +37,17 @@ type CompareOptions struct {
 	Known []Known
 	// Fresh has every node's playbooks followed at both revisions, whatever is known.
 	Fresh bool
-	// Made is given the traces that are made, and the revision that they are made of, if
-	// it is not nil.
-	Made func(Revision, []trace.Trace)
+	// About is what a file of traces that are made of a revision says of itself, and Made
+	// is given the file. They may be nil.
+	About func(Revision) []byte
+	Made  func(Revision, []byte)
 	// Carry adds to those that are made the known ones that hold there, too.
 	Carry bool
 	// Observed finds what builds saw local programs read, which tells more. It may be nil.
 	Observed Observations
+	// Built says whether anybody may have built a node, of which Observed could tell. It
+	// may be nil.
+	Built func(layer.NodeID) (bool, error)
 	// Brief leaves the inputs out of decisions about nodes that were there before
 	// and have a parent: they take more time and memory than all else.
 	Brief bool

@@ -115,6 +115,11 @@ func (c *comparer) observed(n layer.Node, p pair) ([]Reason, error) {
 	if c.o.Observed == nil || !p.unbounded || !was || len(p.reasons) == 0 || p.moved || !c.keeps(n.Parent) {
 		return p.reasons, nil
 	}
+	if c.o.Built != nil {
+		if built, err := c.o.Built(n.ID); err != nil || !built {
+			return p.reasons, err // it takes several analyses to ask for what was seen
+		}
+	}
 	_, now, err := Bounds(c.head.Project, n, c.head.Source)
 	if err != nil || now == nil {
 		return p.reasons, fault.Within(c.head.prefix(), err)

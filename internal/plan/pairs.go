@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"fmt"
@@ -159,17 +160,23 @@ func (c *comparer) verifyMade(pairs []pair) error {
 			made = append(made, t)
 		}
 	}
-	if c.o.Made != nil && len(made)+len(c.verifiers) > 0 && (len(made) > 0 || c.o.Carry) {
-		c.o.Made(c.made(), append(slices.Clip(made), c.carried(byKey)...))
-	}
+	made = append(made, c.carried(byKey)...)
 	if len(made) == 0 {
 		return nil
 	}
-	file, err := inMemory(made)
+	var about []byte
+	if c.o.About != nil {
+		about = c.o.About(c.made())
+	}
+	file := trace.Encode(about, made)
+	if c.o.Made != nil {
+		c.o.Made(c.made(), file)
+	}
+	traces, err := trace.Open(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return err
 	}
-	known := Known{Traces: file, Source: c.made().Source, ChangedBase: c.o.Changed}
+	known := Known{Traces: traces, Source: c.made().Source, ChangedBase: c.o.Changed}
 	if c.head.Name == "" {
 		known.ChangedBase, known.ChangedHead = nil, c.o.Changed
 	}

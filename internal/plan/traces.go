@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"slices"
@@ -163,12 +162,6 @@ func reachedBy(list []*ansible.Analysis) []*ansible.Reached {
 		all[i] = one.Reached()
 	}
 	return all
-}
-
-// inMemory is a file of traces that is in no file system.
-func inMemory(traces []trace.Trace) (*trace.File, error) {
-	file := trace.Encode(nil, traces)
-	return trace.Open(bytes.NewReader(file), int64(len(file)))
 }
 
 // nodesOf finds nodes by name.

@@ -89,7 +89,8 @@ type Tree struct {
 	fsys fs.FS
 	once *Once
 
-	units atomic.Bool // there are some, of what was listed
+	units   atomic.Bool // there are some, of what was listed
+	circled atomic.Bool // a link leads to a directory that it is in
 
 	mu      sync.RWMutex
 	entries map[string]*entry
@@ -226,6 +227,9 @@ func (t *Tree) Circles() []string {
 	return slices.Compact(all)
 }
 
+// Circled reports whether there are any.
+func (t *Tree) Circled() bool { return t.circled.Load() }
+
 // CirclesBelow are those of one directory.
 func (t *Tree) CirclesBelow(dir string) []string { return t.at(dir).circles }
 
@@ -333,6 +337,7 @@ const deepest = 40
 func (d *descent) down(dir, real string, links int) {
 	if d.trail[real] || links > deepest {
 		d.to.circles = append(d.to.circles, dir)
+		d.tree.circled.Store(true)
 		return
 	}
 	d.trail[real] = true
