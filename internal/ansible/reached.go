@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/tree"
+	"github.com/strata-hpc/strata/internal/ansible/value"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/trace"
 )
@@ -229,13 +230,16 @@ const shown = 2000 // bytes of a value that people are shown
 // definition, unless it has a value of Ansible's own.
 func (w *walk) summary(name string) (Variable, bool) {
 	v := Variable{Name: name, Via: w.vars.at(name)}
-	if own, ok := w.magic(name); ok {
+	defs := w.definitions(name)
+	own, magic := w.magic(name)
+	switch {
+	case magic && len(defs) == 0:
 		v.Digest = sum(own)
 		v.Definitions = []Definition{{Shown: own}}
 		return v, true
-	}
-	defs := w.definitions(name)
-	if len(defs) == 0 {
+	case magic: // of some, host_vars are stronger
+		defs = append([]definition{{value: &value.Value{Kind: value.String, Text: own}, class: "magic"}}, defs...)
+	case len(defs) == 0:
 		return v, false
 	}
 	v.Definitions = make([]Definition, len(defs))

@@ -405,6 +405,9 @@ func (w *walk) ownPath(name string, o owner) []outcome {
 		return []outcome{textOutcome("python3")}
 	case "inventory_hostname":
 		w.own = true
+		if len(w.definitions(name)) > 0 { // host_vars are stronger
+			return unknownOutcome()
+		}
 		return []outcome{textOutcome(w.q.Host)}
 	}
 	return nil
