@@ -137,6 +137,8 @@ func (p *Project) Analyse(q Query, o Options) (*Analysis, error) {
 		w.foreignValue(h)
 	}
 	w.suspect()
+	// What it was found with: many analyses are kept until all are there.
+	w.evaluation, w.resolved, w.requests, w.trial = nil, map[string][]definition{}, nil, nil
 	return &Analysis{walk: w}, nil
 }
 
