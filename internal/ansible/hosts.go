@@ -65,7 +65,7 @@ func (w *walk) readForeign(h hostRead) foreignResult {
 	var says []string
 	for _, g := range groups {
 		says = append(says, g.says...)
-		r.asked.Include(g.asked)
+		g.asked.All(func(q trace.Question) { r.asked.Ask(q.Kind, q.Name) }) // as one set, of which many traces have a part
 		for _, d := range g.definitions {
 			r.reads.value(d.Value)
 			if r.first.File == "" {

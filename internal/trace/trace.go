@@ -13,6 +13,8 @@
 // Systems à la Carte", 2018.)
 package trace
 
+import "slices"
+
 // Kind is what is asked of something. The numbers are in files.
 type Kind uint8
 
@@ -40,12 +42,10 @@ func (a *Asked) Ask(kind Kind, name string) {
 
 // Include notes the questions of another analysis, which is closed.
 func (a *Asked) Include(other *Asked) {
-	for _, known := range a.earlier {
-		if known == other {
-			return
-		}
+	const near = 32 // what is included again mostly was a moment ago
+	if !slices.Contains(a.earlier[max(len(a.earlier)-near, 0):], other) {
+		a.earlier = append(a.earlier, other)
 	}
-	a.earlier = append(a.earlier, other)
 }
 
 // After returns an Asked that begins with the questions of a, which is closed

@@ -161,12 +161,11 @@ type Winners struct {
 	files        tree.Files
 	playbookDirs []string
 	name         string
-	read         map[string]*scopeReader // by what a group or host is called, without suffix
 }
 
 // NewWinners looks in the places of Definitions.
 func NewWinners(files tree.Files, playbookDirs []string, name string) *Winners {
-	return &Winners{files, playbookDirs, name, map[string]*scopeReader{}}
+	return &Winners{files, playbookDirs, name}
 }
 
 // Of returns the part of Definitions that decides what the variable is for a host,
@@ -174,7 +173,6 @@ func NewWinners(files tree.Files, playbookDirs []string, name string) *Winners {
 // that defines it for certain.
 func (w *Winners) Of(n *Node) (*Scope, error) {
 	r := n.reader(w.files, w.playbookDirs)
-	r.read = w.read
 	for _, read := range slices.Backward(n.places(r)) {
 		if read(); r.scope.Has(w.name) {
 			break
@@ -255,7 +253,6 @@ type scopeReader struct {
 	scope            *Scope
 	inventory, plays []string // directories
 	errors           []error
-	read             map[string]*scopeReader // what entities gave that were read before, or nil
 }
 
 func (r *scopeReader) add(b *block) {
@@ -264,23 +261,27 @@ func (r *scopeReader) add(b *block) {
 	}
 }
 
+// entity is what the files of one group or host define, and what was asked for that. It
+// is the same for whoever is in the group.
+type entity struct {
+	scope  *Scope
+	errors []error
+	seen   *tree.Seen
+}
+
 // entity adds what the files of one group or host define.
 func (r *scopeReader) entity(dir, name, level string) {
-	if r.read == nil {
-		r.variables(dir, name, level)
-		return
-	}
-	base := path.Join(dir, name)
-	one := r.read[base]
-	if one == nil {
-		one = &scopeReader{files: r.files, inv: r.inv, scope: &Scope{}}
+	e := r.inv.entities.Get(path.Join(dir, name)+"\x00"+level, func() *entity {
+		seen := tree.NewSeen(tree.Plain(r.files))
+		one := &scopeReader{files: seen, inv: r.inv, scope: &Scope{}}
 		one.variables(dir, name, level)
-		r.read[base] = one
-	}
-	r.scope.blocks = append(r.scope.blocks, one.scope.blocks...)
-	r.scope.Files = append(r.scope.Files, one.scope.Files...)
-	r.scope.Sealed = append(r.scope.Sealed, one.scope.Sealed...)
-	r.errors = append(r.errors, one.errors...)
+		return &entity{one.scope, one.errors, seen}
+	})
+	tree.Include(r.files, e.seen)
+	r.scope.blocks = append(r.scope.blocks, e.scope.blocks...)
+	r.scope.Files = append(r.scope.Files, e.scope.Files...)
+	r.scope.Sealed = append(r.scope.Sealed, e.scope.Sealed...)
+	r.errors = append(r.errors, e.errors...)
 }
 
 // variables adds the files of one group or host: find_vars_files of

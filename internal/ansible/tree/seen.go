@@ -34,6 +34,23 @@ type Seen struct {
 // NewSeen returns a tree that was asked nothing yet.
 func NewSeen(files Files) *Seen { return &Seen{Files: files, Asked: &trace.Asked{}} }
 
+// Plain is the tree behind one that notes what it is asked.
+func Plain(files Files) Files {
+	if s, ok := files.(*Seen); ok {
+		return s.Files
+	}
+	return files
+}
+
+// Include notes, where that is done, what was asked of another one, of which nothing more
+// is asked.
+func Include(files Files, other *Seen) {
+	if s, ok := files.(*Seen); ok {
+		s.Asked.Include(other.Asked)
+		s.Bad = append(s.Bad, other.Bad...)
+	}
+}
+
 // bad notes an answer that is not Ansible's.
 func (s *Seen) bad(name string, below bool) {
 	by, ok := s.Files.(interface{ Bad(string, bool) error })
