@@ -82,17 +82,49 @@ func (w *walk) term(s jinja.Shape, o owner) []candidate {
 		return all
 	}
 	found := w.outcomes(s, nil, o)
-	if len(found) != 1 || found[0].isText() || found[0].some != nil {
+	if !slices.ContainsFunc(found, func(out outcome) bool { return !out.isText() && out.some == nil }) {
 		return w.named(found, "")
 	}
-	switch out := found[0]; {
-	case out.list != nil:
-		return w.term(out.list, out.owner)
-	case out.dict != nil:
-		return w.term(out.dict, out.owner)
-	default:
-		return w.term(w.shapeOf(out.value), out.owner)
+	v, named := s.(jinja.Variable)
+	if len(found) == 1 || !named || o.loop != nil && o.loop.variable == v.Name {
+		return w.among(found)
 	}
+	// Tasks of many roles may give one name values: what that comes to is found once.
+	names := w.evaluated().once(node{name: v.Name, path: strings.Join(append(slices.Clone(v.Path), "first_found"), "\x00")}, func() []outcome {
+		var all outcomes
+		for _, c := range w.among(found) {
+			for _, name := range c.names {
+				all.add(textOutcome(name))
+			}
+		}
+		return all.limited()
+	})
+	all := w.named(names, "")
+	for i := range all {
+		all[i].sure = false
+	}
+	return all
+}
+
+// among is what a term stands for that may be each of these.
+func (w *walk) among(found []outcome) []candidate {
+	var all []candidate
+	for _, out := range found {
+		switch {
+		case out.isText() || out.some != nil:
+			all = append(all, w.named([]outcome{out}, "")...)
+		case out.list != nil:
+			all = append(all, w.term(out.list, out.owner)...)
+		case out.dict != nil:
+			all = append(all, w.term(out.dict, out.owner)...)
+		default:
+			all = append(all, w.term(w.shapeOf(out.value), out.owner)...)
+		}
+	}
+	for i := range all {
+		all[i].sure = all[i].sure && len(found) == 1
+	}
+	return all
 }
 
 // filesIn are files in directories, as first_found joins them.
