@@ -149,34 +149,7 @@ func differing(was, now *tree.Document) ([]string, bool) {
 	if was.Err != nil || now.Err != nil || was.Vaulted || now.Vaulted || was.Value.Kind != value.Map || now.Value.Kind != value.Map {
 		return nil, false
 	}
-	before, after := valuesOf(was.Value.Pairs()), valuesOf(now.Value.Pairs())
-	return unlikeNames(before, after), true
-}
-
-// valuesOf is what names are defined as, by their digests.
-func valuesOf(pairs []value.Pair) map[string]string {
-	all := make(map[string]string, len(pairs))
-	for _, p := range pairs {
-		all[p.Key.Text] += p.Value.Digest()
-	}
-	return all
-}
-
-// unlikeNames are the keys of which two maps have other values.
-func unlikeNames(a, b map[string]string) []string {
-	var all []string
-	for name, v := range a {
-		if w, ok := b[name]; !ok || v != w {
-			all = append(all, name)
-		}
-	}
-	for name := range b {
-		if _, ok := a[name]; !ok {
-			all = append(all, name)
-		}
-	}
-	slices.Sort(all)
-	return all
+	return value.Differing(was.Value.Pairs(), now.Value.Pairs()), true
 }
 
 // source notes the traces whose inventory has a changed file.

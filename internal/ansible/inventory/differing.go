@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"slices"
+
+	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
 // Differing compares what two inventories say, wherever they say it: the names of the
@@ -39,22 +41,15 @@ func (h *Host) like(other *Host) bool {
 
 // unlike notes the names of variables that two lists set in different ways.
 func unlike(a, b []Variable, found map[string]bool) {
-	values := func(list []Variable) map[string]string {
-		all := make(map[string]string, len(list))
-		for _, v := range list {
-			all[v.Name()] += v.Value.Digest()
-		}
-		return all
+	for _, name := range value.Differing(pairsOf(a), pairsOf(b)) {
+		found[name] = true
 	}
-	was, now := values(a), values(b)
-	for name, v := range was {
-		if w, ok := now[name]; !ok || v != w {
-			found[name] = true
-		}
+}
+
+func pairsOf(list []Variable) []value.Pair {
+	pairs := make([]value.Pair, len(list))
+	for i, v := range list {
+		pairs[i] = *v.Pair
 	}
-	for name := range now {
-		if _, ok := was[name]; !ok {
-			found[name] = true
-		}
-	}
+	return pairs
 }
