@@ -158,6 +158,7 @@ read me
 		{"a comment in the inventory", "hosts.yml", "# say\nweb: {hosts: {h1: {}}, vars: {inside: 1, used_inside: 2}}\ndb: {hosts: {h2: {}}}\n", false},
 		{"a variable in the inventory that is not read", "hosts.yml", "web: {hosts: {h1: {}}, vars: {inside: 9, used_inside: 2}}\ndb: {hosts: {h2: {}}}\n", false},
 		{"one that is", "hosts.yml", "web: {hosts: {h1: {}}, vars: {inside: 1, used_inside: 2, used: 7}}\ndb: {hosts: {h2: {}}}\n", true},
+		{"a host in another group too", "hosts.yml", "web: {hosts: {h1: {}, h2: {}}, vars: {inside: 1, used_inside: 2}}\ndb: {hosts: {h2: {}}}\n", true},
 		{"a file that comes", "group_vars/all.yml", "x: 1\n", true},
 		{"a file of a role that comes", "roles/one/handlers/main.yml", "[]\n", true},
 		{"one beside", "roles/one/README", "x", false},
@@ -174,6 +175,21 @@ read me
 		if got := !verified(t, was, now, []string{c.file}, a); got != c.touched {
 			t.Errorf("%s: touched is %v", c.what, got)
 		}
+	}
+}
+
+// TestTouchedByMode: a template is copied with its mode.
+func TestTouchedByMode(t *testing.T) {
+	base := project("-- p.yml --\n- hosts: all\n  tasks:\n    - template: {src: t.j2, dest: /t}\n-- t.j2 --\nx\n-- hosts --\n[web]\n")
+	other := maps.Clone(base)
+	other["t.j2"] = &fstest.MapFile{Data: base["t.j2"].Data, Mode: 0o755}
+	was, now := Open(base, NewParsed()), Open(other, NewParsed())
+	a, err := was.Analyse(Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: []string{"hosts"}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if verified(t, was, now, []string{"t.j2"}, a) {
+		t.Error("a template that may be executed now is the same")
 	}
 }
 
