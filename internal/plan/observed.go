@@ -130,6 +130,7 @@ func (c *comparer) observed(n layer.Node, p pair) ([]Reason, error) {
 	}
 	if reasons := differences(before.Narrow, now.Narrow); len(reasons) > 0 {
 		lasting(reasons, c.base.Source, c.head.Source)
+		c.exactly(reasons, &p)
 		return reasons, nil
 	}
 	if c.lineages == nil {
@@ -149,6 +150,7 @@ func (c *comparer) observed(n layer.Node, p pair) ([]Reason, error) {
 	}
 	reasons := differences(there, here)
 	lasting(reasons, c.base.Source, c.head.Source)
+	c.exactly(reasons, &p)
 	return reasons, nil
 }
 

@@ -238,6 +238,7 @@ func (c *comparer) compareInputs(p *pair) (err error) {
 	}
 	p.reasons = differences(p.base, p.head)
 	lasting(p.reasons, c.base.Source, c.head.Source)
+	c.exactly(p.reasons, p)
 	if p.brief {
 		p.base, p.head = nil, nil
 	}

@@ -53,9 +53,10 @@ const (
 	changed became = iota
 	came
 	gone
-	moved  // to another parent
-	used   // it was there already, and is used now
-	unused // it is there still, and is used no longer
+	moved     // to another parent
+	used      // it was there already, and is used now
+	unused    // it is there still, and is used no longer
+	otherwise // it is as it was, and more of it is used, or less
 )
 
 // Place is where it is written, as file:line; "" if that is not known.
@@ -74,7 +75,7 @@ func (r Reason) Place() string {
 func (r Reason) String() string { return printable.Line(r.words()) }
 
 func (r Reason) words() string {
-	verb := [...]string{" changed", " is new", " is gone", "", " is used now by " + r.by, " is no longer used by " + r.by}[r.became]
+	verb := [...]string{" changed", " is new", " is gone", "", " is used now by " + r.by, " is no longer used by " + r.by, " is used in another way by " + r.by}[r.became]
 	switch r.Kind {
 	case ReasonNew:
 		return "no build of it yet"

@@ -211,6 +211,13 @@ func (s *Source) digest(of item) (string, error) {
 	return d, nil
 }
 
+// same is what a file is, by itself, to tell whether it is the same elsewhere.
+func (s *Source) same(name string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.digest(item{name: name})
+}
+
 // content returns the digest of a file's content, read in pieces.
 func (s *Source) content(name string) (string, error) {
 	f, err := s.Files.Open(name)
