@@ -134,6 +134,74 @@ func TestGuest(t *testing.T) {
 	}
 }
 
+// lossy is a line that loses every so manieth byte, in both directions.
+type lossy struct {
+	io.ReadWriter
+	every, read, written int
+}
+
+func lose(p []byte, every int, count *int) []byte {
+	kept := make([]byte, 0, len(p))
+	for _, b := range p {
+		if *count++; *count%every != 0 {
+			kept = append(kept, b)
+		}
+	}
+	return kept
+}
+
+func (l *lossy) Write(p []byte) (int, error) {
+	_, err := l.ReadWriter.Write(lose(p, l.every, &l.written))
+	return len(p), err
+}
+
+func (l *lossy) Read(p []byte) (int, error) {
+	n, err := l.ReadWriter.Read(p)
+	return copy(p, lose(p[:n], l.every, &l.read)), err
+}
+
+// TestGuestBehindALossyLine runs each script once, whatever has to be asked again.
+func TestGuestBehindALossyLine(t *testing.T) {
+	g := fakeGuest(t, "sh")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := g.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	line := &lossy{ReadWriter: &joined{g}, every: 997}
+	l := newGuest(ctx, line, g.dir)
+	l.mark, l.patience = g.mark, 100*time.Millisecond
+	count := filepath.Join(t.TempDir(), "count")
+	script := "echo run >>" + count + "; head -c 300 /dev/zero | tr '\\0' x; exit 3\n" + strings.Repeat("# long\n", 200)
+	const runs = 8
+	for range runs {
+		r, err := l.Run(ctx, script, time.Second)
+		if err != nil || r.Status != 3 || string(r.Output) != strings.Repeat("x", 300) {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+	ran, err := os.ReadFile(count)
+	if err != nil || strings.Count(string(ran), "run") != runs {
+		t.Errorf("%d runs: %s, %v", runs, ran, err)
+	}
+	if line.read < 4*line.every || line.written < 4*line.every {
+		t.Errorf("nothing was lost: %+v", line)
+	}
+}
+
+// joined is the line of a guest that was made ready.
+type joined struct{ *guest }
+
+func (j *joined) Write(p []byte) (int, error) { return j.line.Write(p) }
+
+func (j *joined) Read(p []byte) (int, error) {
+	line, ok := <-j.lines
+	if !ok {
+		return 0, io.EOF
+	}
+	return copy(p, line+"\n"), nil
+}
+
 func TestGuestThatDoesNotAnswer(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()

@@ -20,12 +20,16 @@ import (
 // Ready finds the shell and has it run a small loop that takes scripts in
 // base64, in short lines that are answered one by one, since a serial line has
 // no flow control and a terminal's buffer is small. Marks that nobody can
-// guess tell the loop's answers from anything else on the line.
+// guess tell the loop's answers from anything else on the line. Every line has
+// a number and says how long it is: what got lost on the way, there or back,
+// is asked for again, and done once.
 type guest struct {
-	line  io.Writer
-	lines <-chan string // what comes back; closed at the end
-	mark  string
-	dir   string // in the guest, for the script and what it prints
+	line     io.Writer
+	lines    <-chan string // what comes back; closed at the end
+	mark     string
+	dir      string        // in the guest, for the script and what it prints
+	number   int           // of the last line that was sent to the loop
+	patience time.Duration // until an answer is asked for again
 }
 
 // result is what became of a script.
@@ -35,8 +39,9 @@ type result struct {
 }
 
 const (
-	guestChunk  = 512      // bytes of base64 in a line: far below the 4096 of a terminal
-	guestOutput = 64 << 10 // bytes of a script's output that are kept, the last ones
+	guestChunk    = 512      // bytes of base64 in a line: far below the 4096 of a terminal
+	guestOutput   = 64 << 10 // bytes of a script's output that are kept, the last ones
+	guestPatience = 20 * time.Second
 )
 
 // newGuest reads line until it ends or ctx is done; close it to be done.
@@ -57,20 +62,24 @@ func newGuest(ctx context.Context, line io.ReadWriter, dir string) *guest {
 			}
 		}
 	}()
-	return &guest{line: line, lines: lines, mark: "strata-" + rand.Text(), dir: dir}
+	return &guest{line: line, lines: lines, mark: "strata-" + rand.Text(), dir: dir, patience: guestPatience}
 }
 
-// loop runs in the guest. Lines from us: "+DATA" adds to the script, "!SECONDS"
-// runs it. To us: MARK+ for a line that was added; MARK< before the output in
-// base64, and "MARK> STATUS" after it. The script's output goes through a file,
-// so that a process that it leaves behind cannot hold the line.
+// loop runs in the guest. Lines from us are NUMBER LENGTH WORD: the word
+// "+DATA" adds to the script, "!SECONDS" runs it. A line of the same number as
+// the last is answered only; one of another length was not received whole. To
+// us: "MARK+ NUMBER" for a line that was added; "MARK< NUMBER" before the output
+// in base64, and "MARK> NUMBER STATUS LENGTH" after it. The script's output goes
+// through a file, so that a process that it leaves behind cannot hold the line.
 const loop = `d=$(mktemp -d -p DIR); export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; cd /
-echo MARK=; b=
-while IFS= read -r l; do case $l in
-+*) b=$b${l#+}; echo MARK+;;
-!*) printf %s "$b" | base64 -d >$d/s; b=; timeout -k 5 ${l#!} sh $d/s </dev/null >$d/o 2>&1; r=$?
-echo MARK'<'; tail -c BYTES $d/o | base64; echo MARK'>' $r;;
-.) rm -rf $d; exit;;
+echo MARK=; b= n=0
+while IFS=' ' read -r i m w; do
+[ "${#w}" = "$m" ] || continue
+case $i in $n) new=;; $((n+1))) new=1 n=$i;; *) continue;; esac
+case $w in
++*) [ ! "$new" ] || b=$b${w#+}; echo MARK+ $n;;
+!*) [ ! "$new" ] || { printf %s "$b" | base64 -d >$d/s; b=; timeout -k 5 ${w#!} sh $d/s </dev/null >$d/a 2>&1; r=$?; tail -c BYTES $d/a >$d/o; }
+echo MARK'<' $n; base64 $d/o; echo MARK'>' $n $r $(wc -c <$d/o);;
 esac; done`
 
 // Ready waits for the shell and starts the loop in it.
@@ -84,7 +93,7 @@ func (g *guest) Ready(ctx context.Context) error {
 	start := "stty raw -echo 2>/dev/null; exec sh -c \"$(echo " + base64.StdEncoding.EncodeToString([]byte(script)) + " | base64 -d)\"\n"
 	// Should the terminal be reset while it is on its way, it is sent again; the
 	// loop passes over what it does not know.
-	if err := g.ask(ctx, start, g.mark+"=", 20*time.Second); err != nil {
+	if err := g.ask(ctx, start, g.mark+"=", g.patience); err != nil {
 		return fmt.Errorf("start in the guest's shell: %w", err)
 	}
 	return nil
@@ -94,58 +103,70 @@ func (g *guest) Ready(ctx context.Context) error {
 // of what it printed. The guest ends it after limit.
 func (g *guest) Run(ctx context.Context, script string, limit time.Duration) (*result, error) {
 	// The guest is slow, and its clock may be: leave it time to answer.
-	ctx, cancel := context.WithTimeoutCause(ctx, limit+time.Minute, errors.New("the guest does not answer"))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit+time.Minute, errNoAnswer)
 	defer cancel()
 	data := base64.StdEncoding.EncodeToString([]byte(script))
 	for len(data) > 0 {
 		n := min(len(data), guestChunk)
-		if err := g.ask(ctx, "+"+data[:n]+"\n", g.mark+"+", 0); err != nil {
+		line, number := g.next("+" + data[:n])
+		if err := g.ask(ctx, line, g.mark+"+ "+number, g.patience); err != nil {
 			return nil, err
 		}
 		data = data[n:]
 	}
-	if err := g.ask(ctx, fmt.Sprintf("!%d\n", max(1, int(limit.Seconds()))), g.mark+"<", 0); err != nil {
-		return nil, err
-	}
-	return g.answer(ctx)
-}
-
-// answer reads what comes between the marks < and >.
-func (g *guest) answer(ctx context.Context) (*result, error) {
-	var encoded bytes.Buffer
-	for {
-		line, err := g.read(ctx, nil)
+	line, number := g.next(fmt.Sprintf("!%d", max(1, int(limit.Seconds()))))
+	for wait := limit + g.patience; ; wait = g.patience {
+		err := g.ask(ctx, line, g.mark+"< "+number, wait)
 		if err != nil {
 			return nil, err
 		}
-		status, end := strings.CutPrefix(line, g.mark+"> ")
-		if !end {
-			encoded.WriteString(line)
-			continue
+		if r, err := g.answer(ctx, number); !errors.Is(err, errGarbled) {
+			return r, err
 		}
-		output, err := base64.StdEncoding.DecodeString(encoded.String())
-		if err != nil {
-			return nil, fmt.Errorf("read the guest's answer: %w", err)
-		}
-		n, err := strconv.Atoi(status)
-		if err != nil {
-			return nil, fmt.Errorf("read the guest's answer: %w", err)
-		}
-		return &result{Status: n, Output: output}, nil
 	}
 }
 
-// ask writes text and waits for a line that ends in want; unless again is 0,
-// it writes it once more each time that so much time has passed.
+// next is the line of a word for the loop, and its number.
+func (g *guest) next(word string) (line, number string) {
+	g.number++
+	return fmt.Sprintf("%d %d %s\n", g.number, len(word), word), strconv.Itoa(g.number)
+}
+
+// answer reads what comes between the marks < and > of a line's number.
+func (g *guest) answer(ctx context.Context, number string) (*result, error) {
+	var encoded bytes.Buffer
+	timer := time.After(g.patience)
+	for {
+		line, err := g.read(ctx, timer)
+		if errors.Is(err, errAgain) {
+			return nil, errGarbled // its end was lost
+		}
+		if err != nil {
+			return nil, err
+		}
+		end, ended := strings.CutPrefix(line, g.mark+"> "+number+" ")
+		if !ended {
+			encoded.WriteString(line)
+			continue
+		}
+		var status, size int
+		_, err = fmt.Sscanf(end, "%d %d", &status, &size)
+		output, decoded := base64.StdEncoding.DecodeString(encoded.String())
+		if err != nil || decoded != nil || len(output) != size {
+			return nil, errGarbled
+		}
+		return &result{Status: status, Output: output}, nil
+	}
+}
+
+// ask writes text and waits for a line that ends in want. It writes it once more
+// each time that so much time has passed.
 func (g *guest) ask(ctx context.Context, text, want string, again time.Duration) error {
 	for {
 		if err := g.write(ctx, text); err != nil {
 			return err
 		}
-		var timer <-chan time.Time
-		if again > 0 {
-			timer = time.After(again)
-		}
+		timer := time.After(again)
 		for {
 			line, err := g.read(ctx, timer)
 			if errors.Is(err, errAgain) {
@@ -163,6 +184,8 @@ func (g *guest) ask(ctx context.Context, text, want string, again time.Duration)
 
 var (
 	errAgain      = errors.New("time to ask again")
+	errNoAnswer   = errors.New("the guest does not answer")
+	errGarbled    = errors.New("the guest's answer did not come whole")
 	errLineClosed = errors.New("the line to the guest is closed")
 )
 

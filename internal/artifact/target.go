@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,17 +10,20 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 )
 
-// waitForTarget waits until systemd has nothing more to start and tells what
-// came of it. It asks again and again: early systemctl may find no systemd to
-// ask, and its --wait has been seen to miss the end and wait for ever.
-const waitForTarget = `while :; do
-	s=$(systemctl is-system-running 2>/dev/null)
-	case $s in initializing|starting|offline|unknown|"") sleep 2;; *) break;; esac
-done
-t=$(systemctl get-default)
+// askState tells whether systemd has nothing more to start, and then what came of
+// it. It is asked again and again, each time in a new shell: early systemctl may
+// find no systemd to ask, and it has been seen to wait for ever.
+const askState = `s=$(systemctl is-system-running 2>/dev/null)
 echo "state $s"
+case $s in initializing|starting|offline|unknown|"") exit 0;; esac
+t=$(systemctl get-default)
 echo "target $t $(systemctl is-active "$t")"
 systemctl list-units --all --state=failed,auto-restart --plain --no-legend --no-pager | while read -r unit rest; do echo "failed $unit"; done`
+
+const (
+	askEvery   = 2 * time.Second
+	askTimeout = 30 * time.Second // of one answer
+)
 
 // unitLogs shows the failed units with the end of their logs.
 const unitLogs = `systemctl list-units --all --state=failed,auto-restart --plain --no-legend --no-pager
@@ -32,21 +36,24 @@ done`
 func (b *boot) reachTarget(ctx context.Context, g *guest, start time.Time) error {
 	b.say("waiting for the default target")
 	limit := b.opts.Timeout
-	waiting, cancel := context.WithDeadlineCause(ctx, start.Add(limit),
-		fmt.Errorf("the default target was not reached within %d s", int(limit.Seconds())))
+	late := &tooLate{limit: limit, why: "its shell does not answer"}
+	waiting, cancel := context.WithDeadlineCause(ctx, start.Add(limit), late)
 	defer cancel()
 	if err := g.Ready(waiting); err != nil {
 		return causeOf(waiting, err)
 	}
 	b.say("the guest's shell answers")
-	r, err := g.Run(waiting, waitForTarget, limit)
+	late.why = "systemd does not answer"
+	state, target, err := b.settledState(waiting, g, late)
+	if errors.Is(err, late) {
+		b.report.Detail = b.look(ctx, g, waitingJobs)
+	}
 	if err != nil {
-		return causeOf(waiting, err)
+		return err
 	}
 	seconds := time.Since(start).Seconds()
-	state, target := b.readState(string(r.Output))
 	if state != "running" && state != "degraded" || !strings.HasSuffix(target, " active") {
-		b.report.Detail = b.unitLogs(ctx, g)
+		b.report.Detail = b.look(ctx, g, unitLogs)
 		return fmt.Errorf("systemd did not reach its default target: its state is %q, the target %q", state, target)
 	}
 	b.report.Seconds = seconds
@@ -54,9 +61,44 @@ func (b *boot) reachTarget(ctx context.Context, g *guest, start time.Time) error
 	if len(b.report.FailedUnits) > 0 {
 		// The tests still run: they may tell more.
 		b.report.Failure = "units failed: " + strings.Join(b.report.FailedUnits, ", ")
-		b.report.Detail = b.unitLogs(ctx, g)
+		b.report.Detail = b.look(ctx, g, unitLogs)
 	}
 	return nil
+}
+
+// tooLate is what a guest comes to that did not reach its target in time.
+type tooLate struct {
+	limit time.Duration
+	why   string
+}
+
+func (e *tooLate) Error() string {
+	return fmt.Sprintf("the default target was not reached within %d s: %s", int(e.limit.Seconds()), e.why)
+}
+
+// settledState waits until systemd has nothing more to start, and returns its state
+// and the default target with its own.
+func (b *boot) settledState(ctx context.Context, g *guest, late *tooLate) (state, target string, err error) {
+	for {
+		r, err := g.Run(ctx, askState, min(askTimeout, late.limit))
+		switch {
+		case ctx.Err() == nil && errors.Is(err, errNoAnswer): // it is busy, and may come to it
+			late.why = "its shell does not answer any more"
+		case err != nil:
+			return "", "", causeOf(ctx, err)
+		case r.Status == 0:
+			state, target = b.readState(string(r.Output))
+			late.why = fmt.Sprintf("systemd's state is %q", state)
+		}
+		if target != "" {
+			return state, target, nil
+		}
+		select {
+		case <-time.After(askEvery):
+		case <-ctx.Done():
+			return "", "", context.Cause(ctx)
+		}
+	}
 }
 
 // causeOf prefers what ended a context over the error that came of it.
@@ -67,7 +109,7 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// readState reads what waitForTarget prints.
+// readState reads what askState prints.
 func (b *boot) readState(output string) (state, target string) {
 	for line := range strings.Lines(output) {
 		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -83,8 +125,12 @@ func (b *boot) readState(output string) (state, target string) {
 	return state, target
 }
 
-func (b *boot) unitLogs(ctx context.Context, g *guest) string {
-	r, err := g.Run(ctx, unitLogs, time.Minute)
+// waitingJobs shows what systemd has not come to, and what has failed.
+const waitingJobs = `echo "systemd's jobs:"; systemctl list-jobs --no-pager` + "\n" + unitLogs
+
+// look is what a script says of a guest that did not come up, for people.
+func (b *boot) look(ctx context.Context, g *guest, script string) string {
+	r, err := g.Run(ctx, script, askTimeout)
 	if err != nil {
 		return ""
 	}
