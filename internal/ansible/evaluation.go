@@ -27,7 +27,7 @@ type evaluation struct {
 // circumstances are what evaluation depends on besides the values of variables.
 type circumstances struct {
 	scope                  *inventory.Scope
-	dirs                   int
+	dirs, forms            int
 	opaque, facts, outside bool
 }
 
@@ -45,7 +45,7 @@ const (
 
 // evaluated is what is known now.
 func (w *walk) evaluated() *evaluation {
-	now := circumstances{w.scope, len(w.dirs), w.opaque, w.facts, w.outside}
+	now := circumstances{w.scope, len(w.dirs), len(w.unknownForms), w.opaque, w.facts, w.outside}
 	if w.evaluation == nil || w.evaluation.of != now {
 		w.evaluation = &evaluation{
 			of: now, known: map[node][]outcome{}, named: map[string][]node{}, leadTo: map[node][]node{}, open: map[node]int{},

@@ -1,6 +1,12 @@
 package ansible
 
-import "strings"
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/strata-hpc/strata/internal/ansible/tree"
+)
 
 // Facts are what Ansible finds out about a node. Of some it is known beforehand
 // (Query.Facts), of others at least that they are a word.
@@ -27,12 +33,38 @@ func (w *walk) makesFacts(t *task) {
 		w.getsAny("aggregate_mounts")
 	case t.module == "getent" && database != "" && !computes(database):
 		w.getsAny("getent_" + database)
-	case t.module == "gather_facts", !strings.HasSuffix(t.module, "_facts") && t.module != "getent", w.facts:
+	case t.module == "gather_facts", !strings.HasSuffix(t.module, "_facts") && t.module != "getent", w.facts, w.onlyNamedFacts(t.module):
 	default:
 		w.facts = true // names that nobody knows
 		w.otherFacts = w.otherFacts || t.module != "getent"
 		w.changes++
 	}
+}
+
+// onlyNamedFacts reports whether a module is the project's own and no maker of facts,
+// whatever it is called: what a module returns as facts is called ansible_facts, in it or
+// in what it imports. A further module of its name is read like any when it comes up.
+func (w *walk) onlyNamedFacts(module string) bool {
+	own := false
+	for d := range w.plugins.dirs.keys() {
+		switch d.kind {
+		case "library", "modules":
+			file := path.Join(d.dir, module+".py")
+			if w.files.Kind(file) != tree.File {
+				continue
+			}
+			if own = true; w.mentions(file, "ansible_facts") {
+				return false
+			}
+		case "module_utils":
+			if slices.ContainsFunc(w.treeOrFile(d.dir), func(file string) bool {
+				return path.Ext(file) == ".py" && w.mentions(file, "ansible_facts")
+			}) {
+				return false
+			}
+		}
+	}
+	return own
 }
 
 // factOf is the name of a fact, if what lies at a path in a variable is one:

@@ -354,7 +354,7 @@ func (w *walk) certain(name string, g *guarded, o owner) (any, bool) {
 // only is the same value as it is written.
 func (w *walk) only(name string, g *guarded, o owner) (v value.Value, ok bool) {
 	switch {
-	case w.opaque || w.facts || w.unknown.has(name) || len(w.locals.at(name)) > 0 || implicit(name) || len(w.dirs) != 1:
+	case w.facts || w.mayBeAnything(name) || len(w.locals.at(name)) > 0 || implicit(name) || len(w.dirs) != 1:
 		return v, false
 	}
 	for _, t := range g.tasks.tasks {

@@ -52,12 +52,22 @@ func TestGuards(t *testing.T) {
 		{"a choice", "(false if strata_image else flag) and ansible_local.x", "", never},
 		{"set", "flag", "- set_fact: {flag: true}\n", may},
 		{"set by a name that is computed", "flag", "- set_fact: {\"{{ 'flag' }}\": true}\n", may},
+		{"another is set by a name that is computed", "flag", "- set_fact: {\"{{ 'other' }}\": true}\n", never},
+		{"set by a name of a loop", "flag", "- set_fact: {\"{{ item }}_x\": true}\n  loop: [a, b]\n- set_fact: {\"{{ item }}\": true}\n  loop: [a, flag]\n", may},
+		{"others are set by names of a loop", "flag", "- set_fact: {\"{{ item }}\": true}\n  loop: [a, b]\n", never},
+		{"a name of a form is set", "flag", "- set_fact: {\"f{{ ansible_local.x }}\": true}\n", may},
+		{"names of another form are set", "flag", "- set_fact: {\"{{ ansible_local.x }}_changed\": true}\n", never},
+		{"a name is set that nobody knows", "flag", "- set_fact: {\"{{ ansible_local.x }}\": true}\n", may},
+		{"set to what is false, too", "flag", "- set_fact: {\"{{ 'flag' }}\": false}\n", never},
 		{"set by a mapping that is computed", "flag", "- set_fact: '{{ whatever }}'\n", may},
 		{"set by more arguments", "flag", "- set_fact: {x: 1}\n  args: '{{ whatever }}'\n", may},
 		{"registered", "flag", "- command: x\n  register: flag\n", may},
 		{"included", "flag", "- include_vars: '{{ ansible_local.x }}'\n", may},
 		{"facts that have names of their own", "flag", "- service_facts:\n", never},
 		{"facts", "flag", "- other_facts:\n", may},
+		{"a module of the project's that makes none", "flag", "- own_facts:\n", never},
+		{"a module of the project's that makes some", "flag", "- made_facts:\n", may},
+		{"a module whose helper makes some", "flag", "-- roles/one/module_utils/helper.py --\nresult = {'ansible_facts': {}}\n-- roles/one/tasks/main.yml --\n- own_facts:\n", may},
 		{"set by one that never runs", "flag", "- set_fact: {flag: true}\n  when: not strata_image\n", never},
 		{"the loop's", "item", "", may},
 		{"no more than false", "false", "", never},
@@ -71,6 +81,7 @@ func TestGuards(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			base := "-- hosts --\n-- p.yml --\n- hosts: all\n  roles: [one]\n-- group_vars/all.yml --\nflag: false\ntext: ''\nempty_text: ''\nlist: [1, 2]\nkind: y\nword: no way\nlead: '{{ flag }}'\nread: 1\nitem: false\n" +
+				"-- library/own_facts.py --\nexit_json(result)\n-- library/made_facts.py --\nexit_json(ansible_facts=result)\n" +
 				"-- extra.yml --\nx: 1\n-- roles/one/defaults/main.yml --\nown_default: false\n-- roles/one/tasks/main.yml --\n" + test.more
 			task := func(arg string) string {
 				return "- copy: {content: '{{ read }}" + arg + "', dest: /x}\n  when: " + test.when + "\n  with_items: [1]\n"

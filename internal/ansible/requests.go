@@ -27,7 +27,8 @@ type request struct {
 	stack   []string // of wantRole: the roles that depend on it, the outermost first
 	host    jinja.HostRead
 	guarded *guarded
-	task    *task        // of wantDelegate
+	task    *task        // of wantDelegate and wantFact
+	fact    int          // of wantFact: which of the task's arguments
 	command *commandLine // of wantCommand
 	fitting []string     // of wantLocal and wantLocalName: patterns of names below a directory; none for any
 	state   int          // what w.state was when it was answered last, or 0
@@ -57,6 +58,7 @@ const (
 	wantGuarded // a task, unless it never runs
 	wantRole
 	wantPlaybook
+	wantFact        // a variable that is set
 	wantDelegate    // the host that a task is delegated to
 	wantCommand     // what a command reads on the machine that builds
 	wantEnvironment // what a variable of a program names there
@@ -171,6 +173,9 @@ func (w *walk) answer(r *request) {
 		switch {
 		case name == "":
 			continue
+		case r.kind == wantFact:
+			w.setsFact(r, name)
+			found = true
 		case r.kind >= wantDelegate:
 			w.answerHere(r, name)
 			found = true

@@ -340,6 +340,7 @@ func (b *walk) copy(of *walk) *walk {
 	w.matched, w.asked, w.from, w.given, w.evaluation = nil, nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
 	w.namePatterns, w.dirs, w.joins, w.joinForms = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins), slices.Clip(b.joinForms)
+	w.unknownForms = slices.Clip(b.unknownForms)
 	w.requests, w.programs = slices.Clone(b.requests), slices.Clip(b.programs)
 	w.books = make([]*bookRead, len(b.books))
 	for i, book := range b.books {

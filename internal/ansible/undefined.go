@@ -125,7 +125,7 @@ func (w *walk) ownName(name string) bool {
 	if w.facts && (name == "packages" || name == "services" || strings.HasPrefix(name, "getent_")) {
 		return true
 	}
-	return implicit(name) || w.unknown.has(name) || len(w.locals.at(name)) > 0 || strings.HasPrefix(name, "_")
+	return implicit(name) || w.mayBeAnything(name) || len(w.locals.at(name)) > 0 || strings.HasPrefix(name, "_")
 }
 
 // unreadExtraVars warns of extra variables that nothing reads.

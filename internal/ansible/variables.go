@@ -174,15 +174,16 @@ func (w *walk) locally(t *task, o owner) {
 	}
 	switch t.module {
 	case "set_fact":
-		computed := t.computed
-		for _, p := range t.args.Pairs() {
+		for i, p := range t.args.Pairs() {
+			if computes(p.Key.Text) {
+				w.want(request{kind: wantFact, shape: shapeOf(p.Key), owner: o, line: p.Key.Line, task: t, fact: i})
+				continue
+			}
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
 			w.runsHere(p.Key.Text, p.Value)
-			computed = computed || computes(p.Key.Text)
 		}
-		if computed && !w.opaque { // of names that nobody knows
-			w.opaque = true
-			w.changes++
+		if t.computed { // of names that nobody knows
+			w.getsAnyLike(unknownText)
 		}
 	case "include_tasks", "import_tasks", "include", "include_role", "import_role":
 		for _, p := range variablesOf(t.args.At("apply").At("vars")) {
@@ -216,6 +217,39 @@ func (w *walk) getsAny(name string) {
 	if w.unknown.add(name) {
 		w.forget(name)
 		w.changes++
+	}
+}
+
+// getsAnyLike notes the same of all names that a pattern may mean.
+func (w *walk) getsAnyLike(pattern string) {
+	switch {
+	case strings.Trim(pattern, wildcards) == "":
+		if !w.opaque {
+			w.opaque = true
+			w.changes++
+		}
+	case !slices.Contains(w.unknownForms, pattern):
+		w.unknownForms = append(w.unknownForms, pattern)
+		w.changes++
+	}
+}
+
+// mayBeAnything reports whether a name may get a value which nobody can know.
+func (w *walk) mayBeAnything(name string) bool {
+	return w.opaque || w.unknown.has(name) || slices.ContainsFunc(w.unknownForms, func(form string) bool { return matches(form, name) })
+}
+
+// setsFact notes what a task sets whose name is computed, as this name or as all that it
+// may mean.
+func (w *walk) setsFact(r *request, name string) {
+	if computed(name) {
+		w.getsAnyLike(name)
+		return
+	}
+	l := local{value: r.task.args.Pairs()[r.fact].Value, owner: r.owner}
+	if !slices.Contains(w.locals.at(name), l) {
+		w.local(name, l)
+		w.runsHere(name, l.value)
 	}
 }
 

@@ -36,6 +36,7 @@ type walk struct {
 	resolved     map[string][]definition       // what definitions found
 	locals       layered[string, []local]      // of tasks: values that count with the task
 	unknown      set[string]                   // names that get values which nobody can know
+	unknownForms []string                      // patterns of names that get such values
 	opaque       bool                          // any name may get one
 	otherFacts   bool                          // it is no module of Ansible's own
 	facts        bool                          // a module makes facts whose names nobody knows
