@@ -32,6 +32,7 @@ func (w *walk) roleEntry(v value.Value, o owner, stack []string) {
 			o.sure = max(o.sure, loaded)
 		}
 		o.here = o.here || w.leadsHere(v.At("delegate_to"), o)
+		w.setsAway(factsAway(v))
 		for _, p := range v.Pairs() { // parameters may be written beside the keywords
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
 			w.runsHere(p.Key.Text, p.Value)

@@ -337,6 +337,9 @@ func (w *walk) variableOutcomes(name string, at []string, o owner) []outcome {
 
 // valuesOf is what a variable that has one meaning for all can be.
 func (w *walk) valuesOf(name string, at []string) []outcome {
+	if name == "hostvars" {
+		return w.foreignOutcomes(at)
+	}
 	var all outcomes
 	known := false
 	if fact, ok := factOf(name, at); ok {

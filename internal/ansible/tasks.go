@@ -60,6 +60,7 @@ type task struct {
 	environment []value.Pair
 	computed    bool // there may be arguments that are written nowhere
 	conditional bool
+	factsAway   bool // what it finds out may count for another host
 }
 
 // loop is what a task is repeated over.
@@ -153,6 +154,7 @@ func (l *taskList) task(v value.Value, c context) {
 	t.vars = variablesOf(v.At("vars"))
 	l.notify.add(v.At("notify"))
 	t.register = v.At("register").Text
+	t.factsAway = factsAway(v)
 	exact := namesExactly(v)
 	own := t.loop
 	if t.loop == nil {
@@ -199,6 +201,7 @@ func (l *taskList) task(v value.Value, c context) {
 	switch t.module {
 	case "include_role", "include_tasks":
 		l.notify.add(t.args.At("apply").At("notify"))
+		t.factsAway = t.factsAway || factsAway(t.args.At("apply"))
 	case "assert":
 		l.reads.expression(t.args.At("that"))
 	case "debug":

@@ -69,6 +69,7 @@ type walk struct {
 	used       set[string]            // declarations about local programs that were of use
 	commit     via                    // what asks git of the commit
 	isHere     bool                   // the node may be connected to as this machine
+	setsOthers bool                   // variables of other hosts may be set while playbooks run
 	localPlays bool                   // plays connect locally where a host says nothing else
 	vaults     set[string]            // files of variables that are encrypted as a whole
 	needs      layered[string, place] // variables that are certainly evaluated, and where first

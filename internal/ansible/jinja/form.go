@@ -175,7 +175,7 @@ func (f *former) of(e *expr) Shape {
 	case eDict:
 		return f.dict(e)
 	case eAttr:
-		return at(f.of(e.kids[0]), e.text)
+		return at(f.container(e.kids[0]), e.text)
 	case eItem:
 		return f.item(e)
 	case eCond:
@@ -226,6 +226,14 @@ func (f *former) of(e *expr) Shape {
 	return Unknown{}
 }
 
+// container is the shape of what something lies in: hostvars, too, which is nothing by itself.
+func (f *former) container(e *expr) Shape {
+	if e.kind == eName && e.text == "hostvars" && f.bound[e.text] == nil && f.changes.holds(e.text) {
+		return Variable{Name: e.text}
+	}
+	return f.of(e)
+}
+
 func (f *former) all(list []*expr) []Shape {
 	shapes := make([]Shape, len(list))
 	for i, e := range list {
@@ -248,7 +256,7 @@ func (f *former) dict(e *expr) Shape {
 
 // item is a subscript with one or more constant keys.
 func (f *former) item(e *expr) Shape {
-	of := f.of(e.kids[0])
+	of := f.container(e.kids[0])
 	key := e.kids[1]
 	if key.kind == eMath && len(key.kids) == 1 && key.text == "-" && key.kids[0].kind == eNumber {
 		return at(of, "-"+key.kids[0].text)
@@ -272,7 +280,7 @@ func (f *former) item(e *expr) Shape {
 		}
 		return either(list...)
 	}
-	if unknown(of) || key.kind == eSlice {
+	if v, ok := of.(Variable); unknown(of) || key.kind == eSlice || ok && v.Name == "hostvars" && len(v.Path) == 0 {
 		return Unknown{}
 	}
 	return Item{of, f.of(key)}
