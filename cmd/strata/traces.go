@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +18,7 @@ import (
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/galaxy"
+	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/trace"
@@ -32,6 +34,7 @@ type traces struct {
 	files   []string // that can be used, the newest first
 	open    []*os.File
 	known   []plan.Known
+	unfit   error // why the last one that was looked at cannot be used
 }
 
 // mostTraces files of a project are kept; with as many, what holds of all goes into one.
@@ -43,6 +46,7 @@ type aboutTraces struct {
 	Place   string   // the configuration in the repository
 	Commit  string   // that all of them were made of
 	Repos   []string // the other repositories, and their commits
+	Outline []byte   `json:",omitempty"` // of the commit, where others are to use them that may lack it
 }
 
 // openTraces opens those that may help to compare two revisions.
@@ -55,8 +59,7 @@ func (h *history) openTraces(was, now plan.Revision) *traces {
 	if err != nil {
 		return t
 	}
-	of := sha256.Sum256([]byte(h.repo.Dir() + "\x00" + h.place()))
-	t.dir = filepath.Join(cache, "traces", hex.EncodeToString(of[:16]))
+	t.dir = tracesDir(cache, h.repo.Dir(), h.place())
 	for _, name := range newestFirst(t.dir) {
 		t.openFile(name, was, now)
 	}
@@ -64,6 +67,13 @@ func (h *history) openTraces(was, now plan.Revision) *traces {
 		t.take(was, now)
 	}
 	return t
+}
+
+// tracesDir is where the cache has the traces of a project: of a configuration in a
+// repository.
+func tracesDir(cache, repo, place string) string {
+	of := sha256.Sum256([]byte(repo + "\x00" + place))
+	return filepath.Join(cache, "traces", hex.EncodeToString(of[:16]))
 }
 
 // name is what the project's traces are called in a registry.
@@ -98,7 +108,7 @@ func (t *traces) take(was, now plan.Revision) {
 	case errors.Is(err, registry.ErrNotThere):
 		say("the registry has no traces of earlier plans: all playbooks are followed (strata plan --push-traces leaves some)")
 	case errors.As(err, &unfit):
-		say("the registry's traces of earlier plans are of no use: %s", unfit.Why)
+		say("no traces of earlier plans: %s", unfit.Why)
 	case err != nil:
 		say("no traces of earlier plans: %s", err)
 	}
@@ -117,7 +127,7 @@ func (t *traces) take(was, now plan.Revision) {
 		t.openFile(name, was, now)
 	}
 	if len(t.known) == 0 {
-		say("the registry's traces of earlier plans are of no use: of a commit that is not here, or of another program")
+		say("the registry's traces of earlier plans are of no use: %s", t.unfit)
 		return
 	}
 	say("traces of %d nodes from earlier plans taken from %s", t.known[0].Traces.Len(), strings.TrimPrefix(took.At, "docker://"))
@@ -150,11 +160,38 @@ func (t *traces) push(now plan.Revision) error {
 	if x.Options.Signer, err = a.signer(x.Trust); err != nil {
 		return err
 	}
-	put, err := x.PutTraces(a.ctx, t.name(), text)
+	put, err := x.PutTraces(a.ctx, t.name(), t.outlined(text))
 	if err == nil && !a.quiet {
 		a.note("traces sent to %s (%s)", strings.TrimPrefix(put.At, "docker://"), size(int64(len(text))))
 	}
 	return err
+}
+
+// outlined is a file of traces with the outline of its commit, if that is here, so that it
+// can be used where it is not, as in a shallow clone.
+func (t *traces) outlined(file []byte) []byte {
+	f, err := trace.Open(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return file
+	}
+	text, err := f.About()
+	var about aboutTraces
+	if err != nil || json.Unmarshal(text, &about) != nil || about.Outline != nil {
+		return file
+	}
+	commit, err := t.history.repo.Commit(about.Commit)
+	if err == nil {
+		about.Outline, err = t.history.repo.Outline(commit)
+	}
+	if err != nil {
+		return file
+	}
+	text, _ = json.Marshal(about) // strings and numbers
+	with, err := trace.Saying(text, file)
+	if err != nil {
+		return file
+	}
+	return with
 }
 
 func (t *traces) close() {
@@ -212,53 +249,85 @@ func (t *traces) openFile(name string, was, now plan.Revision) {
 	if err != nil {
 		return
 	}
-	known, ok := t.read(f, was, now)
-	if !ok {
+	known, err := t.read(f, was, now)
+	if err != nil {
 		f.Close()
+		t.unfit = err
 		return
 	}
 	t.files, t.open, t.known = append(t.files, name), append(t.open, f), append(t.known, known)
 }
 
-func (t *traces) read(f *os.File, was, now plan.Revision) (known plan.Known, ok bool) {
+func (t *traces) read(f *os.File, was, now plan.Revision) (known plan.Known, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return known, false
+		return known, err
 	}
 	if known.Traces, err = trace.Open(f, info.Size()); err != nil {
-		return known, false
+		return known, err
 	}
-	text, err := known.Traces.About()
-	var about aboutTraces
-	if err != nil || json.Unmarshal(text, &about) != nil || about.Version != ansible.Version || about.Place != t.history.place() || !slices.Equal(about.Repos, t.repos) {
-		return known, false
-	}
-	files, err := t.history.commitFiles(about.Commit, now)
+	about, err := t.fit(known.Traces)
 	if err != nil {
-		return known, false
+		return known, err
+	}
+	files, err := t.history.commitFiles(about, now)
+	if err != nil {
+		return known, err
 	}
 	known.Source = build.Source(now.Project, files, t.history.dir)
 	known.Source.Parsed = t.history.parsed
 	if known.ChangedBase, err = changedFiles(files, was.Source.Files); err != nil {
-		return known, false
+		return known, err
 	}
 	known.ChangedHead, err = changedFiles(files, now.Source.Files)
-	return known, err == nil
+	return known, err
 }
 
-// commitFiles are the project's files at a commit, with the repositories of a revision.
-func (h *history) commitFiles(commit string, at plan.Revision) (*union.FS, error) {
-	root, _, err := h.files(commit)
+// fit is what a file of traces says of itself, if it is of this project and program.
+func (t *traces) fit(f *trace.File) (about aboutTraces, err error) {
+	text, err := f.About()
 	if err != nil {
-		return nil, err
+		return about, err
 	}
-	files := union.New(root)
+	switch err := json.Unmarshal(text, &about); {
+	case err != nil, len(about.Commit) != 40: // a name would be another commit each time
+		return about, trace.ErrDamaged
+	case about.Version != ansible.Version:
+		return about, errors.New("another version of Strata made them")
+	case about.Place != t.history.place():
+		return about, errors.New("they are of another project")
+	case !slices.Equal(about.Repos, t.repos):
+		return about, errors.New("other repositories of the project were at other commits")
+	}
+	return about, nil
+}
+
+// commitFiles are the project's files at the commit that traces are of, with the
+// repositories of a revision.
+func (h *history) commitFiles(of aboutTraces, at plan.Revision) (*union.FS, error) {
+	root, _, err := h.files(of.Commit)
+	if err != nil && of.Outline != nil {
+		root, err = h.repo.Outlined(of.Commit, of.Outline, h.below)
+	}
+	if err != nil {
+		return nil, absent(of.Commit, err)
+	}
+	files := union.New(git.Hollow(root))
 	for name, fsys := range at.Source.Files.(*union.FS).Joined() {
 		if err := files.Join(name, fsys); err != nil {
 			return nil, err
 		}
 	}
 	return files, nil
+}
+
+// absent says in one line that a commit is not here, and how it gets here.
+func absent(commit string, err error) error {
+	hint := ""
+	if f := fault.All(err); len(f) > 0 && f[0].Hint != "" {
+		hint = " (" + f[0].Hint + ")"
+	}
+	return fmt.Errorf("they are of commit %s, which is not here%s", commitOr(commit, ""), hint)
 }
 
 // use has a comparison use the traces, and leave its own.
@@ -268,7 +337,7 @@ func (t *traces) use(o *plan.CompareOptions) {
 	}
 	o.Known, o.Carry = t.known, len(t.known) >= mostTraces || t.history.push
 	o.About = func(at plan.Revision) []byte {
-		text, _ := json.Marshal(aboutTraces{ansible.Version, t.history.place(), at.Name, t.repos}) // strings and a number
+		text, _ := json.Marshal(aboutTraces{Version: ansible.Version, Place: t.history.place(), Commit: at.Name, Repos: t.repos}) // strings and a number
 		return text
 	}
 	o.Made = func(at plan.Revision, file []byte) {

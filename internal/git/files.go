@@ -26,6 +26,7 @@ type files struct {
 	commit Commit
 	at     *place
 	lax    bool // submodules that were not fetched are empty directories
+	hollow bool // contents may be missing of files that nobody reads
 
 	mu   sync.RWMutex
 	dirs map[string]located // that were gone through, by name
@@ -70,6 +71,16 @@ func Checkout(fsys fs.FS) fs.FS {
 		return fsys
 	}
 	return &files{repo: f.repo, commit: f.commit, at: f.at, lax: true}
+}
+
+// Hollow is a commit's files in a clone that may lack the contents of some: what these are
+// is known all the same, and who reads one is told.
+func Hollow(fsys fs.FS) fs.FS {
+	f, ok := fsys.(*files)
+	if !ok {
+		return fsys
+	}
+	return &files{repo: f.repo, commit: f.commit, at: f.at, lax: f.lax, hollow: true}
 }
 
 // find locates a name that the caller of an io/fs method gave.
@@ -197,7 +208,7 @@ func (f *files) Sub(dir string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &files{repo: f.repo, commit: f.commit, at: p, lax: f.lax}, nil
+	return &files{repo: f.repo, commit: f.commit, at: p, lax: f.lax, hollow: f.hollow}, nil
 }
 
 // ObjectID is the id of the blob that ReadFile would return: the same for the same
@@ -263,7 +274,7 @@ func (f *files) info(p *place, name string) (fs.FileInfo, error) {
 	info := fileInfo{name: path.Base(name), mode: p.fileMode(), time: f.commit.Time}
 	if !p.isDir() {
 		size, err := f.repo.db.size(p.id)
-		if err != nil {
+		if err != nil && !(f.hollow && errors.Is(err, errMissing)) {
 			return nil, f.repo.unreadable(p.id, f.what(p), err)
 		}
 		info.size = size

@@ -34,6 +34,22 @@ func Encode(about []byte, traces []Trace) []byte {
 	return assemble(body)
 }
 
+// Saying returns a file that says something else of itself, and has the same traces.
+func Saying(about, file []byte) ([]byte, error) {
+	f, err := Open(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return nil, err
+	}
+	var body [sections][]byte
+	for i := range body {
+		if body[i], err = f.load[i](); err != nil {
+			return nil, err
+		}
+	}
+	body[sectionAbout] = about
+	return assemble(body), nil
+}
+
 func assemble(body [sections][]byte) []byte {
 	file, at := []byte(magic), headSize
 	for _, b := range body {
