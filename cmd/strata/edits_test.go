@@ -102,7 +102,12 @@ func (e *edited) addLayer() {
 	if e.IntN(3) == 0 {
 		text += fmt.Sprintf(", extra_vars: {%s: extra}", e.variable())
 	}
-	e.layers = append(e.layers, text+"}\n")
+	text += e.pick("", "", "", ", tags: [t0]", ", skip_tags: [t1]")
+	text += "}\n"
+	if e.IntN(3) == 0 {
+		text += "    files: [{src: " + e.pick("files/d", "files/a", "data") + ", dest: /d}]\n"
+	}
+	e.layers = append(e.layers, text)
 }
 
 // rolePlaces are the files of a role, places those beside roles.
@@ -117,6 +122,7 @@ var (
 		"inventory/host_vars/h1/a.yml", "inventory/host_vars/l1.yml", "inventory/host_vars/l2.yml", "group_vars/all.yml", "group_vars/g0.yml", "group_vars/g2.yml", "host_vars/h0.yml",
 		"vars/a.yml", "vars/b.yml", "tasks/a.yml", "templates/a.j2", "templates/b.j2", "files/a", "files/b", "files/d/a", "files/d/b", "a", "data/a", "data/b",
 		"ansible.cfg", "filter_plugins/own.py", "library/own.py", "module_utils/helper.py", "README.md", "docs/a.md", "scripts/run.sh",
+		"requirements.yml", "files/d/c", "data/c", "vars/c.yml", "inventory/more.yml",
 	}
 )
 
@@ -124,8 +130,14 @@ var (
 func (e *edited) content(name string) string {
 	dir, base := path.Base(path.Dir(name)), path.Base(name)
 	switch {
+	case name == "inventory/more.yml":
+		return fmt.Sprintf("g%d:\n  hosts: {h%d: {%s: more}}\n  children: {%s: }\n", e.IntN(someGroups), e.IntN(someHosts), e.variable(), e.pick("g6", "g7"))
 	case strings.HasPrefix(name, "p") && path.Dir(name) == "." && path.Ext(name) == ".yml":
 		return e.playbook()
+	case base == "requirements.yml":
+		return e.requirements()
+	case strings.Contains(name, "vars") && e.IntN(12) == 0:
+		return e.vault() + "\n"
 	case name == "ansible.cfg":
 		return "[defaults]\n" + e.pick("", "roles_path = roles\n", "roles_path = more/roles:roles\n", "hash_behaviour = merge\n", "forks = 5\n")
 	case dir == "tasks" || dir == "handlers":
@@ -156,12 +168,25 @@ func (e *edited) variables() string {
 
 func (e *edited) value() string {
 	v := e.variable()
+	if e.IntN(20) == 0 {
+		return "!vault |\n  " + strings.ReplaceAll(e.vault(), "\n", "\n  ")
+	}
 	if e.IntN(3) > 0 {
 		return e.pick("a", "b", fmt.Sprint(e.IntN(9)), "true", "false", "[a, b]", "[]", "{x: a, y: b}", "{x: 1}")
 	}
 	return e.pick("'{{ "+v+" }}'", "'{{ "+v+" | default(\"a\") }}'",
 		"'{{ hostvars[\"h0\"]."+v+" }}'", "'{{ groups[\"g1\"] | length }}'", "'{{ lookup(\"file\", \"a\") }}'", "'{{ lookup(\"template\", \"b.j2\") }}'", "'{{ "+v+".x }}'",
 		"'{{ lookup(\"vars\", \"v\" ~ v1) }}'", "'{{ query(\"fileglob\", \"d/*\") }}'", "'{{ ansible_facts.os_family }}'", "'{{ \"b\" if "+v+" else \"a\" }}'")
+}
+
+// vault is what is encrypted, of which nobody knows what it says.
+func (e *edited) vault() string {
+	return fmt.Sprintf("$ANSIBLE_VAULT;1.1;AES256\n%064x\n%064x", e.IntN(5), 1)
+}
+
+// requirements are roles and collections from elsewhere, at versions of which no cache has any.
+func (e *edited) requirements() string {
+	return fmt.Sprintf("roles:\n  - {name: ext, src: 'https://git.example/ext', version: v%d}\ncollections:\n  - {name: site.own, version: 1.%d.0}\n", e.IntN(4), e.IntN(4))
 }
 
 func (e *edited) template() string {
@@ -194,7 +219,10 @@ func (e *edited) playbook() string {
 
 func (e *edited) role() string {
 	r := fmt.Sprint("r", e.IntN(someRoles))
-	return e.pick(r, r, r, "{role: "+r+", "+e.variable()+": param}", "{role: "+r+", when: "+e.variable()+" is defined}")
+	if _, ok := e.files["requirements.yml"]; ok && e.IntN(5) == 0 {
+		return e.pick("ext", "site.own.deep")
+	}
+	return e.pick(r, r, r, "{role: "+r+", tags: t0}", "{role: "+r+", "+e.variable()+": param}", "{role: "+r+", when: "+e.variable()+" is defined}")
 }
 
 func indented(text string) string {
@@ -216,6 +244,9 @@ func (e *edited) tasks(n int, named bool) string {
 			"set_fact: {"+v+": '{{ "+w+" }}'}", "group_by: {key: 'g{{ "+v+" }}'}", "command: date\n  delegate_to: localhost", "command: scripts/run.sh {{ "+v+" }}\n  delegate_to: localhost",
 			"copy: {src: a, dest: /data}\n  when: '\"data/a\" is exists'", "block: [{debug: {msg: '{{ "+v+" }}'}}]\n  when: "+w,
 		)
+		if e.IntN(6) == 0 {
+			text += "\n  tags: " + e.pick("t0", "t1", "[t0, t2]", "never", "always")
+		}
 		if e.IntN(4) == 0 {
 			text += "\n  when: " + e.pick(w, w+" is defined", "not "+w, "strata_image", w+" == 'a'")
 		}
@@ -233,7 +264,7 @@ func (e *edited) edit() string {
 	name := e.pick(names...)
 	was := e.files[name]
 	fixed := name == "strata.yaml" || name == "inventory/hosts" || name == "more.ini"
-	switch kind := e.IntN(16); {
+	switch kind := e.IntN(19); {
 	case kind < 3 && !fixed:
 		e.files[name] = entry{was.mode, e.content(name)}
 		return "write " + name + " anew"
@@ -282,9 +313,49 @@ func (e *edited) edit() string {
 		e.describe()
 		return "the inventories"
 	}
+	if what := e.small(); what != "" {
+		return what
+	}
 	name = e.pick("inventory/group_vars/all.yml", "inventory/group_vars/g0.yml", "inventory/host_vars/h0.yml", "group_vars/g2.yml", fmt.Sprintf("roles/r%d/defaults/main.yml", e.IntN(someRoles)))
 	e.place(name, entry{"100644", e.variables()})
 	return "variables of " + name
+}
+
+// small changes as little as there is: a variable that comes to be defined, or is no more, a
+// version, a name in a directory, the last host of a group.
+func (e *edited) small() string {
+	switch e.IntN(6) {
+	case 0, 1:
+		name := e.pick("inventory/group_vars/all.yml", "inventory/group_vars/g1/a.yml", "group_vars/all.yml", "vars/a.yml", fmt.Sprintf("roles/r%d/vars/main.yml", e.IntN(someRoles)))
+		was, v := e.files[name], e.variable()
+		lines := slices.DeleteFunc(strings.SplitAfter(was.text, "\n"), func(line string) bool { return strings.HasPrefix(line, v+":") })
+		text := strings.Join(lines, "")
+		if text == was.text {
+			text += v + ": " + e.value() + "\n"
+		}
+		if was.mode == "120000" || strings.HasPrefix(text, "$") {
+			return ""
+		}
+		e.place(name, entry{"100644", text})
+		return "whether " + v + " is defined in " + name
+	case 2:
+		e.place("requirements.yml", entry{"100644", e.requirements()})
+		return "versions from elsewhere"
+	case 3:
+		name := e.pick("files/d/", "data/", fmt.Sprintf("roles/r%d/files/d/", e.IntN(someRoles))) + fmt.Sprint("new", e.IntN(3))
+		if _, ok := e.files[name]; ok {
+			delete(e.files, name)
+			return name + " is gone"
+		}
+		e.place(name, entry{"100644", "new\n"})
+		return name + " is new"
+	case 4:
+		g := fmt.Sprint("g", e.IntN(someGroups))
+		e.groups[g] = nil
+		e.describe()
+		return g + " has no host"
+	}
+	return ""
 }
 
 // relayer makes, changes or takes away a layer.

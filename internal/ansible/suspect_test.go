@@ -93,6 +93,27 @@ given_to_role: 1
 	}
 }
 
+// TestUndefinedOnce: of several places that need a variable the first is told, whichever
+// is looked at first.
+func TestUndefinedOnce(t *testing.T) {
+	const play = "-- p.yml --\n- hosts: all\n  vars: {all: '{{ a1 }} {{ a2 }} {{ a3 }} {{ a4 }}'}\n" +
+		"  tasks: [{debug: {msg: '{{ all }}'}},\n    {debug: {msg: '{{ a1 }} {{ a2 }} {{ a3 }} {{ a4 }}'}}]\n"
+	for range 20 {
+		r, err := Open(project(play), NewParsed()).Reach(Query{Playbooks: []string{"p.yml"}, Host: "node"}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Warnings) != 4 {
+			t.Errorf("warnings: %v", r.Warnings)
+		}
+		for _, w := range r.Warnings {
+			if w.File != "p.yml" || w.Line != 2 {
+				t.Fatalf("%s, not at the first place", w)
+			}
+		}
+	}
+}
+
 // TestUnreadExtraVars: an extra variable that nothing reads is told, unless what is read
 // is not known.
 func TestUnreadExtraVars(t *testing.T) {

@@ -49,10 +49,8 @@ func (w *walk) undefined() {
 	}
 	w.needGuarded()
 	asked := map[string]bool{}
-	var names []string
-	for name := range w.needs.keys() {
-		names = append(names, name)
-	}
+	var missing []string
+	names := slices.Sorted(w.needs.keys())
 	for len(names) > 0 { // values need further ones
 		name := names[0]
 		names = names[1:]
@@ -62,7 +60,7 @@ func (w *walk) undefined() {
 		asked[name] = true
 		defs := w.definitions(name)
 		if len(defs) == 0 && !w.ownName(name) {
-			w.warnUndefined(name)
+			missing = append(missing, name)
 		}
 		if len(defs) != 1 || w.strings.has(name) {
 			continue
@@ -77,6 +75,9 @@ func (w *walk) undefined() {
 				}
 			}
 		})
+	}
+	for _, name := range missing { // of which the first place is known only now
+		w.warnUndefined(name)
 	}
 }
 
