@@ -18,11 +18,12 @@ import (
 	"go.podman.io/storage/pkg/unshare"
 	"golang.org/x/term"
 
-	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/packages"
+	"github.com/strata-hpc/strata/internal/packages/apt"
 	"github.com/strata-hpc/strata/internal/recipe"
 	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/store"
@@ -262,7 +263,7 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Checkout: p.dir, Elsewhere: elsewhere, Known: p.repos.elsewhere.warnings, Store: st, Cache: cache,
+	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Checkout: p.dir, Elsewhere: elsewhere, Known: p.repos.elsewhere.warnings, Store: st, Packages: packages.Table{"apt": cache},
 		Version: programVersion(), Invocation: a.invocation(), Git: runGit, Passing: passing(os.Getenv)}
 	if p.Registry != "" {
 		if b.Exchange, err = a.exchange(st, p, p.Registry); err == nil {

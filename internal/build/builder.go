@@ -11,9 +11,9 @@ import (
 	"io/fs"
 	"sync"
 
-	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/packages"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/store"
 )
@@ -27,7 +27,7 @@ type Builder struct {
 	Elsewhere string
 	Known     []plan.Warning // about the project, found before
 	Store     *store.Store
-	Cache     *apt.Cache
+	Packages  packages.Table
 	// Exchange is the registry that nodes are pushed to and pulled from; nil for none.
 	Exchange *Exchange
 	Shelf    Shelf          // where artifacts are handed on; nil for nowhere
@@ -46,7 +46,7 @@ type Builder struct {
 }
 
 // places are the directories that a build writes to.
-func (b *Builder) places() []string { return []string{b.Store.Root(), b.Cache.Dir()} }
+func (b *Builder) places() []string { return append([]string{b.Store.Root()}, b.Packages.Dirs()...) }
 
 // engine changes when the same definition, built anew, comes out otherwise: it
 // is part of every key.

@@ -14,9 +14,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/packages"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/secret"
@@ -168,7 +168,7 @@ func move(ctx context.Context, from, to string) error {
 }
 
 // apply does the source and every step, and names the one that failed.
-func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories []apt.Repository, total int) (title string, err error) {
+func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories packages.Set, total int) (title string, err error) {
 	number := 0
 	timed := func(title string, do func() error) error {
 		number++
@@ -180,9 +180,9 @@ func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories [
 		nb.steps = append(nb.steps, store.StepRecord{Title: title, Seconds: time.Since(start).Seconds()})
 		return err
 	}
-	if boot := nb.node.Source; boot != nil {
-		title = "bootstrap " + boot.Bootstrap.Distribution
-		if err := timed(title, func() error { return nb.bootstrap(ctx, st, repositories) }); err != nil {
+	if from := nb.node.Source; from != nil {
+		title = from.Title()
+		if err := timed(title, func() error { return nb.source(ctx, st, repositories) }); err != nil {
 			return title, err
 		}
 	}
@@ -204,7 +204,9 @@ func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories [
 	if slices.ContainsFunc(nb.node.Steps, func(s layer.Step) bool { _, ok := s.(layer.Playbooks); return ok }) {
 		nb.observed = &w.Observed
 	}
-	st.Sealing.Scripts, err = w.PackageScripts()
+	if w.Packages != nil {
+		st.Sealing.Scripts, err = w.Packages.Scripts(w.Box)
+	}
 	return "closing the tree", errors.Join(err, finish(ctx))
 }
 
@@ -235,51 +237,40 @@ func blame(s layer.Step) string {
 	return s.Title()
 }
 
-func (nb *nodeBuild) bootstrap(ctx context.Context, st store.Staging, repositories []apt.Repository) error {
-	scratch := filepath.Join(st.Scratch, "bootstrap")
+// source fills a first layer.
+func (nb *nodeBuild) source(ctx context.Context, st store.Staging, repositories packages.Set) error {
+	scratch := filepath.Join(st.Scratch, "source")
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return err
 	}
-	return source.Debian(ctx, source.Bootstrap{
-		Repositories: repositories, Recommends: nb.node.Source.Bootstrap.Recommends, Arch: nb.node.Arch,
-		Cache: nb.Cache, Upper: st.Upper, Scratch: scratch, Environment: environment(nil), Log: nb.log,
-	})
+	return source.Fill(ctx, source.Tree{
+		Upper: st.Upper, Scratch: scratch, Repositories: repositories, Environment: environment(nil), Log: nb.log,
+	}, nb.node.Source)
 }
 
 // openTree starts the sandbox for the steps. Finish ends it, and leaves the
 // tree as the layer is to have it.
-func (nb *nodeBuild) openTree(ctx context.Context, st store.Staging, repositories []apt.Repository) (w *step.Work, finish func(context.Context) error, err error) {
-	var downloads *apt.Scratch
-	if len(repositories) > 0 {
-		if downloads, err = nb.Cache.Scratch(ctx); err != nil {
-			return nil, nil, err
-		}
-	}
-	closeDownloads := func() error {
-		if downloads == nil {
-			return nil
-		}
-		return downloads.Close()
-	}
+func (nb *nodeBuild) openTree(ctx context.Context, st store.Staging, repositories packages.Set) (w *step.Work, finish func(context.Context) error, err error) {
 	temporary := filepath.Join(st.Scratch, "host")
 	boxScratch := filepath.Join(st.Scratch, "steps")
 	if err := errors.Join(os.Mkdir(temporary, 0o700), os.Mkdir(boxScratch, 0o700)); err != nil {
-		return nil, nil, errors.Join(err, closeDownloads())
+		return nil, nil, err
 	}
 	spec := sandbox.Spec{Lower: st.Lower, Upper: st.Upper, Scratch: boxScratch}
-	if err := step.Equip(&spec, nb.Cache, downloads, repositories); err != nil {
-		return nil, nil, errors.Join(err, closeDownloads())
+	manager, err := equip(ctx, &spec, repositories)
+	if err != nil {
+		return nil, nil, err
 	}
 	box, err := sandbox.Start(ctx, spec)
 	if err != nil {
-		return nil, nil, errors.Join(err, closeDownloads())
+		return nil, nil, errors.Join(err, closed(manager))
 	}
 	w = &step.Work{
 		Box: box, Node: nb.node, Cluster: nb.Project.Cluster, Inventory: nb.Project.Inventory, Project: nb.Files, Dir: nb.Dir, Elsewhere: nb.Elsewhere,
-		Environment: environment(nb.node.Env), Repositories: repositories, Downloads: downloads, Temporary: temporary, Log: nb.log,
+		Environment: environment(nb.node.Env), Repositories: repositories, Packages: manager, Temporary: temporary, Log: nb.log,
 		Vaulted: nb.vaulted,
 	}
-	finish = func(ctx context.Context) error { return errors.Join(box.Finish(ctx), closeDownloads()) }
+	finish = func(ctx context.Context) error { return errors.Join(box.Finish(ctx), closed(manager)) }
 	if err := w.Reveal(ctx, nb.secrets); err != nil {
 		return nil, nil, errors.Join(err, finish(ctx))
 	}
@@ -288,18 +279,18 @@ func (nb *nodeBuild) openTree(ctx context.Context, st store.Staging, repositorie
 
 // refresh brings package lists up to date if the steps install packages. A
 // playbook or a command does with those that there are.
-func (nb *nodeBuild) refresh(ctx context.Context, repositories []apt.Repository) error {
-	if len(repositories) == 0 {
+func (nb *nodeBuild) refresh(ctx context.Context, repositories packages.Set) error {
+	if repositories == nil {
 		return nil
 	}
 	needed := slices.ContainsFunc(nb.node.Steps, func(s layer.Step) bool { return s.Kind() == "packages" })
 	if !needed {
 		wanted := slices.ContainsFunc(nb.node.Steps, func(s layer.Step) bool { return s.Kind() == "ansible" || s.Kind() == "run" })
-		if _, err := os.Stat(nb.Cache.Lists(repositories)); !wanted || err == nil {
+		if !wanted || repositories.Listed() {
 			return nil
 		}
 	}
-	return source.Refresh(ctx, nb.Cache, repositories, nb.node.Arch, nb.log)
+	return repositories.Refresh(ctx, nb.log)
 }
 
 // environment is what every command of a node sees besides the standard one: what

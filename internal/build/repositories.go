@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,63 +10,51 @@ import (
 	"sort"
 	"syscall"
 
-	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/limit"
+	"github.com/strata-hpc/strata/internal/packages"
+	"github.com/strata-hpc/strata/internal/sandbox"
 	"github.com/strata-hpc/strata/internal/secret"
+	"github.com/strata-hpc/strata/internal/step"
 )
 
-// debianKeyring signs Debian; Debian, Ubuntu, EL and SUSE package it as
-// debian-archive-keyring or debian-keyring, at this path.
-const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-
-// repositories makes a node's repositories ready for apt on this machine.
-func (b *Builder) repositories(n layer.Node) ([]apt.Repository, error) {
-	var list []apt.Repository
-	var err error
+// repositories makes a node's repositories ready; nil if it has none.
+func (b *Builder) repositories(n layer.Node) (packages.Set, error) {
+	var list []packages.Repository
 	for _, name := range n.Repositories {
 		def, ok := b.Project.Repositories[name]
 		if !ok {
 			return nil, fault.New(fault.Input, "node %s uses repository %s, which is not defined", n.ID, name)
 		}
-		r := apt.Repository{
-			Name: name, URI: def.URL, Suite: def.Suite, Components: def.Components,
-			Trusted: def.Trusted, Named: def.URL != "", Key: def.Key,
-		}
-		if len(r.Components) == 0 {
-			r.Components = []string{"main"}
-		}
-		if r.URI == "" {
-			if r.URI, err = apt.Mirror(os.DirFS("/"), def.Suite); err != nil {
-				return nil, fmt.Errorf("repository %s: %w", name, err)
-			}
-		}
-		switch {
-		case def.Key != "":
-			if r.Keyring, err = b.keyring(def.Key); err != nil {
-				return nil, fmt.Errorf("repository %s: %w", name, err)
-			}
-		case !r.Trusted:
-			r.Keyring = debianKeyring
-			if _, err := os.Stat(debianKeyring); err != nil {
-				return nil, fault.New(fault.Machine, "repository %s has no key, and this machine has no %s", name, debianKeyring).
-					WithHint("install package debian-archive-keyring, or give the repository a key")
+		r := packages.Repository{Name: name, Repository: def}
+		if def.Key != "" {
+			var err error
+			if r.Keyring, err = limit.Read(b.Files, def.Key, limit.Script); err != nil {
+				return nil, fmt.Errorf("repository %s: read key: %w", name, err)
 			}
 		}
 		list = append(list, r)
 	}
-	return list, apt.Agree(list)
+	return b.Packages.Open(list, n.Arch)
 }
 
-// keyring is where apt finds a keyring of the project: not in the project's
-// directory, where it may be a link to something else when apt opens it.
-func (b *Builder) keyring(name string) (string, error) {
-	content, err := limit.Read(b.Files, name, limit.Script)
-	if err != nil {
-		return "", fmt.Errorf("read key: %w", err)
+// equip adds to a sandbox what steps and package managers need in it. The manager of
+// the tree, nil without repositories, is to be closed once the sandbox has ended.
+func equip(ctx context.Context, spec *sandbox.Spec, repositories packages.Set) (packages.Tree, error) {
+	step.Equip(spec)
+	if repositories == nil {
+		return nil, nil
 	}
-	return b.Cache.Keyring(content, path.Ext(name))
+	return repositories.Equip(ctx, spec)
+}
+
+// closed closes the manager of a tree, if there is one.
+func closed(manager packages.Tree) error {
+	if manager == nil {
+		return nil
+	}
+	return manager.Close()
 }
 
 // Unverified names the repositories of a node whose signatures are not checked.

@@ -7,10 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/sandbox"
-	"github.com/strata-hpc/strata/internal/step"
 )
 
 // Tree is a tree to open a shell in.
@@ -40,16 +38,11 @@ func (b *Builder) Shell(ctx context.Context, t Tree, c sandbox.Cmd) (status int,
 	if err != nil {
 		return 0, err
 	}
-	var downloads *apt.Scratch
-	if len(repositories) > 0 {
-		if downloads, err = b.Cache.Scratch(ctx); err != nil {
-			return 0, err
-		}
-		defer downloads.Close()
-	}
-	if err := step.Equip(&spec, b.Cache, downloads, repositories); err != nil {
+	manager, err := equip(ctx, &spec, repositories)
+	if err != nil {
 		return 0, err
 	}
+	defer func() { err = errors.Join(err, closed(manager)) }()
 	s, err := sandbox.Start(ctx, spec)
 	if err != nil {
 		return 0, err

@@ -139,6 +139,9 @@ type Source struct {
 	Bootstrap *Bootstrap `yaml:"bootstrap" doc:"Install a distribution from its packages into an empty layer."`
 }
 
+// Title says in a few words what it does.
+func (s Source) Title() string { return "bootstrap " + s.Bootstrap.Distribution }
+
 // Bootstrap installs a distribution's essential packages into an empty layer.
 type Bootstrap struct {
 	Distribution string   `yaml:"distribution" doc:"The distribution." enum:"debian" required:"true"`

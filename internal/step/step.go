@@ -11,8 +11,8 @@ import (
 	"io"
 	"io/fs"
 
-	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/packages"
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
@@ -21,16 +21,16 @@ type Work struct {
 	Box          *sandbox.Sandbox
 	Node         layer.Node
 	Cluster      layer.Cluster
-	Inventory    []string         // the site's Ansible inventory: its sources below the project, in order
-	Project      fs.FS            // the project's files
-	Dir          string           // where the project is on this machine
-	Elsewhere    string           // where roles and collections from elsewhere are on it: roles, collections; "" for nowhere
-	Environment  []string         // of every command: KEY=value
-	Repositories []apt.Repository // that the tree may install from, with keyrings as this machine sees them
-	Downloads    *apt.Scratch     // where the tree's apt downloads to
-	Temporary    string           // a directory of this machine that the caller removes
-	Log          io.Writer        // receives what programs say
-	Vaulted      []string         // files of variables that are encrypted as a whole, and that playbooks may load
+	Inventory    []string      // the site's Ansible inventory: its sources below the project, in order
+	Project      fs.FS         // the project's files
+	Dir          string        // where the project is on this machine
+	Elsewhere    string        // where roles and collections from elsewhere are on it: roles, collections; "" for nowhere
+	Environment  []string      // of every command: KEY=value
+	Repositories packages.Set  // that the tree may install from; nil for none
+	Packages     packages.Tree // installs from them; nil for none
+	Temporary    string        // a directory of this machine that the caller removes
+	Log          io.Writer     // receives what programs say
+	Vaulted      []string      // files of variables that are encrypted as a whole, and that playbooks may load
 
 	// Observed is what programs that playbooks started on this machine did with files
 	// of the project. Apply adds to it.

@@ -1,9 +1,9 @@
-// Package apt knows apt's formats and keeps its package lists and downloads in
+// Package apt is the package manager of Debian: it keeps package lists and downloads in
 // a cache that all builds of a user share.
 //
-// It starts no process and mounts nothing: whoever builds runs apt, on this
-// machine or in a tree, with the files that this package writes. Apt itself
-// checks signatures and checksums.
+// Apt itself chooses packages and checks signatures and checksums: this machine's
+// apt for lists and bootstraps, a tree's own in the tree, each with configuration of
+// this package only.
 package apt
 
 import (

@@ -1,6 +1,4 @@
-// Package source makes first layers: it fills an empty directory with a
-// distribution. It does not install what a layer's steps ask for.
-package source
+package apt
 
 import (
 	"archive/tar"
@@ -11,114 +9,94 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/strata-hpc/strata/internal/apt"
+	"github.com/strata-hpc/strata/internal/packages"
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
-// Bootstrap is a Debian to be made from its packages.
-type Bootstrap struct {
-	Repositories []apt.Repository
-	Recommends   bool
-	Arch         string // Debian's name of the architecture
-	Cache        *apt.Cache
-	Upper        string // the empty directory that becomes the layer
-	Scratch      string // an empty directory on the same file system
-	Environment  []string
-	Log          io.Writer // what apt and dpkg say
+// bootstrap is a Debian being made from its packages.
+type bootstrap struct {
+	*set
+	packages.Bootstrap
 }
 
-// Debian installs the distribution's essential packages and apt: apt on this
-// machine chooses and downloads them and checks their signatures, then their
-// content is laid down, and dpkg in the new tree installs them properly.
-func Debian(ctx context.Context, b Bootstrap) error {
-	if err := Refresh(ctx, b.Cache, b.Repositories, b.Arch, b.Log); err != nil {
+// Bootstrap implements packages.Set. It installs the distribution's essential packages
+// and apt: apt on this machine chooses and downloads them and checks their
+// signatures, then their content is laid down, and dpkg in the new tree installs them
+// properly.
+func (s *set) Bootstrap(ctx context.Context, of packages.Bootstrap) error {
+	b := bootstrap{s, of}
+	if err := s.Refresh(ctx, b.Log); err != nil {
 		return err
 	}
-	packages, err := b.download(ctx)
+	files, err := b.download(ctx)
 	if err != nil {
-		return apt.Explain(brief(err), output(err))
+		return explain(err)
 	}
-	if err := b.layDown(ctx, packages); err != nil {
+	if err := b.layDown(ctx, files); err != nil {
 		return fmt.Errorf("lay down packages: %w", err)
 	}
-	if err := b.install(ctx, packages); err != nil {
+	if err := b.install(ctx, files); err != nil {
 		return fmt.Errorf("install essential packages: %w", brief(err))
 	}
 	return nil
 }
-
-// apt runs this machine's apt-get with our configuration only.
-func (b Bootstrap) apt(ctx context.Context, config string, args ...string) error {
-	return machineApt(ctx, b.Log, b.Arch, config, args...)
-}
-
-// printed is a line of apt-get --print-uris: 'address' file size checksum.
-var printed = regexp.MustCompile(`(?m)^'[^']*' (\S+\.deb) (\d+)(?: SHA256:([0-9a-f]{64}))?`)
 
 // usrIsMerged says that /usr is merged, as it is here from the start; without
 // it, Debian 12 installs the program that does it, and Perl's modules.
 const usrIsMerged = "usr-is-merged"
 
 // download returns the paths of the essential packages in the cache.
-func (b Bootstrap) download(ctx context.Context) ([]string, error) {
-	var packages []string
-	err := b.Cache.Locked(ctx, func() error {
-		config, err := b.Cache.MachineConfig(b.Repositories)
+func (b bootstrap) download(ctx context.Context) ([]string, error) {
+	var files []string
+	err := b.cache.Locked(ctx, func() error {
+		config, err := b.cache.MachineConfig(b.repositories)
 		if err != nil {
 			return err
 		}
 		install := []string{"-o", fmt.Sprintf("APT::Install-Recommends=%t", b.Recommends), "install", "?essential", "apt"}
-		merged, err := b.Cache.Has(b.Repositories, usrIsMerged)
+		merged, err := b.cache.Has(b.repositories, usrIsMerged)
 		if err != nil {
 			return err
 		}
 		if merged {
 			install = append(install, usrIsMerged)
 		}
-		// With an empty directory of archives, apt lists them all.
-		nothing := filepath.Join(b.Scratch, "nothing")
-		if err := os.MkdirAll(filepath.Join(nothing, "partial"), 0o755); err != nil {
-			return err
-		}
-		var list bytes.Buffer
-		quiet := b
-		quiet.Log = &list
-		if err := quiet.apt(ctx, config, append([]string{"--print-uris", "-o", "Dir::Cache::archives=" + nothing + "/"}, install...)...); err != nil {
+		all, err := b.needed(ctx, config, filepath.Join(b.Scratch, "nothing"), install)
+		if err != nil {
 			return err
 		}
 		complete := true
-		for _, m := range printed.FindAllStringSubmatch(list.String(), -1) {
-			path := filepath.Join(b.Cache.Archives(), m[1])
-			packages = append(packages, path)
-			if apt.Matches(path, m[3]) {
+		for _, one := range all {
+			path := filepath.Join(b.cache.Archives(), one.file)
+			files = append(files, path)
+			if Matches(path, one.SHA256) {
 				continue
 			}
 			complete = false
-			if m[3] != "" {
+			if one.SHA256 != "" {
 				// Apt takes one for good whose size is right.
 				_ = os.Remove(path)
 			}
 		}
-		if len(packages) == 0 {
+		if len(files) == 0 {
 			return errors.New("the repositories have no essential packages")
 		}
 		if complete {
 			return nil // apt would find nothing to do
 		}
-		return b.Cache.Download(ctx, func(ctx context.Context) error {
-			return b.apt(ctx, config, append([]string{"--download-only"}, install...)...)
+		return b.cache.Download(ctx, func(ctx context.Context) error {
+			return b.apt(ctx, b.Log, config, append([]string{"--download-only"}, install...)...)
 		})
 	})
-	return packages, err
+	return files, err
 }
 
 // layDown unpacks the packages' files, so that the tree can run its own dpkg.
-func (b Bootstrap) layDown(ctx context.Context, packages []string) error {
+func (b bootstrap) layDown(ctx context.Context, packages []string) error {
 	scratch := filepath.Join(b.Scratch, "lay-down")
 	if err := errors.Join(os.Mkdir(scratch, 0o700), os.Mkdir(b.plain(), 0o755)); err != nil {
 		return err
@@ -128,7 +106,7 @@ func (b Bootstrap) layDown(ctx context.Context, packages []string) error {
 		return err
 	}
 	defer box.Stop()
-	if err := box.Unpack(ctx, bytes.NewReader(skeleton(b.Arch))); err != nil {
+	if err := box.Unpack(ctx, bytes.NewReader(skeleton(b.arch))); err != nil {
 		return err
 	}
 	return unpackAll(ctx, packages, b.unpackOne, box.Unpack)
@@ -170,7 +148,7 @@ func unpackAll(ctx context.Context, packages []string, open func(context.Context
 
 // unpackOne writes a package's files as a tar stream to w, and the package with
 // these files to the directory of plain ones.
-func (b Bootstrap) unpackOne(ctx context.Context, path string, w io.Writer) error {
+func (b bootstrap) unpackOne(ctx context.Context, path string, w io.Writer) error {
 	plain, err := repack(path, filepath.Join(b.plain(), filepath.Base(path)))
 	if err != nil {
 		return err
@@ -183,7 +161,7 @@ func (b Bootstrap) unpackOne(ctx context.Context, path string, w io.Writer) erro
 }
 
 // plain is the directory of packages whose files are not compressed.
-func (b Bootstrap) plain() string { return filepath.Join(b.Scratch, "plain") }
+func (b bootstrap) plain() string { return filepath.Join(b.Scratch, "plain") }
 
 // skeleton is what must be there before the first package: the links of a
 // merged /usr, and what dpkg takes for granted.
@@ -210,7 +188,7 @@ func skeleton(arch string) []byte {
 
 // install lets the tree's own dpkg install the packages that are laid down, so
 // that their scripts run and its database knows them.
-func (b Bootstrap) install(ctx context.Context, packages []string) error {
+func (b bootstrap) install(ctx context.Context, packages []string) error {
 	scratch := filepath.Join(b.Scratch, "install")
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return err
@@ -235,23 +213,4 @@ func (b Bootstrap) install(ctx context.Context, packages []string) error {
 		return err
 	}
 	return box.Finish(ctx)
-}
-
-// output is what a program said at its end.
-func output(err error) string {
-	var exit *sandbox.ExitError
-	if errors.As(err, &exit) {
-		return exit.Output
-	}
-	return ""
-}
-
-// brief leaves out what a program said: the log has it, and the caller shows
-// the log.
-func brief(err error) error {
-	var exit *sandbox.ExitError
-	if errors.As(err, &exit) && exit.Program != "dpkg-deb" { // which writes no log
-		return fmt.Errorf("%s: exit status %d", exit.Program, exit.Status)
-	}
-	return err
 }

@@ -1,4 +1,4 @@
-package source
+package apt
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/strata-hpc/strata/internal/packages"
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
@@ -89,7 +90,7 @@ func TestDamagedPackages(t *testing.T) {
 		"no-data": bytes.Replace(whole, []byte("data.tar.xz"), []byte("dada.tar.xz"), 1),
 	} {
 		bad := filepath.Join(dir, name+"_1_all.deb")
-		b := Bootstrap{Scratch: t.TempDir()}
+		b := bootstrap{Bootstrap: packages.Bootstrap{Scratch: t.TempDir()}}
 		if err := errors.Join(os.WriteFile(bad, content, 0o644), os.Mkdir(b.plain(), 0o755)); err != nil {
 			t.Fatal(err)
 		}

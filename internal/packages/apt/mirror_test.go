@@ -1,4 +1,4 @@
-package source
+package apt
 
 import (
 	"fmt"
@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/strata-hpc/strata/internal/apt"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/packages"
 	"github.com/strata-hpc/strata/internal/sandbox"
 )
 
@@ -72,17 +73,17 @@ func TestMirrorThatIsTooSlow(t *testing.T) {
 // tooSlow bootstraps from a mirror, which has to be found too slow.
 func tooSlow(t *testing.T, url string) {
 	t.Helper()
-	cache, err := apt.NewCache(t.TempDir())
+	cache, err := NewCache(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache.Pace = apt.Pace{Bytes: 10 << 10, Within: 2 * time.Second}
-	b := Bootstrap{
-		Repositories: []apt.Repository{{Name: "slow", URI: url, Suite: "./", Trusted: true}},
-		Arch:         "amd64", Cache: cache, Upper: t.TempDir(), Scratch: t.TempDir(), Log: io.Discard,
+	cache.Pace = Pace{Bytes: 10 << 10, Within: 2 * time.Second}
+	set, err := cache.Open([]packages.Repository{{Name: "slow", Repository: layer.Repository{URL: url, Suite: "./", Trusted: true}}}, "amd64")
+	if err != nil {
+		t.Fatal(err)
 	}
 	start := time.Now()
-	err = Debian(t.Context(), b)
+	err = set.Bootstrap(t.Context(), packages.Bootstrap{Upper: t.TempDir(), Scratch: t.TempDir(), Log: io.Discard})
 	took := time.Since(start)
 	if err == nil || !strings.Contains(err.Error(), "a mirror delivers too slowly: less than 10 KiB came in 2s") || fault.KindOf(err) != fault.Failed {
 		t.Errorf("after %v: %v", took, err)

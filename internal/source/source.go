@@ -1,0 +1,32 @@
+// Package source makes first layers: it fills an empty directory from where a layer
+// says that it starts. It does not install what a layer's steps ask for.
+package source
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/packages"
+)
+
+// Tree is an empty tree to be filled.
+type Tree struct {
+	Upper        string       // the directory that becomes the layer
+	Scratch      string       // an empty directory on the same file system
+	Repositories packages.Set // of the layer; nil for none
+	Environment  []string     // of what runs in the tree: KEY=value
+	Log          io.Writer    // what programs say
+}
+
+// Fill fills a tree from a source.
+func Fill(ctx context.Context, t Tree, s *layer.Source) error {
+	switch {
+	case s.Bootstrap != nil:
+		return t.Repositories.Bootstrap(ctx, packages.Bootstrap{
+			Recommends: s.Bootstrap.Recommends, Upper: t.Upper, Scratch: t.Scratch, Environment: t.Environment, Log: t.Log,
+		})
+	}
+	return fmt.Errorf("fill a first layer: its source is of no known kind")
+}
