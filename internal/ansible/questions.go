@@ -38,39 +38,87 @@ func sourcesOf(asked *trace.Asked) *trace.Asked {
 	return sources
 }
 
-// Touched says which of the traces of a file, all made of this project, could be others
-// of another revision of it. Changed are the names of the files that differ.
-func (p *Project) Touched(traces *trace.File, other *Project, changed []string) (trace.Set, error) {
-	t := touching{from: p, to: other, traces: traces, all: trace.NewSet(traces.Len()), names: map[string]trace.Set{}}
-	if len(changed) == 0 {
+// Change is how another revision of a project differs from it. It may be used by several
+// goroutines.
+type Change struct {
+	from, to    *Project
+	changed     []string // names of the files that differ
+	files       tree.Differences
+	variables   *tree.Memo[string, otherNames] // by file
+	inventories *tree.Memo[string, otherNames] // by sources
+	relevant    *tree.Memo[*trace.Asked, *trace.Asked]
+}
+
+// otherNames are variables that are defined otherwise, if no more than that is known to
+// differ.
+type otherNames struct {
+	names []string
+	known bool
+}
+
+// To compares with another revision. Changed are the names of the files that differ.
+func (p *Project) To(other *Project, changed []string) *Change {
+	return &Change{
+		from: p, to: other, changed: changed, files: tree.Compare(p.files, other.files, changed),
+		variables: tree.NewMemo[string, otherNames](), inventories: tree.NewMemo[string, otherNames](),
+		relevant: tree.NewMemo[*trace.Asked, *trace.Asked](),
+	}
+}
+
+// Relevant are the questions of an analysis for which it may matter that the other
+// revision differs: few of all. What Touched says of a trace, it says of one with these.
+func (c *Change) Relevant(asked *trace.Asked) *trace.Asked {
+	if len(c.changed) > 0 {
+		if only := asked.Only(c.matters, c.relevant.Get); only != nil {
+			return only
+		}
+	}
+	return &trace.Asked{}
+}
+
+func (c *Change) matters(q trace.Question) bool {
+	switch q.Kind {
+	case askVariable, askVariablesLike, askInventory, askReadable, tree.AskLinks:
+		return true
+	case askSource, tree.AskVariables:
+		at, ok := c.files[q.Name]
+		return ok && at.Changed()
+	}
+	return c.files.Differs(q.Kind, q.Name)
+}
+
+// Touched says which of the traces of a file, all made of the project, could be others
+// of the other revision.
+func (c *Change) Touched(traces *trace.File) (trace.Set, error) {
+	t := touching{Change: c, traces: traces, all: trace.NewSet(traces.Len()), names: map[string]trace.Set{}}
+	if len(c.changed) == 0 {
 		return t.all, nil
 	}
-	d := tree.Compare(p.files, other.files, changed)
-	for name, at := range d {
+	for name, at := range c.files {
 		for kind := tree.AskKind; kind < tree.LastAsk; kind++ {
-			if d.Differs(kind, name) {
+			if c.files.Differs(kind, name) {
 				t.add(t.asking(trace.Question{Kind: kind, Name: name}))
 			}
 		}
 		if at.Changed() {
-			t.variables(name)
+			t.definedIn(name)
 			t.source(name)
 		}
 	}
 	t.add(t.asking(trace.Question{Kind: tree.AskLinks}))
-	t.readable(changed)
-	t.inventories()
+	t.readable()
+	t.byInventory()
 	return t.all, t.err
 }
 
 // touching finds the traces that could be others.
 type touching struct {
-	from, to *Project
-	traces   *trace.File
-	all      trace.Set
-	names    map[string]trace.Set // of variables, the traces that ask for them
-	sources  trace.Set            // of which a source of the inventory differs
-	err      error
+	*Change
+	traces  *trace.File
+	all     trace.Set
+	names   map[string]trace.Set // of variables, the traces that ask for them
+	sources trace.Set            // of which a source of the inventory differs
+	err     error
 }
 
 func (t *touching) add(more trace.Set) {
@@ -119,24 +167,29 @@ func (t *touching) naming(name string) trace.Set {
 	return set
 }
 
-// variables touches those that ask for a variable which a changed file defines
+// definedIn touches those that ask for a variable which a changed file defines
 // otherwise.
-func (t *touching) variables(file string) {
+func (t *touching) definedIn(file string) {
 	readers := t.asking(trace.Question{Kind: tree.AskVariables, Name: file})
 	if readers == nil {
 		return
 	}
-	was, now := t.from.files.Document(file), t.to.files.Document(file)
-	names, ok := differing(was, now)
-	if !ok {
-		t.add(readers)
-		return
-	}
-	t.ofNames(readers, names)
+	t.ofNames(readers, t.inFile(file))
 }
 
-func (t *touching) ofNames(readers trace.Set, names []string) {
-	for _, name := range names {
+// inFile are the variables that a file defines otherwise.
+func (c *Change) inFile(file string) otherNames {
+	return c.variables.Get(file, func() otherNames {
+		names, ok := differing(c.from.files.Document(file), c.to.files.Document(file))
+		return otherNames{names, ok}
+	})
+}
+
+func (t *touching) ofNames(readers trace.Set, others otherNames) {
+	if !others.known {
+		t.add(readers)
+	}
+	for _, name := range others.names {
 		both := slices.Clone(t.naming(name))
 		both.Meet(readers)
 		t.add(both)
@@ -164,8 +217,8 @@ func (t *touching) source(name string) {
 	t.sources.Join(readers)
 }
 
-// inventories touches those whose inventory says something else.
-func (t *touching) inventories() {
+// byInventory touches those whose inventory says something else.
+func (t *touching) byInventory() {
 	if t.sources == nil {
 		return
 	}
@@ -179,28 +232,29 @@ func (t *touching) inventories() {
 		if readers.Len() == 0 {
 			return true
 		}
-		sources := strings.Split(of, "\x00")
-		was, err1 := t.from.inventoryOf(sources[0], sources[1:])
-		now, err2 := t.to.inventoryOf(sources[0], sources[1:])
-		if err1 != nil || err2 != nil {
-			t.add(readers)
-			return true
-		}
-		names, same := inventory.Differing(was, now)
-		if !same {
-			t.add(readers)
-			return true
-		}
-		t.ofNames(readers, names)
+		t.ofNames(readers, t.inInventory(of))
 		return true
 	}))
 }
 
+// inInventory are the variables that an inventory defines otherwise.
+func (c *Change) inInventory(of string) otherNames {
+	return c.inventories.Get(of, func() (others otherNames) {
+		sources := strings.Split(of, "\x00")
+		was, err1 := c.from.inventoryOf(sources[0], sources[1:])
+		now, err2 := c.to.inventoryOf(sources[0], sources[1:])
+		if err1 == nil && err2 == nil {
+			others.names, others.known = inventory.Differing(was, now)
+		}
+		return others
+	})
+}
+
 // readable touches those for which it matters that a changed file of variables can be
 // read.
-func (t *touching) readable(changed []string) {
+func (t *touching) readable() {
 	t.err = errors.Join(t.err, t.traces.Each(askReadable, func(i int, dir string) bool {
-		broken := slices.ContainsFunc(changed, func(name string) bool {
+		broken := slices.ContainsFunc(t.changed, func(name string) bool {
 			return t.from.brokenIn(dir, name) || t.to.brokenIn(dir, name)
 		})
 		if broken {

@@ -22,9 +22,17 @@ func verified(t *testing.T, was, now *Project, changed []string, a *Analysis) bo
 	if err != nil {
 		t.Fatal(err)
 	}
-	touched, err := was.Touched(traces, now, changed)
+	change := was.To(now, changed)
+	touched, err := change.Touched(traces)
 	if err != nil {
 		t.Fatal(err)
+	}
+	few := trace.Encode(nil, []trace.Trace{{Asked: change.Relevant(a.Asked())}})
+	if traces, err = trace.Open(bytes.NewReader(few), int64(len(few))); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := change.Touched(traces); err != nil || again.Has(0) != touched.Has(0) {
+		t.Errorf("the relevant questions alone say something else (%v)", err)
 	}
 	return !touched.Has(0)
 }

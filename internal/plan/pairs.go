@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"fmt"
@@ -54,12 +53,13 @@ func (c *comparer) pairs(nodes []layer.Node) ([]pair, error) {
 	}
 	if !c.o.Fresh && c.o.Changed != nil {
 		c.verifyKnown(pairs)
-		if all(c.followOne) != nil {
-			// What is wrong is said of both revisions, and first of head, as without traces.
-			return pairs, all(c.compareInputs)
+		if c.inLots(pairs) == nil {
+			return pairs, nil
 		}
-		if err := c.verifyMade(pairs); err != nil {
-			return nil, err
+		// What is wrong is said of both revisions, and first of head, as without traces.
+		for i := range pairs {
+			pairs[i].now.forget()
+			pairs[i].old.forget()
 		}
 	}
 	return pairs, all(c.compareInputs)
@@ -90,8 +90,13 @@ func (c *comparer) begin(p *pair, old *layer.Node) (err error) {
 // as none.
 func (c *comparer) verifyKnown(pairs []pair) {
 	for _, known := range c.o.Known {
-		if v, err := newVerifier(known, c.base.Source, c.head.Source); err == nil {
-			v.verify(pairs)
+		known.Source.open()
+		at := known.Source.playbooks
+		base, head := at.To(c.base.Source.playbooks, known.ChangedBase), at.To(c.head.Source.playbooks, known.ChangedHead)
+		if v, err := newVerifier(known.Traces, base, head); err == nil {
+			for i := range pairs {
+				v.verify(&pairs[i])
+			}
 			c.verifiers = append(c.verifiers, v)
 		}
 	}
@@ -139,78 +144,6 @@ func (c *comparer) follow(side *collector, found *[]*ansible.Analysis, at Revisi
 		*found, err = side.analyse()
 	}
 	return fault.Within(at.prefix(), err)
-}
-
-// verifyMade asks the traces of what was followed at one of the revisions.
-func (c *comparer) verifyMade(pairs []pair) error {
-	byKey := map[trace.Key]bool{}
-	var made []trace.Trace
-	for i := range pairs {
-		p := &pairs[i]
-		list := p.after
-		if len(list) == 0 && p.runs {
-			list = p.before
-		}
-		if len(list) > 0 && !byKey[p.key] {
-			byKey[p.key] = true
-			t := trace.Trace{Key: p.key, Asked: askedBy(list), Note: noteOf(list)}
-			if !p.brief { // all of it is needed anyway
-				t.Came = p.now.came(list)
-			}
-			made = append(made, t)
-		}
-	}
-	made = append(made, c.carried(byKey)...)
-	if len(made) == 0 {
-		return nil
-	}
-	var about []byte
-	if c.o.About != nil {
-		about = c.o.About(c.made())
-	}
-	file := trace.Encode(about, made)
-	if c.o.Made != nil {
-		c.o.Made(c.made(), file)
-	}
-	traces, err := trace.Open(bytes.NewReader(file), int64(len(file)))
-	if err != nil {
-		return err
-	}
-	known := Known{Traces: traces, Source: c.made().Source, ChangedBase: c.o.Changed}
-	if c.head.Name == "" {
-		known.ChangedBase, known.ChangedHead = nil, c.o.Changed
-	}
-	v, err := newVerifier(known, c.base.Source, c.head.Source)
-	if err == nil {
-		v.verify(pairs)
-	}
-	return err
-}
-
-// carried are the traces that were made before, and hold at the revision that traces are
-// made of, but for those that were made anew.
-func (c *comparer) carried(known map[trace.Key]bool) []trace.Trace {
-	var all []trace.Trace
-	if !c.o.Carry {
-		return nil
-	}
-	for _, v := range c.verifiers {
-		changed := v.head
-		if c.head.Name == "" {
-			changed = v.base
-		}
-		more, err := v.traces.Traces(func(i int) bool { return !changed.Has(i) })
-		if err != nil {
-			continue
-		}
-		for _, t := range more {
-			if !known[t.Key] {
-				known[t.Key] = true
-				all = append(all, t)
-			}
-		}
-	}
-	return all
 }
 
 // compareInputs says how a node's inputs differ.

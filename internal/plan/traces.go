@@ -43,32 +43,28 @@ type verifier struct {
 }
 
 // newVerifier asks which traces could be others at the revisions of a comparison.
-func newVerifier(k Known, base, head *Source) (*verifier, error) {
-	k.Source.open()
-	v := &verifier{traces: k.Traces}
-	var err error
-	if v.head, err = k.Source.playbooks.Touched(k.Traces, head.playbooks, k.ChangedHead); err != nil {
+func newVerifier(traces *trace.File, base, head *ansible.Change) (v *verifier, err error) {
+	v = &verifier{traces: traces}
+	if v.head, err = head.Touched(traces); err != nil {
 		return nil, err
 	}
-	v.base, err = k.Source.playbooks.Touched(k.Traces, base.playbooks, k.ChangedBase)
+	v.base, err = base.Touched(traces)
 	return v, err
 }
 
-// verify notes the nodes whose playbooks come to the same at both revisions.
-func (v *verifier) verify(pairs []pair) {
-	for i := range pairs {
-		p := &pairs[i]
-		if p.same || !p.was || !p.runs {
-			continue
-		}
-		at, known, err := v.traces.Find(p.key)
-		if !known || err != nil || v.base.Has(at) || v.head.Has(at) {
-			continue
-		}
-		came, note, err := v.traces.Came(at)
-		if err == nil {
-			p.same, p.note, p.came = true, note, came
-		}
+// verify notes whether a node's playbooks are known to come to the same at both
+// revisions.
+func (v *verifier) verify(p *pair) {
+	if p.same || !p.was || !p.runs {
+		return
+	}
+	at, known, err := v.traces.Find(p.key)
+	if !known || err != nil || v.base.Has(at) || v.head.Has(at) {
+		return
+	}
+	came, note, err := v.traces.Came(at)
+	if err == nil {
+		p.same, p.note, p.came = true, note, came
 	}
 }
 

@@ -62,6 +62,30 @@ func (a *Asked) All(f func(Question)) {
 	})
 }
 
+// Only returns the questions of a, which is closed, that keep says, put together as
+// they are in a; nil if there are none. What it makes of one that others include, too, it
+// is given by known, which may make it once for all.
+func (a *Asked) Only(keep func(Question) bool, known func(of *Asked, make func() *Asked) *Asked) *Asked {
+	only := &Asked{}
+	for q := range a.own {
+		if keep(q) {
+			only.Ask(q.Kind, q.Name)
+		}
+	}
+	for _, e := range a.earlier {
+		if some := known(e, func() *Asked { return e.Only(keep, known) }); some != nil {
+			only.Include(some)
+		}
+	}
+	switch {
+	case len(only.own) > 0 || len(only.earlier) > 1:
+		return only
+	case len(only.earlier) == 1:
+		return only.earlier[0]
+	}
+	return nil
+}
+
 // sets calls f for a and all that it includes and that was not seen, those that
 // asked nothing of their own left out.
 func (a *Asked) sets(seen map[*Asked]bool, f func(*Asked)) {

@@ -299,7 +299,7 @@ func (r *revision) touches(t *testing.T, x *trial) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if touched, err := base.Touched(traces, r.together, changed); err != nil || !touched.Has(0) {
+	if touched, err := base.To(r.together, changed).Touched(traces); err != nil || !touched.Has(0) {
 		t.Errorf("%s: %s: for %s the plan says %s, but no question is answered otherwise (%v)", p.name, x.name, x.node.host, x.says, err)
 	}
 }
