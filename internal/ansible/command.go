@@ -129,7 +129,7 @@ func (w *walk) commands(r *request) []program.Reads {
 		lines := [][]string{nil}
 		for _, arg := range c.argv {
 			var next [][]string
-			texts := w.texts(arg, r.owner)
+			texts := w.textsFor(r, arg)
 			for i := range texts {
 				texts[i] = plainMarks(texts[i])
 			}

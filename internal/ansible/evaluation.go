@@ -97,10 +97,14 @@ func (e *evaluation) once(n node, evaluate func() []outcome) []outcome {
 
 // forget drops what a variable has a part in, which has got another value.
 func (w *walk) forget(name string) {
-	if w.evaluation == nil {
-		return
+	for _, e := range []*evaluation{w.evaluation, w.other} {
+		if e != nil {
+			e.forget(name)
+		}
 	}
-	e := w.evaluation
+}
+
+func (e *evaluation) forget(name string) {
 	todo := e.take(name)
 	for _, also := range []string{"ansible_facts", "ansible_" + name} { // set_fact may mean that, too
 		todo = append(todo, e.take(also)...)

@@ -79,13 +79,19 @@ func factOf(name string, at []string) (string, bool) {
 	return "", false
 }
 
+// factIsKnown reports whether something is known of a fact.
+func (w *walk) factIsKnown(name string) bool {
+	_, ok := w.q.Facts[name]
+	return ok || wordFacts[name] || len(w.q.Facts) > 0 && ofDistribution[name]
+}
+
 // fact is what a fact can be.
 func (w *walk) fact(name string) []outcome {
 	known, ok := w.q.Facts[name]
 	switch {
 	case ok && !w.facts:
 		return []outcome{textOutcome(known)}
-	case wordFacts[name], len(w.q.Facts) > 0 && ofDistribution[name]:
+	case w.factIsKnown(name):
 		return []outcome{textOutcome(wordText)}
 	}
 	return unknownOutcome()

@@ -254,7 +254,8 @@ func (w *walk) never(c condition, g *guarded, o owner) bool {
 			return false
 		}
 	}
-	can := w.conditionOf(c.shape, o)
+	var can truths
+	w.cautiously(func() { can = w.conditionOf(c.shape, o) })
 	return can.no && !can.yes
 }
 
@@ -354,7 +355,7 @@ func (w *walk) certain(name string, g *guarded, o owner) (any, bool) {
 // only is the same value as it is written.
 func (w *walk) only(name string, g *guarded, o owner) (v value.Value, ok bool) {
 	switch {
-	case w.facts || w.mayBeAnything(name) || len(w.locals.at(name)) > 0 || implicit(name) || len(w.dirs) != 1:
+	case w.facts || w.mayBeAnything(name) || len(w.locals.at(name)) > 0 || implicit(name) || len(w.dirs) != 1 || w.sealedAnyhow(name):
 		return v, false
 	}
 	for _, t := range g.tasks.tasks {

@@ -27,6 +27,7 @@ type Reached struct {
 	Used      []string   // the declarations of Query.Local that were of use, sorted
 	Warnings  []Warning  // in order of their places
 	Without   []string   // what runs, and is not here: "role x"; sorted
+	Unveiled  []string   // names that files of variables which are encrypted as a whole were taken not to define, sorted
 }
 
 // File is a file that counts.
@@ -84,6 +85,7 @@ func (w *walk) notes() *Reached {
 	return &Reached{
 		Warnings: w.warnings(), Commit: w.commit, Widenings: w.widenings(), Used: slices.Sorted(w.used.keys()),
 		Programs: slices.Clone(w.programs), Without: slices.Sorted(w.without.keys()),
+		Unveiled: slices.Sorted(w.unveiled.keys()),
 	}
 }
 
@@ -138,7 +140,7 @@ func (p *Project) Analyse(q Query, o Options) (*Analysis, error) {
 	}
 	w.suspect()
 	// What it was found with: many analyses are kept until all are there.
-	w.evaluation, w.resolved, w.requests, w.trial = nil, map[string][]definition{}, nil, nil
+	w.evaluation, w.other, w.resolved, w.requests, w.trial = nil, nil, map[string][]definition{}, nil, nil
 	return &Analysis{walk: w}, nil
 }
 

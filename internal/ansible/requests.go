@@ -107,7 +107,7 @@ func (w *walk) comesTo(r *request) string {
 	for i, s := range r.shapes() {
 		texts := r.names
 		if i > 0 || r.namesAt != w.earlier().state(r.kind) {
-			texts = w.texts(s, r.owner)
+			texts = w.textsFor(r, s)
 		}
 		if i == 0 {
 			r.names, r.namesAt = texts, w.earlier().state(r.kind)
@@ -125,7 +125,16 @@ func (w *walk) namesOf(r *request) []string {
 	if r.namesAt == w.earlier().state(r.kind) {
 		return r.names
 	}
-	return w.texts(r.shape, r.owner)
+	return w.textsFor(r, r.shape)
+}
+
+// textsFor is texts of a shape of a request.
+func (w *walk) textsFor(r *request, s jinja.Shape) (texts []string) {
+	if r.kind != wantCommand && r.kind != wantEnvironment {
+		return w.texts(s, r.owner)
+	}
+	w.earlier().cautiously(func() { texts = w.texts(s, r.owner) }) // passwords are among them
+	return texts
 }
 
 // constant reports whether a request has one answer only.

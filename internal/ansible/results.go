@@ -19,6 +19,7 @@ func (w *walk) registers(t *task, o owner) {
 		return
 	}
 	if found, ok := foundBy(t); ok {
+		w.results.add(t.register)
 		w.local(t.register, local{value: found, found: true, owner: o})
 		return
 	}

@@ -366,7 +366,7 @@ func (w *walk) valuesOf(name string, at []string) []outcome {
 		all.add(w.valueOutcomes(*d.value, at, d.owner)...)
 	}
 	// What has no value brings whoever asks for it to an end.
-	if w.mayBeAnything(name) || !known && (w.facts || w.outside || reserved(name)) {
+	if w.mayBeAnything(name) || w.sealedIn(name) || !known && (w.facts || w.outside || reserved(name)) {
 		all.add(unknownOutcome()...)
 	}
 	return all.limited()

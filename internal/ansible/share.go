@@ -209,7 +209,7 @@ func (b *beginning) seenBy(of *walk) *walk {
 	w := *b.walk
 	w.q, w.node, w.extra, w.files = of.q, of.node, of.extra, of.files
 	w.scope, _ = of.scopeIn(b.dirs) // it fits
-	w.resolved, w.own, w.evaluation = map[string][]definition{}, false, nil
+	w.resolved, w.own, w.evaluation, w.other, w.unveiled = map[string][]definition{}, false, nil, nil, set[string]{}
 	return &w
 }
 
@@ -324,7 +324,7 @@ func (w *walk) rest() {
 	for _, m := range []interface{ rest() }{
 		&w.found, &w.vars, &w.hostReads, &w.groups, &w.defs, &w.locals, &w.unknown, &w.strings, &w.readTexts,
 		&w.visited, &w.roles, &w.callers, &w.uses, &w.parts, &w.warned, &w.without, &w.runs, &w.notified, &w.imported, &w.plugins, &w.vaults, &w.needs, &w.bareReads,
-		&w.calls, &w.widened, &w.used,
+		&w.calls, &w.widened, &w.used, &w.results, &w.unveiled,
 	} {
 		m.rest()
 	}
@@ -337,7 +337,7 @@ func (b *walk) copy(of *walk) *walk {
 	w.q, w.node, w.extra = of.q, of.node, of.extra
 	w.Project, w.inv, w.cfg = of.Project, of.inv, of.cfg
 	w.files = &tree.Seen{Files: of.files.Files, Asked: b.files.Asked.After(), Bad: slices.Concat(of.files.Bad, b.files.Bad)}
-	w.matched, w.asked, w.from, w.given, w.evaluation = nil, nil, nil, nil, nil
+	w.matched, w.asked, w.from, w.given, w.evaluation, w.other = nil, nil, nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
 	w.namePatterns, w.dirs, w.joins, w.joinForms = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins), slices.Clip(b.joinForms)
 	w.unknownForms = slices.Clip(b.unknownForms)

@@ -129,7 +129,7 @@ func (w *walk) defined(s jinja.Shape, o owner) truths {
 // of the inventory, or one that is given, in which nothing can fail.
 func (w *walk) surelyDefined(name string, at []string) bool {
 	all := w.definitions(name)
-	if len(at) > 0 && (len(all) != 1 || w.facts || w.mayBeAnything(name) || len(w.locals.at(name)) > 0) {
+	if len(at) > 0 && (len(all) != 1 || w.facts || w.mayBeAnything(name) || len(w.locals.at(name)) > 0 || w.sealedIn(name)) {
 		return false
 	}
 	for _, d := range all {

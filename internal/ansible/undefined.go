@@ -44,7 +44,7 @@ func (w *walk) needGuarded() {
 
 // undefined warns of the variables that are needed and have no definition.
 func (w *walk) undefined() {
-	if w.opaque || w.otherFacts || w.q.Partial || w.readsAnywhere() {
+	if w.opaque || w.veiled || w.otherFacts || w.q.Partial || w.readsAnywhere() {
 		return
 	}
 	w.needGuarded()
@@ -146,7 +146,7 @@ func (w *walk) unreadExtraVars() {
 func (w *walk) foreignUndefined() {
 	for h, at := range w.bareReads.all() {
 		switch {
-		case h.name == "" || at.file == "" || implicit(h.name) || w.opaque:
+		case h.name == "" || at.file == "" || implicit(h.name) || w.opaque || w.veiled:
 			continue
 		case h.host != "localhost" && h.host != "127.0.0.1" || h.host == w.q.Host:
 			continue

@@ -72,6 +72,9 @@ type walk struct {
 	setsOthers bool                   // variables of other hosts may be set while playbooks run
 	localPlays bool                   // plays connect locally where a host says nothing else
 	vaults     set[string]            // files of variables that are encrypted as a whole
+	results    set[string]            // names under which tasks leave results of which something is known
+	unveiled   set[string]            // names that no such file of the inventory is taken to define
+	veiled     bool                   // there is one
 	needs      layered[string, place] // variables that are certainly evaluated, and where first
 
 	shared     bool            // it is the beginning of several walks, and takes no value of the inventory's
@@ -81,6 +84,8 @@ type walk struct {
 	matched    []matched       // which plays the beginning followed
 	before     *walk           // what requests come to is asked of this one, unless nil
 	evaluation *evaluation     // what variables come to
+	cautious   bool            // evaluation is for what decides, or tells programs, something: see sealedIn
+	other      *evaluation     // the one that is for what the other one is not
 	trial      *trial          // of a walk that looks for its beginning
 	from       *beginning      // what it went on from, or nil
 	given      []string        // of the variables that the beginning reached, those that the inventory gives the node
@@ -240,19 +245,29 @@ func (w *walk) useScope(scope *inventory.Scope) {
 	w.scope = scope
 	clear(w.resolved)
 	for _, s := range scope.Sealed {
-		w.sealed(s.File)
+		w.encrypted(s.File)
+		if !w.veiled {
+			w.veiled = true
+			w.changes++
+		}
 	}
 }
 
-// sealed counts a file of variables that is encrypted as a whole: what it defines
-// nobody can know. Its values read nothing, unless the query says that they may.
+// sealed counts a file of variables that is encrypted as a whole, and that is loaded
+// while playbooks run: what it defines nobody can know.
 func (w *walk) sealed(name string) {
-	w.whole(name, "encrypted variables", place{})
-	w.vaults.add(w.real(name))
+	w.encrypted(name)
 	if !w.opaque {
 		w.opaque = true
 		w.changes++
 	}
+}
+
+// encrypted counts a file of variables that is encrypted as a whole. Its values read
+// nothing, unless the query says that they may.
+func (w *walk) encrypted(name string) {
+	w.whole(name, "encrypted variables", place{})
+	w.vaults.add(w.real(name))
 	if w.q.VaultTemplates {
 		w.anyVariable("it is encrypted as a whole, and may use any variable", place{file: name, line: 1})
 	}

@@ -32,7 +32,7 @@ type nodeBuild struct {
 	node    layer.Node
 	key     layer.Key
 	inputs  json.RawMessage
-	vaulted []string // of the files among them, those of variables that are encrypted as a whole
+	vaulted []step.Vaulted // of the files among them, those of variables that are encrypted as a whole
 	secrets secret.Values
 	log     *nodeLog
 	logPath string

@@ -13,6 +13,7 @@ import (
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/registry"
+	"github.com/strata-hpc/strata/internal/step"
 	"github.com/strata-hpc/strata/internal/store"
 )
 
@@ -387,14 +388,14 @@ func (r *run) build(ctx context.Context, d plan.Decision, m *made, parent *store
 
 // vaulted are the files of variables among a node's inputs that are encrypted as a
 // whole.
-func vaulted(inputs []plan.Input) []string {
-	var names []string
+func vaulted(inputs []plan.Input) []step.Vaulted {
+	var files []step.Vaulted
 	for _, in := range inputs {
 		if in.Vaulted {
-			names = append(names, in.Name)
+			files = append(files, step.Vaulted{Name: in.Name, Undefined: in.Undefined})
 		}
 	}
-	return names
+	return files
 }
 
 // unchanged is a fault if what a node was built from has changed since its key

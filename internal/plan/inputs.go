@@ -46,6 +46,8 @@ type Input struct {
 	// Vaulted is a file of variables that is encrypted as a whole, and was taken to have no
 	// templates in its values: who builds checks that.
 	Vaulted bool `json:"-"`
+	// Undefined are names of variables that such a file was taken not to define.
+	Undefined []string `json:"-"`
 
 	definitions []ansible.Definition // of a variable, all places that count
 }
@@ -398,7 +400,11 @@ func (c *collector) playbooks(s layer.Playbooks) {
 func (c *collector) reached(reached *ansible.Reached) {
 	c.inputs = slices.Grow(c.inputs, len(reached.Files)+len(reached.Variables))
 	for _, f := range reached.Files {
-		c.inputs = append(c.inputs, Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via, Vaulted: f.Vaulted})
+		in := Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via, Vaulted: f.Vaulted}
+		if f.Vaulted {
+			in.Undefined = reached.Unveiled
+		}
+		c.inputs = append(c.inputs, in)
 	}
 	if len(reached.Commit) > 0 {
 		id := ""

@@ -30,7 +30,7 @@ type Work struct {
 	Packages     packages.Tree // installs from them; nil for none
 	Temporary    string        // a directory of this machine that the caller removes
 	Log          io.Writer     // receives what programs say
-	Vaulted      []string      // files of variables that are encrypted as a whole, and that playbooks may load
+	Vaulted      []Vaulted     // files of variables that are encrypted as a whole, and that playbooks may load
 
 	// Observed is what programs that playbooks started on this machine did with files
 	// of the project. Apply adds to it.

@@ -79,10 +79,25 @@ func (s *Scope) Winner(name string) (Definition, bool) {
 	return Definition{}, false
 }
 
+// Veiled reports whether a file that is encrypted as a whole may say what a variable is:
+// nothing that is known to define it is stronger than each of them.
+func (s *Scope) Veiled(name string) bool {
+	for _, b := range slices.Backward(s.blocks) {
+		if last := b.last(name); last >= 0 {
+			return last < b.veiled
+		}
+		if b.sealed {
+			return true
+		}
+	}
+	return false
+}
+
 // block is variables that are defined in one place. It does not change.
 type block struct {
 	definitions []Definition
-	sealed      bool
+	sealed      bool // a part of it is a file that is encrypted as a whole
+	veiled      int  // how many of the definitions are weaker than such a part
 	err         error
 	parts       []*block // what it was joined of
 
@@ -106,8 +121,30 @@ func join(parts []*block) *block {
 	b := &block{parts: parts}
 	for _, p := range parts {
 		b.definitions = append(b.definitions, p.definitions...)
+		if p.sealed {
+			b.sealed, b.veiled = true, len(b.definitions)
+		}
 	}
 	return b
+}
+
+// last is the index of the last definition of a name, or -1.
+func (b *block) last(name string) int {
+	last := -1
+	if len(b.definitions) <= fewDefinitions {
+		for i, d := range b.definitions {
+			if d.Name() == name {
+				last = i
+			}
+		}
+		return last
+	}
+	b.index.Do(b.makeIndex)
+	for i, ok := b.first[name]; ok; ok = i > 0 {
+		last = int(i)
+		i = b.next[i]
+	}
+	return last
 }
 
 // find adds the definitions of a name.
@@ -373,6 +410,7 @@ func (r *scopeReader) file(name, level string) {
 		r.errors = append(r.errors, b.err)
 	case b.sealed:
 		r.scope.Sealed = append(r.scope.Sealed, Sealed{name, level})
+		r.scope.blocks = append(r.scope.blocks, b) // for its place among the others
 	default:
 		r.add(b)
 	}
