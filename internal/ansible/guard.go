@@ -25,6 +25,10 @@ type guarded struct {
 	emptied    digestPair  // bare, if that has no element
 	names      []string    // of a handler: what it is notified by
 	first      []jinja.Use // what its first condition needs
+	vars       []value.Pair
+	apart      bool    // it is a block: what it does is what each of its tasks does
+	results    []*task // whose results others may look at, also where it does not run
+	registered string  // digest of these, "" for none
 }
 
 // condition is an element of a task's when.
@@ -48,8 +52,7 @@ const (
 )
 
 // guard returns nil for a task that always counts: one of whose conditions
-// nothing can be told, one whose result others may look at, and one that reads
-// files before anything runs.
+// nothing can be told, and one that reads files before anything runs.
 func guard(v value.Value) *guarded {
 	if v.Kind != value.Map {
 		return nil
@@ -67,7 +70,7 @@ func guard(v value.Value) *guarded {
 // newGuarded returns nil for a task that always counts; names are those of a
 // handler.
 func newGuarded(v value.Value, names ...string) *guarded {
-	g := &guarded{names: names, tasks: &taskList{valid: true, guarded: true}, said: digestsOf(v)}
+	g := &guarded{names: names, tasks: &taskList{valid: true, guarded: true}, said: digestsOf(v), vars: variablesOf(v.At("vars"))}
 	without := v.WithPairs(slices.DeleteFunc(slices.Clone(v.Pairs()), func(p value.Pair) bool { return p.Key.Text == "when" }))
 	if when, ok := v.Get("when"); ok {
 		g.asks.expression(when)
@@ -80,11 +83,15 @@ func newGuarded(v value.Value, names ...string) *guarded {
 			g.conditions = append(g.conditions, readCondition(one))
 		}
 	}
-	g.tasks.task(without, context{conditional: len(g.conditions) > 0})
-	for _, t := range g.tasks.tasks {
-		if t.register != "" || strings.HasPrefix(t.module, "import_") || t.module == "include" || t.module == "meta" {
-			return nil
-		}
+	if inner, ok := apart(v); ok && len(names) == 0 {
+		g.apart = true
+		g.tasks.guard(inner)
+		g.tasks.done()
+	} else {
+		g.tasks.task(without, context{conditional: len(g.conditions) > 0})
+	}
+	if !g.collect(g.tasks) {
+		return nil
 	}
 	g.always = digestsOf(without)
 	g.bareReads.keywords(bareTask(without))
@@ -96,6 +103,49 @@ func newGuarded(v value.Value, names ...string) *guarded {
 		g.emptied = g.bare
 	}
 	return g
+}
+
+// collect notes the tasks of a list whose results others may look at; false if one of
+// them counts in any case.
+func (g *guarded) collect(l *taskList) bool {
+	for i := range l.tasks {
+		t := &l.tasks[i]
+		if strings.HasPrefix(t.module, "import_") || t.module == "include" || t.module == "meta" {
+			return false
+		}
+		if t.register != "" {
+			g.results = append(g.results, t)
+			g.registered = sum(g.registered, t.register)
+			if t.loop != nil {
+				g.registered = sum(g.registered, t.loop.kind, t.loop.variable, t.loop.items.Digest())
+			}
+		}
+	}
+	for _, inner := range l.guards {
+		if !g.collect(inner.tasks) {
+			return false
+		}
+	}
+	return true
+}
+
+// skips follows what is left of tasks that do not run: results that say so, one for each
+// element that they would be repeated over.
+func (w *walk) skips(g *guarded, o owner) {
+	for _, t := range g.results {
+		w.getsAny(t.register)
+		if t.loop == nil {
+			continue
+		}
+		var r reads
+		if items := t.loop.items; items.Kind == value.String && !computes(items.Text) {
+			r.expression(items) // a bare name
+		} else {
+			r.value(items)
+		}
+		w.read(&r, o)
+		w.looped(t, o)
+	}
 }
 
 func readCondition(v value.Value) condition {
@@ -152,6 +202,7 @@ type followed struct {
 	here                  bool
 	doing                 doing
 	tasks, asks, keywords bool // these were read
+	skipped               bool // what is left of it that does not run
 }
 
 // guardedTask follows a guarded task as far as it may run.
@@ -172,6 +223,10 @@ func (w *walk) guardedTask(g *guarded, r *request) {
 		w.decided++
 	}
 	all := w.doingAnywhere(g)
+	if own.doing < doesRun && !own.skipped {
+		own.skipped = true
+		w.skips(g, r.owner)
+	}
 	if own.doing >= doesRun && !own.tasks {
 		own.tasks = true
 		w.list(g.tasks, r.owner, r.form)
@@ -245,18 +300,20 @@ func (w *walk) never(c condition, g *guarded, o owner) bool {
 	if w.opaque || w.facts {
 		return false
 	}
-	for _, t := range g.tasks.tasks { // its own names are not followed yet
-		binds := func(name string) bool {
-			return t.loop != nil && (name == t.loop.variable || name == t.loop.index) ||
-				slices.ContainsFunc(t.vars, func(p value.Pair) bool { return p.Key.Text == name })
-		}
-		if slices.ContainsFunc(c.names, binds) {
-			return false
-		}
+	if slices.ContainsFunc(c.names, g.binds) { // its own names are not followed yet
+		return false
 	}
 	var can truths
 	w.cautiously(func() { can = w.conditionOf(c.shape, o) })
 	return can.no && !can.yes
+}
+
+// binds reports whether a task gives a name a value by itself.
+func (g *guarded) binds(name string) bool {
+	named := func(p value.Pair) bool { return p.Key.Text == name }
+	return slices.ContainsFunc(g.vars, named) || slices.ContainsFunc(g.tasks.tasks, func(t task) bool {
+		return t.loop != nil && (name == t.loop.variable || name == t.loop.index) || slices.ContainsFunc(t.vars, named)
+	})
 }
 
 // conditionOf is truthsOf of a whole condition, where a text may be one itself.
@@ -287,6 +344,14 @@ func (w *walk) conditionOf(s jinja.Shape, o owner) truths {
 
 // digest is of what counts of a task that does this.
 func (g *guarded) digest(does doing) digestPair {
+	d := g.saying(does)
+	if does < doesRun && does != 0 && g.registered != "" {
+		d = digestPair{sum(d.said, g.registered), sum(d.named, g.registered)}
+	}
+	return d
+}
+
+func (g *guarded) saying(does doing) digestPair {
 	switch does {
 	case unasked:
 		return g.bare
@@ -358,10 +423,8 @@ func (w *walk) only(name string, g *guarded, o owner) (v value.Value, ok bool) {
 	case w.facts || w.mayBeAnything(name) || len(w.locals.at(name)) > 0 || implicit(name) || len(w.dirs) != 1 || w.sealedAnyhow(name):
 		return v, false
 	}
-	for _, t := range g.tasks.tasks {
-		if t.loop != nil && t.loop.variable == name || slices.ContainsFunc(t.vars, func(p value.Pair) bool { return p.Key.Text == name }) {
-			return v, false
-		}
+	if g.binds(name) {
+		return v, false
 	}
 	defs := w.definitions(name)
 	if len(defs) == 0 && name == ImageGroup {

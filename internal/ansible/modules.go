@@ -18,9 +18,7 @@ func (w *walk) module(t *task, o owner, f form) {
 	if computes(t.module) {
 		w.plugins.anyModule()
 	}
-	if t.loop != nil && t.loop.kind != "" {
-		w.lookup(jinja.Call{Plugin: t.loop.kind, Args: []jinja.Shape{shapeOf(t.loop.items)}, Line: t.loop.items.Line}, o)
-	}
+	w.looped(t, o)
 	w.called(t, o)
 	if t.computed && w.readsFiles(t.module) {
 		w.everything("the arguments of a module are computed", o.at(t.line))
@@ -63,6 +61,13 @@ func (w *walk) module(t *task, o owner, f form) {
 	case "command", "shell", "raw", "expect": // they name what is on the node
 	default:
 		w.moduleFiles(t, o)
+	}
+}
+
+// looped follows the lookup that tells what a task is repeated over.
+func (w *walk) looped(t *task, o owner) {
+	if t.loop != nil && t.loop.kind != "" {
+		w.lookup(jinja.Call{Plugin: t.loop.kind, Args: []jinja.Shape{shapeOf(t.loop.items)}, Line: t.loop.items.Line}, o)
 	}
 }
 

@@ -461,20 +461,29 @@ func (w *walk) says(l *taskList) digestPair {
 	if len(l.guards) == 0 {
 		return l.digestPair
 	}
-	does := make([]byte, len(l.guards))
-	for i, g := range l.guards {
-		does[i] = byte(w.doingAnywhere(g))
-	}
-	return w.told.Get(told{l, string(does)}, func() digestPair { // mostly as for others
-		i := -1
+	return w.told.Get(told{l, string(w.does(nil, l))}, func() digestPair { // mostly as for others
 		return l.digestsOf(func(p part) digestPair {
 			if p.guarded == nil {
 				return p.digestPair
 			}
-			i++
-			return p.guarded.digest(doing(does[i]))
+			does := w.doingAnywhere(p.guarded)
+			if p.guarded.apart && does >= doesRun {
+				return w.says(p.guarded.tasks)
+			}
+			return p.guarded.digest(does)
 		})
 	})
+}
+
+// does adds what is known of each guarded task of a list.
+func (w *walk) does(all []byte, l *taskList) []byte {
+	for _, g := range l.guards {
+		does := w.doingAnywhere(g)
+		if all = append(all, byte(does)); g.apart && does >= doesRun {
+			all = w.does(all, g.tasks)
+		}
+	}
+	return all
 }
 
 // told is a list of tasks with what each of its guarded ones does.

@@ -106,20 +106,44 @@ func readUnguarded(v value.Value) *taskList {
 }
 
 // readTasks reads a list of tasks.
-func readTasks(v value.Value) *taskList { return readList(v, guard) }
+func readTasks(v value.Value) *taskList {
+	l := &taskList{valid: v.Kind == value.List || v.Kind == value.Null}
+	l.guard(v.Items())
+	return l.done()
+}
+
+// guard adds tasks, and of blocks that count as such what is in them.
+func (l *taskList) guard(items []value.Value) {
+	for _, item := range items {
+		g := guard(item)
+		if inner, ok := apart(item); ok && g == nil {
+			l.guard(inner)
+			continue
+		}
+		l.add(item, g)
+	}
+}
 
 func readList(v value.Value, guard func(value.Value) *guarded) *taskList {
 	l := &taskList{valid: v.Kind == value.List || v.Kind == value.Null}
 	for _, item := range v.Items() {
-		l.valid = l.valid && item.Kind == value.Map
-		p := part{digestsOf(item), guard(item)}
-		if l.parts = append(l.parts, p); p.guarded != nil {
-			l.guards = append(l.guards, p.guarded)
-			l.odd = append(l.odd, p.guarded.tasks.odd...)
-			continue
-		}
-		l.task(item, context{})
+		l.add(item, guard(item))
 	}
+	return l.done()
+}
+
+func (l *taskList) add(item value.Value, g *guarded) {
+	l.valid = l.valid && item.Kind == value.Map
+	l.parts = append(l.parts, part{digestsOf(item), g})
+	if g == nil {
+		l.task(item, context{})
+		return
+	}
+	l.guards = append(l.guards, g)
+	l.odd = append(l.odd, g.tasks.odd...)
+}
+
+func (l *taskList) done() *taskList {
 	l.digestPair = l.digestsOf(func(p part) digestPair { return p.digestPair })
 	return l
 }
