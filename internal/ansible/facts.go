@@ -97,6 +97,25 @@ func (w *walk) fact(name string) []outcome {
 	return unknownOutcome()
 }
 
+// lsb is what lies at a path in what lsb_release says, or /etc/lsb-release, where there is
+// one of them: nil if that is not known.
+func (w *walk) lsb(name string, at []string) []outcome {
+	of := w.q.Facts["distribution"]
+	if name == "ansible_facts" && len(at) == 2 && strings.TrimPrefix(at[0], "ansible_") == "lsb" {
+		name, at = "ansible_lsb", at[1:]
+	}
+	if name != "ansible_lsb" || len(at) != 1 || w.facts || of == "" || w.locals.has("lsb") {
+		return nil
+	}
+	switch at[0] {
+	case "id":
+		return []outcome{textOutcome(of)}
+	case "description":
+		return []outcome{textOutcome(of + " " + unknownText)}
+	}
+	return nil
+}
+
 // elsewhere notes that something runs that lies outside of the project: nobody knows
 // what it notifies, and which variables it defines.
 func (w *walk) elsewhere() {

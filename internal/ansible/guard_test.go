@@ -43,6 +43,21 @@ func TestGuards(t *testing.T) {
 		{"a fact that is not known", "ansible_distribution_release == 'x'", "", may},
 		{"a version", "ansible_distribution_major_version is version('11', '<')", "", never},
 		{"a newer version", "ansible_distribution_major_version is version('11', '>')", "", may},
+		{"a version that is compared by a name", "text9 is version('10', operator='<')", "", may},
+		{"a text that begins so", "ansible_os_family is match('Deb')", "", may},
+		{"a text that does not begin so", "ansible_os_family is match('ebian')", "", never},
+		{"a text that has it", "ansible_os_family is search('ebian')", "", may},
+		{"a text that has it, whatever the case", "ansible_os_family is search('EBIAN', ignorecase=true)", "", may},
+		{"a text that does not have it", "ansible_os_family is regex('[Rr]ed.*')", "", never},
+		{"an expression that is Python's", "ansible_os_family is search('x(?!y)')", "", may},
+		{"one that is computed", "ansible_os_family is search(word)", "- set_fact: {word: '{{ ansible_local.x }}'}\n", may},
+		{"what lsb_release says", "ansible_facts.lsb.id | default('') == 'Raspbian' or ansible_facts.lsb.description | default('') is match('[Rr]aspbian.*')", "", never},
+		{"what lsb_release says, and is so", "ansible_lsb.id | default('') == 'Debian'", "", may},
+		{"what lsb_release says first", "ansible_lsb.description is match('Debian GNU')", "", may},
+		{"what lsb_release does not say first", "ansible_lsb.description is match('Ubuntu')", "", never},
+		{"what lsb_release says of the rest", "ansible_lsb.description is search('12')", "", may},
+		{"what lsb_release says, set", "ansible_lsb.id == 'Raspbian'", "- set_fact: {ansible_lsb: {id: Raspbian}}\n", may},
+		{"what lsb_release says, set in another way", "ansible_facts.lsb.id == 'Raspbian'", "- set_fact: {lsb: {id: Raspbian}, cacheable: true}\n", may},
 		{"a number", "ansible_distribution_major_version | int < 12", "", never},
 		{"a number that is so", "ansible_distribution_major_version | int <= 12", "", may},
 		{"no element", "kind not in list", "", may},
@@ -80,7 +95,7 @@ func TestGuards(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			base := "-- hosts --\n-- p.yml --\n- hosts: all\n  roles: [one]\n-- group_vars/all.yml --\nflag: false\ntext: ''\nempty_text: ''\nlist: [1, 2]\nkind: y\nword: no way\nlead: '{{ flag }}'\nread: 1\nitem: false\n" +
+			base := "-- hosts --\n-- p.yml --\n- hosts: all\n  roles: [one]\n-- group_vars/all.yml --\nflag: false\ntext: ''\nempty_text: ''\nlist: [1, 2]\nkind: y\nword: no way\ntext9: '9'\nlead: '{{ flag }}'\nread: 1\nitem: false\n" +
 				"-- library/own_facts.py --\nexit_json(result)\n-- library/made_facts.py --\nexit_json(ansible_facts=result)\n" +
 				"-- extra.yml --\nx: 1\n-- roles/one/defaults/main.yml --\nown_default: false\n-- roles/one/tasks/main.yml --\n" + test.more
 			task := func(arg string) string {

@@ -349,6 +349,10 @@ func (w *walk) valuesOf(name string, at []string) []outcome {
 			all.add(w.valueOutcomes(l.value, nil, l.owner)...)
 		}
 	}
+	if lsb := w.lsb(name, at); lsb != nil {
+		known = true
+		all.add(lsb...)
+	}
 	for _, l := range w.locals.at(name) {
 		known = true
 		if l.found {

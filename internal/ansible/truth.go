@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -104,6 +105,10 @@ func (w *walk) tested(s jinja.Test, o owner) truths {
 		return w.defined(s.Of, o)
 	case "undefined":
 		return w.defined(s.Of, o).not()
+	case "match", "search", "regex":
+		if len(s.Args) == 1 {
+			return w.pairs(s.Of, s.Args[0], o, func(text, pattern outcome) truths { return fitting(s.Name == "match", text, pattern) })
+		}
 	case "version", "version_compare":
 		if len(s.Args) > 0 && len(s.Args) < 3 {
 			op := "=="
@@ -146,6 +151,45 @@ func (w *walk) surelyDefined(name string, at []string) bool {
 	}
 	return false
 }
+
+// plainRegexp are regular expressions that mean the same to Python and to Go, in texts of ASCII.
+var plainRegexp = regexp.MustCompile(`^\^?([A-Za-z0-9 _/:,=-]|\.[*+?]?|\[[A-Za-z0-9_-]+\]|\|)*$`)
+
+// fitting is whether a text has a regular expression in it, or begins with it.
+func fitting(atBegin bool, text, pattern outcome) truths {
+	known := fixedPart(text.text)
+	if !pattern.exact() || !text.isText() || text.kind != value.String || !plainRegexp.MatchString(pattern.text) || strings.ContainsAny(known, "\n"+projectText) {
+		return both
+	}
+	expr := pattern.text
+	if atBegin {
+		expr = "^(?:" + expr + ")"
+	}
+	re, err := regexp.Compile(expr)
+	if err != nil {
+		return both
+	}
+	if text.exact() {
+		return truth(re.MatchString(text.text))
+	}
+	begins := plainBeginning.FindStringSubmatch(pattern.text)
+	if !atBegin || begins == nil {
+		return both
+	}
+	letters := []string{""}
+	if begins[1] != "" {
+		letters = strings.Split(begins[1], "")
+	}
+	for _, letter := range letters { // what begins otherwise does not match, whatever follows
+		if word := letter + begins[2]; strings.HasPrefix(known, word) || strings.HasPrefix(word, known) {
+			return both
+		}
+	}
+	return truth(false)
+}
+
+// plainBeginning are expressions that begin with one of some letters, or without, and a plain text.
+var plainBeginning = regexp.MustCompile(`^(?:\[([A-Za-z0-9]+)\])?([A-Za-z0-9 _/-]*)(?:\.\*)?$`)
 
 const mostPairs = 2000 // that are compared
 

@@ -202,6 +202,9 @@ func (f *former) of(e *expr) Shape {
 		}
 		return Comparison{e.named[0].name, f.of(e.kids[0]), f.of(e.kids[1])}
 	case eTest:
+		if len(e.named) > 0 {
+			return truths
+		}
 		return Test{f.of(e.kids[0]), unqualified(e.text), f.all(e.kids[1:])}
 	case eConcat:
 		if len(e.kids) == 0 {
