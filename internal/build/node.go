@@ -198,10 +198,10 @@ func (nb *nodeBuild) apply(ctx context.Context, st store.Staging, repositories p
 	}
 	for _, s := range nb.node.Steps {
 		if err := timed(s.Title(), func() error { return step.Apply(ctx, w, s) }); err != nil {
-			return blame(s), errors.Join(err, finish(context.WithoutCancel(ctx)))
+			return step.Blame(s), errors.Join(err, finish(context.WithoutCancel(ctx)))
 		}
 	}
-	if slices.ContainsFunc(nb.node.Steps, func(s layer.Step) bool { _, ok := s.(layer.Playbooks); return ok }) {
+	if slices.ContainsFunc(nb.node.Steps, func(s layer.Step) bool { return s.Reads().Playbooks != nil }) {
 		nb.observed = &w.Observed
 	}
 	if w.Packages != nil {
@@ -225,16 +225,6 @@ func (nb *nodeBuild) identity(found store.Identity) {
 		"name it below identities: remove, or keep", found.Path, of)
 	fmt.Fprintln(nb.log, text)
 	nb.event(Event{Kind: Warning, Node: nb.node.ID, Line: text})
-}
-
-// blame names a step in an error. Commands and playbooks tell in theirs which
-// one it was.
-func blame(s layer.Step) string {
-	switch s.(type) {
-	case layer.Run, layer.Playbooks:
-		return s.Kind()
-	}
-	return s.Title()
 }
 
 // source fills a first layer.
@@ -283,12 +273,12 @@ func (nb *nodeBuild) refresh(ctx context.Context, repositories packages.Set) err
 	if repositories == nil {
 		return nil
 	}
-	needed := slices.ContainsFunc(nb.node.Steps, func(s layer.Step) bool { return s.Kind() == "packages" })
-	if !needed {
-		wanted := slices.ContainsFunc(nb.node.Steps, func(s layer.Step) bool { return s.Kind() == "ansible" || s.Kind() == "run" })
-		if !wanted || repositories.Listed() {
-			return nil
-		}
+	lists := layer.NoLists
+	for _, s := range nb.node.Steps {
+		lists = max(lists, s.Reads().Lists)
+	}
+	if lists == layer.NoLists || lists == layer.AnyLists && repositories.Listed() {
+		return nil
 	}
 	return repositories.Refresh(ctx, nb.log)
 }

@@ -23,7 +23,7 @@ const mostOutward = 20
 // it: ansible-playbook opens files on this machine itself, wherever links lead. The
 // project is looked through once.
 func (b *Builder) contained(ctx context.Context, n layer.Node) error {
-	if !slices.ContainsFunc(n.Steps, func(s layer.Step) bool { return s.Kind() == layer.Playbooks{}.Kind() }) {
+	if !slices.ContainsFunc(n.Steps, func(s layer.Step) bool { return s.Reads().Playbooks != nil }) {
 		return nil
 	}
 	b.looked.Do(func() { b.outward = b.leadsOut(ctx) })

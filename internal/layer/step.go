@@ -12,6 +12,45 @@ type Step interface {
 	Kind() string
 	// Title says in a few words what it does.
 	Title() string
+	// Reads is what the step reads besides its own value.
+	Reads() Reads
+}
+
+// PartStep is a step of which a part does not count as it is written, but by what it
+// reads because of it.
+type PartStep interface {
+	// Written is the part that does.
+	Written() Step
+}
+
+// Reads is what a step reads besides its own value.
+type Reads struct {
+	Files     []ReadFile // that it names
+	Playbooks *Playbooks // whose files and variables it reads, or nil
+	Node      bool       // templates, which see the node's groups and the cluster
+	Lists     Lists      // of packages
+}
+
+// ReadFile is a file or directory of the project that a step names.
+type ReadFile struct {
+	Name    string
+	Package bool // a package to install
+	Follow  bool // a link counts with what it leads to
+}
+
+// Lists says which lists of packages a step wants.
+type Lists int
+
+// How new they have to be.
+const (
+	NoLists  Lists = iota
+	AnyLists       // those that there are, or new ones where there are none
+	NewLists       // brought up to date
+)
+
+// Placer is a step that puts files at places that it says.
+type Placer interface {
+	Places() []File
 }
 
 // Repositories makes package repositories known to the layer and its children.
@@ -164,6 +203,82 @@ func (s Services) Title() string {
 	}
 	return "services " + strings.Join(parts, ", ")
 }
+
+// Reads implements Step: the keyrings.
+func (s Repositories) Reads() Reads {
+	var r Reads
+	for _, d := range s.Definitions {
+		if d.Key != "" {
+			r.Files = append(r.Files, ReadFile{Name: d.Key, Follow: true})
+		}
+	}
+	return r
+}
+
+// Reads implements Step.
+func (Remove) Reads() Reads { return Reads{} }
+
+// Reads implements Step: package files.
+func (s Packages) Reads() Reads {
+	r := Reads{Lists: NewLists}
+	for _, name := range s.Install {
+		if strings.HasSuffix(name, ".deb") || strings.HasSuffix(name, ".rpm") {
+			r.Files = append(r.Files, ReadFile{Name: name, Package: true, Follow: true})
+		}
+	}
+	return r
+}
+
+// Reads implements Step: the sources of files.
+func (s Files) Reads() Reads {
+	var r Reads
+	for _, f := range s.Files {
+		if f.Src != "" {
+			r.Files = append(r.Files, ReadFile{Name: f.Src, Follow: f.Template})
+		}
+		r.Node = r.Node || f.Template
+	}
+	return r
+}
+
+// Places implements Placer.
+func (s Files) Places() []File { return s.Files }
+
+// Reads implements Step.
+func (s Playbooks) Reads() Reads { return Reads{Playbooks: &s, Lists: AnyLists} }
+
+// Reads implements Step: scripts.
+func (s Run) Reads() Reads {
+	r := Reads{Lists: AnyLists}
+	for _, c := range s.Commands {
+		if c.Script != "" {
+			r.Files = append(r.Files, ReadFile{Name: c.Script, Follow: true})
+		}
+	}
+	return r
+}
+
+// Reads implements Step.
+func (Services) Reads() Reads { return Reads{} }
+
+// Written implements PartStep: groups and variables count by what playbooks make of them, and
+// what is said of local programs by the files that these then read.
+func (s Playbooks) Written() Step {
+	s.Groups, s.ExtraVars, s.ExtraVarsFiles, s.Local, s.Vault = nil, nil, nil, nil, ""
+	return s
+}
+
+// Shown is the step for people, as it could be written.
+func (s Packages) Shown() string {
+	text := strings.Join(s.Install, " ")
+	if s.NoRecommends {
+		text += " (no_recommends)"
+	}
+	return text
+}
+
+// Shown is the step for people, as it could be written.
+func (s Remove) Shown() string { return strings.Join(s.Packages, " ") }
 
 // abridge names the first few words of a list and counts the rest.
 func abridge(words []string) string {

@@ -60,12 +60,8 @@ func (c *comparer) asItWas(name string) bool {
 // none.
 func (c *collector) directoryWith(name string) string {
 	for _, s := range c.n.Steps {
-		files, err := namedBy(s)
-		if err != nil {
-			continue
-		}
-		for _, f := range files {
-			if dir := path.Clean(f.name); f.name != "" && (dir == "." || strings.HasPrefix(name, dir+"/")) {
+		for _, f := range namedBy(s) {
+			if dir := path.Clean(f.name); dir == "." || strings.HasPrefix(name, dir+"/") {
 				return dir
 			}
 		}

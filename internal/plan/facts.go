@@ -69,11 +69,11 @@ func (c *collector) facts() map[string]string {
 // place that say which distribution it is.
 func (c *collector) writesRelease(n layer.Node) bool {
 	for _, s := range n.Steps {
-		files, ok := s.(layer.Files)
+		places, ok := s.(layer.Placer)
 		if !ok {
 			continue
 		}
-		for _, f := range files.Files {
+		for _, f := range places.Places() {
 			dest := path.Clean(f.Dest)
 			if strings.HasSuffix(f.Dest, "/") {
 				dest = path.Join(dest, path.Base(f.Src))

@@ -231,21 +231,7 @@ func (c *collector) irrelevant(field string) string {
 // seesGroups reports whether a step can tell which groups, or which cluster,
 // the node belongs to.
 func (c *collector) seesGroups() bool {
-	return slices.ContainsFunc(c.n.Steps, func(s layer.Step) bool {
-		files, ok := s.(layer.Files)
-		return ok && slices.ContainsFunc(files.Files, func(f layer.File) bool { return f.Template })
-	})
-}
-
-// asWritten is the part of a step that enters as it is written.
-func asWritten(s layer.Step) layer.Step {
-	if p, ok := s.(layer.Playbooks); ok {
-		// Groups and variables enter by what playbooks make of them, and what is said of
-		// local programs by the files that these then read.
-		p.Groups, p.ExtraVars, p.ExtraVarsFiles, p.Local, p.Vault = nil, nil, nil, nil, ""
-		return p
-	}
-	return s
+	return slices.ContainsFunc(c.n.Steps, func(s layer.Step) bool { return s.Reads().Node })
 }
 
 // definition adds every field of the node and every step.
@@ -265,7 +251,10 @@ func (c *collector) definition() {
 			name = fmt.Sprintf("%s #%d", name, count[name])
 		}
 		order[i] = name
-		c.value(KindDefinition, name, asWritten(s))
+		if part, ok := s.(layer.PartStep); ok {
+			s = part.Written()
+		}
+		c.value(KindDefinition, name, s)
 	}
 	if len(order) > 0 {
 		c.written(KindDefinition, stepOrder, sum(order...), strings.Join(order, ", "))
@@ -331,45 +320,25 @@ func (c *collector) file(f namedFile) {
 
 // step adds what a step reads.
 func (c *collector) step(s layer.Step) {
-	files, err := namedBy(s)
-	if err != nil {
-		c.fail(err)
-	}
-	for _, f := range files {
+	for _, f := range namedBy(s) {
 		c.file(f)
 	}
-	if s, ok := s.(layer.Playbooks); ok {
-		c.playbooks(s)
+	if p := s.Reads().Playbooks; p != nil {
+		c.playbooks(*p)
 	}
 }
 
 // namedBy are the files that a step names; playbooks reach theirs by themselves.
-func namedBy(s layer.Step) ([]namedFile, error) {
+func namedBy(s layer.Step) []namedFile {
 	var all []namedFile
-	switch s := s.(type) {
-	case layer.Repositories:
-		for _, r := range s.Definitions {
-			all = append(all, keyOf(r))
+	for _, f := range s.Reads().Files {
+		kind := KindFile
+		if f.Package {
+			kind = KindPackage
 		}
-	case layer.Packages:
-		for _, name := range s.Install {
-			if strings.HasSuffix(name, ".deb") || strings.HasSuffix(name, ".rpm") {
-				all = append(all, namedFile{KindPackage, name, true})
-			}
-		}
-	case layer.Files:
-		for _, f := range s.Files {
-			all = append(all, namedFile{KindFile, f.Src, f.Template})
-		}
-	case layer.Run:
-		for _, command := range s.Commands {
-			all = append(all, namedFile{KindFile, command.Script, true})
-		}
-	case layer.Playbooks, layer.Remove, layer.Services:
-	default:
-		return nil, fmt.Errorf("it is not known which files a step %s reads", s.Kind())
+		all = append(all, namedFile{kind, f.Name, f.Follow})
 	}
-	return all, nil
+	return all
 }
 
 // playbooks adds the files and variables that playbooks reach.
@@ -459,8 +428,8 @@ func (c *collector) query(s layer.Playbooks) ansible.Query {
 func (c *collector) queries() []ansible.Query {
 	var all []ansible.Query
 	for _, s := range c.n.Steps {
-		if s, ok := s.(layer.Playbooks); ok {
-			all = append(all, c.query(s))
+		if p := s.Reads().Playbooks; p != nil {
+			all = append(all, c.query(*p))
 		}
 	}
 	return all

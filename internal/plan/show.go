@@ -18,13 +18,8 @@ const longest = 2000
 func show(v any) string {
 	var text string
 	switch v := v.(type) {
-	case layer.Packages:
-		text = strings.Join(v.Install, " ")
-		if v.NoRecommends {
-			text += " (no_recommends)"
-		}
-	case layer.Remove:
-		text = strings.Join(v.Packages, " ")
+	case interface{ Shown() string }:
+		text = v.Shown()
 	case string:
 		text = v
 	default:

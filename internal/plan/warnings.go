@@ -81,8 +81,8 @@ func (s *Source) groupWarnings(p *layer.Project, nodes []layer.Node) []Warning {
 	for _, n := range nodes {
 		parent, _ := p.Node(n.Parent)
 		for _, step := range n.Steps {
-			playbooks, ok := step.(layer.Playbooks)
-			if !ok {
+			playbooks := step.Reads().Playbooks
+			if playbooks == nil {
 				continue
 			}
 			groups := slices.Concat(n.Groups, playbooks.Groups)
@@ -91,7 +91,7 @@ func (s *Source) groupWarnings(p *layer.Project, nodes []layer.Node) []Warning {
 				if slices.Contains(parent.Groups, g) && runsPlaybooks(parent) {
 					continue
 				}
-				near, known := s.playbooks.Group(collectorOf(p, n, s).query(playbooks), g)
+				near, known := s.playbooks.Group(collectorOf(p, n, s).query(*playbooks), g)
 				if known {
 					continue
 				}
@@ -111,7 +111,7 @@ func collectorOf(p *layer.Project, n layer.Node, s *Source) *collector {
 }
 
 func runsPlaybooks(n layer.Node) bool {
-	return slices.ContainsFunc(n.Steps, func(s layer.Step) bool { return s.Kind() == "ansible" })
+	return slices.ContainsFunc(n.Steps, func(s layer.Step) bool { return s.Reads().Playbooks != nil })
 }
 
 // Check follows the playbooks of every node, and returns what people should know. Its

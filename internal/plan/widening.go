@@ -103,8 +103,8 @@ func (s *Source) unusedLocal(p *layer.Project) []Warning {
 	var all []Warning
 	for _, n := range p.Nodes {
 		for _, step := range n.Steps {
-			playbooks, ok := step.(layer.Playbooks)
-			if !ok {
+			playbooks := step.Reads().Playbooks
+			if playbooks == nil {
 				continue
 			}
 			for _, l := range playbooks.Local {

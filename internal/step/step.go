@@ -58,6 +58,15 @@ func Apply(ctx context.Context, w *Work, s layer.Step) error {
 	return fmt.Errorf("apply step: unknown kind %q", s.Kind())
 }
 
+// Blame names a step in an error. Commands and playbooks tell in theirs which one it was.
+func Blame(s layer.Step) string {
+	switch s.(type) {
+	case layer.Run, layer.Playbooks:
+		return s.Kind()
+	}
+	return s.Title()
+}
+
 // run runs a program in the tree.
 func (w *Work) run(ctx context.Context, args ...string) error {
 	return w.Box.Run(ctx, sandbox.Cmd{Args: args, Env: sandbox.Environ(w.Environment), Stdout: w.Log, Stderr: w.Log}, sandbox.RunOptions{})
