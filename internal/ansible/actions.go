@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/ansible/python"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
@@ -79,7 +80,7 @@ func (w *walk) readsFiles(module string) bool {
 		return true
 	}
 	_, known := actions[module]
-	return known || w.plugins.actions.has(module) || w.acts(module)
+	return known || w.plugins.actions.has(module) || w.acts(module) || len(w.boundedOf(module)) > 0
 }
 
 // hasCollection reports whether the project has a collection, whose action plugins are
@@ -112,19 +113,128 @@ func (w *walk) called(t *task, o owner) {
 	if w.plugins.actions.has(t.module) {
 		w.anyArgument(t, o)
 	}
+	for _, a := range w.boundedOf(t.module) {
+		w.opens(a, t, o)
+	}
 }
 
+// runsAs reports whether a module may be one of this name, for which a plugin stands.
+func runsAs(module, name string) bool {
+	return module == name || strings.HasSuffix(module, "."+name) || computes(module)
+}
+
+// boundedOf are the action plugins of the project that run for a module and of which it
+// is known what they read.
+func (w *walk) boundedOf(module string) []python.Action {
+	var all []python.Action
+	for name := range w.plugins.bounded.keys() {
+		if runsAs(module, name) {
+			all = append(all, w.plugins.bounded.at(name)...)
+		}
+	}
+	return all
+}
+
+// reading is what an action plugin of the project reads, false if nobody can know, or
+// somebody says it.
+func (w *walk) reading(file, text string) (python.Action, bool) {
+	if _, declared := w.saidOf(file); declared {
+		return python.Action{}, false
+	}
+	return w.Project.parsed.actions.Get(text, func() readAction {
+		a, ok := python.ReadAction(text)
+		return readAction{a, ok}
+	}).known()
+}
+
+// readAction is what python.ReadAction returns.
+type readAction struct {
+	action python.Action
+	ok     bool
+}
+
+func (r readAction) known() (python.Action, bool) { return r.action, r.ok }
+
 // action reads the arguments of the tasks that an action plugin of the project runs.
-func (w *walk) action(name string) {
+func (w *walk) action(name, file, text string) {
+	a, bounded := w.reading(file, text)
+	if (!bounded || strings.Contains(text, "notify")) && !w.plugins.notifies {
+		w.plugins.notifies = true
+		w.decided++
+	}
+	if bounded {
+		w.plugins.bounded.set(name, append(slices.Clip(w.plugins.bounded.at(name)), a))
+	}
 	for module := range w.calls.keys() {
-		if module != name && !strings.HasSuffix(module, "."+name) || !w.plugins.actions.add(module) {
+		if !runsAs(module, name) || !bounded && !w.plugins.actions.add(module) {
 			continue
 		}
 		for _, c := range w.calls.at(module) {
-			w.anyArgument(c.task, c.owner)
+			if bounded {
+				w.opens(a, c.task, c.owner)
+			} else {
+				w.anyArgument(c.task, c.owner)
+			}
 		}
 	}
-	w.plugins.actions.add(name)
+	if !bounded {
+		w.plugins.actions.add(name)
+	}
+}
+
+// opens wants the files that an action plugin of the project opens for a task.
+func (w *walk) opens(a python.Action, t *task, o owner) {
+	r := request{kind: wantFile, owner: o}
+	if a.Templates {
+		r.kind, r.form = wantTemplate, asWhole
+	}
+	for _, key := range a.Opens {
+		v := t.args.At(key)
+		if v.Kind == value.Null && (w.defaults || len(t.args.Pairs()) == 0 && t.free.Kind != value.Null) {
+			w.everything("the arguments of a plugin that opens files are given elsewhere", o.at(t.line))
+		}
+		if a.Searches {
+			w.eachName(v, r)
+		}
+		r := r
+		r.works = true
+		w.eachName(v, r)
+	}
+	if len(a.Calls) > 0 {
+		w.file(t, o, wantFile, "src")
+	}
+}
+
+// eachName wants what every text in a value names.
+func (w *walk) eachName(v value.Value, like request) {
+	switch v.Kind {
+	case value.List:
+		for _, item := range v.Items() {
+			w.eachName(item, like)
+		}
+	case value.Map:
+		for _, p := range v.Pairs() {
+			w.eachName(p.Value, like)
+		}
+	case value.String:
+		like.shape, like.line = shapeOf(v), v.Line
+		w.want(like)
+	}
+}
+
+// givesDefaults notes that arguments of tasks may be given by module_defaults.
+func (w *walk) givesDefaults() {
+	if w.defaults {
+		return
+	}
+	w.defaults = true
+	for module := range w.calls.keys() {
+		for _, c := range w.calls.at(module) {
+			for _, a := range w.boundedOf(module) {
+				w.opens(a, c.task, c.owner)
+			}
+		}
+	}
 }
 
 // moduleFiles wants the files of the project that a module reads which runs on the

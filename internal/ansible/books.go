@@ -139,6 +139,9 @@ func (w *walk) play(p *play, o owner) {
 		w.roleEntry(entry, o, nil)
 	}
 	w.localPlays = w.localPlays || p.local
+	if p.defaults {
+		w.givesDefaults()
+	}
 	for _, v := range p.environment {
 		w.want(request{kind: wantEnvironment, shape: shapeOf(v.Value), owner: o, line: v.Value.Line, under: v.Key.Text})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
 	"github.com/strata-hpc/strata/internal/ansible/program"
+	"github.com/strata-hpc/strata/internal/ansible/python"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/ansible/value"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -91,6 +92,7 @@ func (w *walk) command(r *request) {
 	var reads program.Reads
 	for _, one := range w.commands(r) {
 		reads.Files, reads.Names = append(reads.Files, one.Files...), append(reads.Names, one.Names...)
+		reads.Python = append(reads.Python, one.Python...)
 		reads.Commit = reads.Commit || one.Commit
 		if reads.Wide == "" {
 			reads.Wide = one.Wide
@@ -111,6 +113,9 @@ func (w *walk) command(r *request) {
 			reads.Wide = "what it is told"
 		}
 	}
+	if !declared && slices.ContainsFunc(reads.Python, func(name string) bool { return !w.readsNothing(name, dirs) }) {
+		reads.Wide = "python"
+	}
 	for _, name := range reads.Names {
 		w.localRead(name, dirs, true, nil, at)
 	}
@@ -120,6 +125,41 @@ func (w *walk) command(r *request) {
 	if reads.Wide != "" {
 		w.program(note+", which could read any file; declare reads: or build once", at)
 	}
+}
+
+// readsNothing reports whether a script that Python runs is of the project and reads
+// nothing, nor imports what lies beside it.
+func (w *walk) readsNothing(name string, dirs []string) bool {
+	var files []string
+	if i := strings.LastIndex(name, projectText); i >= 0 {
+		files = []string{path.Join(".", name[i+1:])}
+	} else {
+		for _, dir := range dirs {
+			i := strings.LastIndex(dir, projectText)
+			if i < 0 {
+				return false
+			}
+			files = append(files, path.Join(dir[i+1:], name))
+		}
+	}
+	for _, file := range files {
+		if strings.HasPrefix(name, "/") || computed(file) || !within(file, ".") || strings.HasPrefix(file, "../") || w.files.Kind(file) != tree.File || w.files.Real(file).Real != file {
+			return false
+		}
+		text, err := w.files.Text(file)
+		if err != nil {
+			return false
+		}
+		imports, ok := python.ReadScript(string(text))
+		beside := func(module string) bool {
+			at := path.Join(path.Dir(file), module)
+			return w.files.Kind(at) != tree.Absent || w.files.Kind(at+".py") != tree.Absent
+		}
+		if !ok || slices.ContainsFunc(imports, beside) {
+			return false
+		}
+	}
+	return len(files) > 0
 }
 
 // commands are the readings of all that a request's command line can come to.

@@ -31,7 +31,7 @@ func (w *walk) act(r *request, file string, computed bool) bool {
 		return false
 	}
 	at := r.owner.at(r.line)
-	if computed {
+	if computed && !r.works {
 		// A computed name may be anything; what it is for says what it cannot be.
 		switch {
 		case w.isPlaybook(file), r.kind == wantTasks && !w.isTasks(file), r.kind == wantVars && !isVars(file):

@@ -50,11 +50,11 @@ func (w *walk) notify(n *notify) {
 func (w *walk) notifies(names []string) bool {
 	for d := range w.plugins.dirs.keys() {
 		switch d.kind {
-		case "action_plugins", "action", "callback_plugins", "callback", "strategy_plugins", "strategy":
+		case "callback_plugins", "callback", "strategy_plugins", "strategy":
 			return true
 		}
 	}
-	return w.all || w.notified.has("") || slices.ContainsFunc(names, w.notified.has)
+	return w.all || w.plugins.notifies || w.notified.has("") || slices.ContainsFunc(names, w.notified.has)
 }
 
 // readHandlers reads the handlers of a role, which run only if they are notified.

@@ -69,7 +69,7 @@ func TestHere(t *testing.T) {
 		{"command: date creates=data/new" + here, "data/new", "data/one.txt README.md"}, {"command: find data -name '*.txt'" + here, "data/new", "data/one.txt README.md"},
 
 		// What could read anything.
-		{"command: scripts/gen.sh" + here, all, ""}, {"script: ../scripts/gen.sh" + here, all, ""}, {"command: python3 scripts/gen.sh" + here, all, ""}, {"shell: gen | tee x" + here, all, ""}, {"debug: msg={{ lookup('pipe', 'gen') }}", all, ""},
+		{"command: scripts/gen.sh" + here, all, ""}, {"script: ../scripts/gen.sh" + here, all, ""}, {"command: python3 scripts/none.py" + here, all, ""}, {"shell: gen | tee x" + here, all, ""}, {"debug: msg={{ lookup('pipe', 'gen') }}", all, ""},
 		{"debug: msg={{ lookup('pipe', ansible_local.fact) }}", all, ""}, {"command: '{{ ansible_local.fact }}'" + here, all, ""},
 
 		// Where a task is delegated to.

@@ -18,6 +18,7 @@ type play struct {
 	varsFiles   value.Value
 	prompts     value.Value
 	collects    []value.Value // collections that short names are looked up in
+	defaults    bool          // it has module_defaults
 	local       bool          // hosts of which nothing else is said are this machine
 	environment []value.Pair
 	// conditional is of an import with a condition, which each play of it has.
@@ -105,6 +106,7 @@ func readPlay(v value.Value) play {
 			p.reads.expression(entry)
 			p.conditional = true
 		default:
+			p.defaults = p.defaults || key == "module_defaults"
 			p.reads.value(entry)
 		}
 		rest = append(rest, pair)

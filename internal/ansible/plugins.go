@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/strata-hpc/strata/internal/ansible/python"
 	"github.com/strata-hpc/strata/internal/ansible/tree"
 	"github.com/strata-hpc/strata/internal/layer"
 )
@@ -18,12 +19,14 @@ type plugins struct {
 	modules     set[string] // used modules
 	any         bool        // any module may be used
 	lookups     set[string]
-	named       set[string] // filters, tests and whatever else may be of a collection
-	collections set[string] // collections that short names are looked up in
-	read        set[string] // code that was looked at
-	actions     set[string] // modules that action plugins of the project run
-	helped      set[string] // plugins that use module_utils
-	openers     set[string] // files of module_utils that open files
+	named       set[string]                      // filters, tests and whatever else may be of a collection
+	collections set[string]                      // collections that short names are looked up in
+	read        set[string]                      // code that was looked at
+	actions     set[string]                      // modules that action plugins of the project run of which nothing is known
+	bounded     layered[string, []python.Action] // those of which it is known what they read, by name
+	helped      set[string]                      // plugins that use module_utils
+	openers     set[string]                      // files of module_utils that open files
+	notifies    bool                             // an action plugin may notify handlers
 }
 
 // codeDir is a directory of code of one kind: library, module_utils,
@@ -39,7 +42,7 @@ func (p *plugins) collection(name string) { p.collections.add(name) }
 
 // rest is that of layered maps.
 func (p *plugins) rest() {
-	for _, m := range []interface{ rest() }{&p.dirs, &p.modules, &p.lookups, &p.named, &p.collections, &p.read, &p.actions, &p.helped, &p.openers} {
+	for _, m := range []interface{ rest() }{&p.dirs, &p.modules, &p.lookups, &p.named, &p.collections, &p.read, &p.actions, &p.bounded, &p.helped, &p.openers} {
 		m.rest()
 	}
 }
@@ -105,11 +108,11 @@ func (w *walk) code(kind, file string) {
 		return
 	}
 	w.changes++
-	if strings.HasPrefix(kind, "action") {
-		w.action(name)
-	}
 	w.whole(file, "code", place{})
 	text, err := w.files.Text(file)
+	if strings.HasPrefix(kind, "action") {
+		w.action(name, file, string(text))
+	}
 	if err != nil {
 		return
 	}
@@ -154,6 +157,15 @@ func (w *walk) codeReads(kind, text string, at place) {
 	case "action":
 		w.opaque = w.opaque || says("ansible_facts")
 		w.plugins.any = w.plugins.any || says("_execute_module")
+		if a, ok := w.reading(at.file, text); ok {
+			for _, name := range a.Variables {
+				w.variable(name, at)
+			}
+			if a.Any {
+				w.anyVariable("an action plugin of the project may read any variable", at)
+			}
+			return
+		}
 		w.anyVariable("an action plugin of the project may read any variable", at)
 	case "lookup", "vars", "strategy":
 		w.opaque = w.opaque || kind != "lookup"

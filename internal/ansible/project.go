@@ -37,6 +37,8 @@ type Parsed struct {
 	books *tree.Memo[*tree.Document, *playbook]
 	texts *tree.Memo[string, *jinja.Text]
 	reads *tree.Memo[textAt, *reads]
+
+	actions *tree.Memo[string, readAction]
 }
 
 // NewParsed returns a Parsed with nothing in it.
@@ -48,6 +50,8 @@ func NewParsed() *Parsed {
 		books: tree.NewMemo[*tree.Document, *playbook](),
 		texts: tree.NewMemo[string, *jinja.Text](),
 		reads: tree.NewMemo[textAt, *reads](),
+
+		actions: tree.NewMemo[string, readAction](),
 	}
 }
 

@@ -22,6 +22,7 @@ type request struct {
 	under   string      // of wantVars: the variable that gets all of it
 	called  jinja.Shape // the same where its name is computed
 	form    form        // of wantTasks and wantTemplate
+	works   bool        // it is looked for where Ansible works: in the project's directory
 	first   string      // the directory of the role in which Ansible looks first, if that is certain
 	role    roleUse
 	stack   []string // of wantRole: the roles that depend on it, the outermost first
@@ -307,12 +308,13 @@ func (w *walk) find(r *request, name string) bool {
 		w.undefines() // it may lie anywhere
 	}
 	groups := w.bases(r.owner, r.kind.folders())
-	if anchored {
+	if anchored || r.works {
 		groups = [][]string{{"."}}
 	}
 	if computed(name) {
 		return w.findPattern(r, name, groups)
 	}
+	anywhere := false
 	for _, bases := range groups {
 		found, first := false, false
 		for _, base := range bases {
@@ -324,15 +326,15 @@ func (w *walk) find(r *request, name string) bool {
 				found = true
 				first = first || r.first != "" && base == path.Join(r.owner.role, r.first) && !strings.HasPrefix(name, r.first+"/") && !strings.Contains(name, "..")
 			}
-			if found && r.kind == wantTemplate {
+			if found && r.kind == wantTemplate && r.form != asWhole {
 				return true // of templates, the first is taken
 			}
 		}
-		if found {
+		if anywhere = anywhere || found; found && r.form != asWhole { // where others are looked for first, nobody knows
 			return true
 		}
 	}
-	return false
+	return anywhere
 }
 
 // findPattern reaches the files that a computed name could mean, anywhere below
@@ -369,7 +371,7 @@ func (w *walk) findPattern(r *request, pattern string, groups [][]string) bool {
 			for _, unit := range w.files.UnitsBelow(dir) {
 				found = w.unitsOf(r, pattern[len(fixed):], below(unit), unit) || found
 			}
-			for _, file := range w.candidates(dir, base, r.kind) {
+			for _, file := range w.candidates(dir, base, r) {
 				rest := below(file)
 				if matches(pattern[len(fixed):], rest) && w.act(r, file, true) {
 					found = true
@@ -382,9 +384,9 @@ func (w *walk) findPattern(r *request, pattern string, groups [][]string) bool {
 
 // candidates are the files below a directory that a computed name may mean: in
 // a playbook's directory not those which are found by other names.
-func (w *walk) candidates(dir, base string, kind want) []string {
-	files := w.below(dir)
-	if !slices.Contains(w.dirs, dir) || dir != base {
+func (w *walk) candidates(dir, base string, r *request) []string {
+	files, kind := w.below(dir), r.kind
+	if !slices.Contains(w.dirs, dir) || dir != base || r.works {
 		return files
 	}
 	searched := w.searched()

@@ -19,6 +19,7 @@ type taskList struct {
 	valid      bool       // it is a list of mappings
 	odd        []oddTask
 	notify     notify // of these, too
+	defaults   bool   // some have module_defaults
 	handlers   bool   // they run only if they are notified
 	guarded    bool   // it is what a guarded task does
 }
@@ -166,6 +167,7 @@ func (l *taskList) task(v value.Value, c context) {
 	defer l.spare(len(l.reads.needs), v)
 	l.odd = append(l.odd, oddities(v)...)
 	t := task{line: v.Line}
+	l.defaults = l.defaults || v.At("module_defaults").Kind != value.Null
 	t.local = c.local || v.At("connection").Text == "local"
 	t.here = c.here || v.At("local_action").Kind != value.Null || connectsHere(v.At("vars"))
 	if t.where = v.At("delegate_to"); t.where.Kind == value.Null {

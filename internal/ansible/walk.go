@@ -70,6 +70,7 @@ type walk struct {
 	commit     via                    // what asks git of the commit
 	isHere     bool                   // the node may be connected to as this machine
 	setsOthers bool                   // variables of other hosts may be set while playbooks run
+	defaults   bool                   // arguments may be given by module_defaults
 	localPlays bool                   // plays connect locally where a host says nothing else
 	vaults     set[string]            // files of variables that are encrypted as a whole
 	results    set[string]            // names under which tasks leave results of which something is known
@@ -481,6 +482,9 @@ func (w *walk) list(l *taskList, o owner, f form) {
 		o.sure = max(o.sure, loaded) // they run if something notifies them
 	}
 	w.odd(l, o.file, o.sure)
+	if l.defaults {
+		w.givesDefaults()
+	}
 	w.notify(&l.notify)
 	w.read(&l.reads, o)
 	if o.sure == runs && !l.guarded {

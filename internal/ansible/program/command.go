@@ -200,6 +200,14 @@ func (s *script) special(also string, argv []string, given arguments) bool {
 		return s.yq(given)
 	case "python":
 		s.python(argv, base)
+	case "dd":
+		for _, arg := range argv[1:] {
+			if name, ok := strings.CutPrefix(arg, "if="); ok {
+				s.reads.file(s.in(name))
+			} else if strings.HasPrefix(arg, Unknown) {
+				s.reads.wide(base)
+			}
+		}
 	case "required":
 		s.required(given)
 		return false
@@ -584,7 +592,7 @@ func (s *script) python(argv []string, base string) {
 			return
 		case !strings.HasPrefix(arg, "-"):
 			s.reads.file(s.in(arg))
-			s.reads.wide(base)
+			s.reads.Python = append(s.reads.Python, s.in(arg))
 			return
 		}
 	}

@@ -20,6 +20,7 @@ type Reads struct {
 	Files  []string // by their content; of a directory, all that is below
 	Names  []string // whether there is such a name; of a directory, the names below
 	Commit bool     // what git says of the commit
+	Python []string // scripts that an interpreter of Python runs: they are among Files, and could read anything
 	Wide   string   // the program that could read anything, if there is one
 }
 

@@ -23,6 +23,9 @@ func told(r Reads) string {
 	if r.Commit {
 		all = append(all, "commit")
 	}
+	for _, script := range r.Python {
+		all = append(all, "python "+script)
+	}
 	if r.Wide != "" {
 		all = append(all, "wide "+r.Wide)
 	}
@@ -86,7 +89,7 @@ EOF`, ""}, {`ssh root@‹?› cat data/a`, ""}, {`sed -n 's/a b/c/gp;/x/d;5,7p' 
 
 		// What could read anything.
 		{`scripts/gen.sh a`, "scripts/gen.sh, wide gen.sh"}, {`./gen.sh`, "./gen.sh, wide gen.sh"}, {`@/gen.sh data/a`, "@/gen.sh, wide gen.sh"}, {`@/scripts/gen.sh`, "@/scripts/gen.sh, wide gen.sh"}, {`gen data/a`, "wide gen"}, {`‹?› data/a`, "wide a program whose name is computed"}, {`$x data/a`, "wide a program whose name is computed"},
-		{`python3 scripts/a.py`, "scripts/a.py, wide python3"}, {`python3 -c 'print(open("x"))'`, "wide python3"}, {`python3 -m x`, "wide python3"}, {`python3 - < a.py`, "a.py, wide python3"}, {`bash scripts/a.sh`, "scripts/a.sh, wide bash"}, {`curl x | bash`, "wide bash"}, {`. scripts/env`, "scripts/env, wide a shell"},
+		{`python3 scripts/a.py`, "scripts/a.py, python scripts/a.py"}, {`cd sub; python3 -u ../scripts/a.py -n 3`, "sub/../scripts/a.py, python sub/../scripts/a.py"}, {`dd if=/dev/urandom of=x bs=1 count=8`, ""}, {`dd if=data/x of=‹?›/y`, "data/x"}, {`dd ‹?›`, "wide dd"}, {`python3 -c 'print(open("x"))'`, "wide python3"}, {`python3 -m x`, "wide python3"}, {`python3 - < a.py`, "a.py, wide python3"}, {`bash scripts/a.sh`, "scripts/a.sh, wide bash"}, {`curl x | bash`, "wide bash"}, {`. scripts/env`, "scripts/env, wide a shell"},
 		{`make`, "wide make"}, {`perl -e 'open F'`, "wide perl"}, {`sed 'r data/a' x`, "wide sed, x"}, {`sed 's/a/b/e' x`, "wide sed, x"}, {`sed -n '/x/r data/a' x`, "wide sed, x"}, {`sed -f s x`, "s, wide sed, x"}, {`awk 'BEGIN { while ((getline l < "data/a") > 0) print l }'`, "wide awk"}, {`awk 'BEGIN { system("x") }'`, "wide awk"},
 		{`find data -exec ./x {} +`, "./x, name data, wide x"}, {`xargs ./x`, "./x, wide x"}, {`PATH=bin:$PATH gen`, "wide a program by PATH"}, {`if [`, "wide a shell"}, {`docker build .`, "wide docker build"}, {`docker run -v ./x:/y image`, "wide docker run"}, {`docker run -v @/:/y image`, "wide docker run"},
 		{`terraform output`, "wide terraform"}, {`ansible-playbook x.yml`, "wide ansible-playbook, x.yml"}, {`eval $x`, "wide a program whose name is computed"}, {`jq 'import "x" as $y; .' a`, "a, wide jq"}, {`yq 'load("x")' a`, "a, wide yq"}, {`f() { ./gen; }; f`, "./gen, wide gen"},

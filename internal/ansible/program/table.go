@@ -67,6 +67,7 @@ var programs = map[string]shape{
 	"jq": {takes: files, from: 1, reads: "-f --from-file", values: "--indent", also: "jq"},
 	"yq": {takes: files, from: 1, reads: "-f --from-file", values: "--indent -I -p -o --arg --argjson -s", also: "yq"},
 
+	"dd":   {also: "dd"},
 	"date": {reads: "-f --file"}, "hostname": {reads: "-F --file"},
 	"apt": {takes: paths}, "apt-get": {takes: paths}, "dnf": {takes: paths}, "yum": {takes: paths}, "zypper": {takes: paths}, "apt-cache": {}, "apt-mark": {}, "apt-config": {},
 	"ls": {takes: names, values: "-I --ignore --color --format --sort --time-style", also: "ls"}, "stat": {takes: files, values: "-c --format --printf"}, "tree": {takes: names, values: "-L -P -I"},
