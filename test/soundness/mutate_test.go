@@ -56,6 +56,7 @@ func (p *project) mutations() []*mutation {
 	all = append(all, p.shadows()...)
 	all = append(all, p.newFiles()...)
 	all = append(all, p.appearing()...)
+	all = append(all, p.versions()...)
 	return append(all, p.memberships()...)
 }
 
