@@ -171,7 +171,7 @@ func (w *walk) leadsHere(where value.Value, o owner) bool {
 	if where.Kind == value.Null {
 		return false
 	}
-	return slices.ContainsFunc(w.texts(shapeOf(where), o), func(host string) bool { return w.mayBeHere(host, &task{}, o.at(where.Line)) })
+	return slices.ContainsFunc(w.texts(w.shapeOf(where), o), func(host string) bool { return w.mayBeHere(host, &task{}, o.at(where.Line)) })
 }
 
 // answerHere answers a request about the machine that builds, of which name is one of

@@ -36,6 +36,8 @@ type request struct {
 	asked   int          // the places that there were when it was answered
 	texts   string       // what it came to, see comesTo
 
+	anywhere bool // one of its names may lie anywhere, also outside of the project
+
 	names   []string // what shape comes to, while it is asked
 	namesAt int      // the state in which it does
 	missing string   // what Ansible stops without, and was not found
@@ -112,6 +114,7 @@ func (w *walk) comesTo(r *request) string {
 		}
 		if i == 0 {
 			r.names, r.namesAt = texts, w.earlier().state(r.kind)
+			r.anywhere = slices.ContainsFunc(texts, func(name string) bool { return strings.HasPrefix(name, unknownText) })
 		}
 		for _, text := range texts {
 			all = strconv.AppendQuote(all, text)

@@ -582,6 +582,12 @@ func (p *Project) shapeOf(v value.Value) jinja.Shape {
 			list[i] = p.shapeOf(item)
 		}
 		return list
+	case v.Kind == value.Map:
+		m := make(jinja.Map, len(v.Pairs()))
+		for _, pair := range v.Pairs() {
+			m[pair.Key.Text] = p.shapeOf(pair.Value)
+		}
+		return m
 	case v.Kind == value.String && computes(v.Text):
 		return p.textOf(v.Text).Shape
 	}

@@ -84,11 +84,7 @@ func (w *walk) undefined() {
 // readsAnywhere reports whether variables may come from a file that lies anywhere, also
 // outside of the project.
 func (w *walk) readsAnywhere() bool {
-	return slices.ContainsFunc(w.requests, func(r *request) bool {
-		return r.kind == wantVars && !r.constant() && slices.ContainsFunc(w.texts(r.shape, r.owner), func(name string) bool {
-			return strings.HasPrefix(name, unknownText)
-		})
-	})
+	return slices.ContainsFunc(w.requests, func(r *request) bool { return r.kind == wantVars && r.anywhere && !r.constant() })
 }
 
 func (w *walk) warnUndefined(name string) {
