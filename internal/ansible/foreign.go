@@ -9,7 +9,7 @@ import (
 // runs on another host, so that its variables are those of the inventory and those that
 // are given: what only a play on it sets has no value.
 func (w *walk) foreignOutcomes(at []string) []outcome {
-	w.own = true // it may be the node itself
+	w.asksOwn() // it may be the node itself
 	if len(at) < 2 || at[0] == w.q.Host || at[0] == "" || w.shared || w.opaque || w.outside || w.cfg.merge || w.cfg.cachesFacts || w.setsOthers {
 		return unknownOutcome()
 	}

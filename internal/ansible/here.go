@@ -149,10 +149,8 @@ func (w *walk) mentions(file string, words ...string) bool {
 
 // delegated follows a task that is delegated to a host of this name.
 func (w *walk) delegated(t *task, o owner) {
-	if host, ok := shapeOf(t.where).(jinja.Literal); ok && (string(host) == w.q.Host || localhost(string(host))) {
-		if localhost(string(host)) {
-			w.hereReads(t, o)
-		}
+	if host, ok := shapeOf(t.where).(jinja.Literal); ok && localhost(string(host)) {
+		w.hereReads(t, o)
 		return
 	}
 	w.want(request{kind: wantDelegate, shape: shapeOf(t.where), owner: o, line: t.line, task: t})
@@ -180,7 +178,7 @@ func (w *walk) answerHere(r *request, name string) {
 	at := r.owner.at(r.line)
 	switch r.kind {
 	case wantDelegate:
-		if w.mayBeHere(name, r.task, at) {
+		if itself := r.constant() && name == w.q.Host; !itself && w.mayBeHere(name, r.task, at) {
 			w.hereReads(r.task, r.owner)
 		}
 	case wantEnvironment:
@@ -242,7 +240,7 @@ func (w *walk) members(at []string) []outcome {
 	if w.inv.Groups[group] == nil || joined { // made while playbooks run
 		return unknownOutcome()
 	}
-	w.own = true // the node may be one of them
+	w.asksOwn() // the node may be one of them
 	hosts := outcome{some: []outcome{}}
 	for _, host := range w.node.Members(group) {
 		hosts.some = append(hosts.some, textOutcome(host))

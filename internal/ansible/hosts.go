@@ -28,19 +28,31 @@ type foreignResult struct {
 // otherHosts are the hosts of the inventory that a pattern may mean, but for
 // the node itself.
 func (w *walk) otherHosts(pattern string) []string {
+	self := w.self()
+	if !computed(pattern) {
+		if w.inv.Hosts[pattern] == nil || pattern == self {
+			return nil
+		}
+		return []string{pattern}
+	}
 	return slices.DeleteFunc(slices.Clone(w.inv.AllHosts()), func(host string) bool {
-		return host == w.q.Host || !matches(pattern, host)
+		return host == self || !matches(pattern, host)
 	})
+}
+
+// self is the node's name if it is a host of the inventory, and so not among the others;
+// else, and in what several nodes begin with, "".
+func (w *walk) self() string {
+	if w.shared || w.inv.Hosts[w.q.Host] == nil {
+		return ""
+	}
+	return w.q.Host
 }
 
 // foreignValue is what a variable comes to on the hosts that a pattern may mean;
 // a name of "" is all of them. Playbooks' own group_vars count as well.
 func (w *walk) foreignValue(h hostRead) foreignResult {
-	self := "" // where it is a host of the inventory, it is not among the others
-	if w.inv.Hosts[w.q.Host] != nil {
-		self = w.q.Host
-	}
-	of := fmt.Sprintf("%s\x00%s\x00%s\x00%s", self, strings.Join(w.dirs, ":"), w.sources(), w.cfg.digest)
+	of := fmt.Sprintf("%s\x00%s\x00%s\x00%s", w.self(), strings.Join(w.dirs, ":"), w.sources(), w.cfg.digest)
 	r := w.foreign.Get([2]string{h.host + "\x00" + h.name, of}, func() foreignResult { return w.readForeign(h) })
 	w.files.Asked.Include(r.asked)
 	return r

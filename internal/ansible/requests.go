@@ -143,7 +143,7 @@ func (w *walk) textsFor(r *request, s jinja.Shape) (texts []string) {
 
 // constant reports whether a request has one answer only.
 func (r *request) constant() bool {
-	return !slices.ContainsFunc(r.shapes(), func(s jinja.Shape) bool { return !constant(s) })
+	return constant(r.shape) && constant(r.role.tasks) && constant(r.role.vars) && constant(r.role.defaults) && constant(r.role.handlers) && constant(r.called)
 }
 
 func constant(s jinja.Shape) bool {

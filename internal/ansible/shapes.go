@@ -411,7 +411,7 @@ func (w *walk) ownPath(name string, o owner) []outcome {
 	case "ansible_playbook_python":
 		return []outcome{textOutcome("python3")}
 	case "inventory_hostname":
-		w.own = true
+		w.asksOwn()
 		if len(w.definitions(name)) > 0 { // host_vars are stronger
 			return unknownOutcome()
 		}

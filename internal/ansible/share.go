@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -33,9 +32,11 @@ type beginning struct {
 	open   []int         // the requests whose answer is the node's
 	number *atomic.Int32 // of beginnings of this query
 
-	then  *tree.Memo[string, *beginnings] // by the answers
-	names *tree.Memo[any, knownNames]
-	said  *common
+	answered *openAnswers
+	then     *tree.Memo[string, *beginnings] // by the answers
+	names    *tree.Memo[any, knownNames]
+	resolves *tree.Memo[string, []definition]
+	said     *common
 }
 
 // common is what is reached whatever the inventory gives a node.
@@ -167,7 +168,7 @@ type trial struct {
 // start goes as far as the answers are the same for many nodes.
 func (b *beginning) start() {
 	b.number.Add(1)
-	b.absent, b.asked = map[string]bool{}, map[string]bool{}
+	b.absent, b.asker = map[string]bool{}, &known{}
 	b.shared = true
 	for _, name := range b.q.Playbooks {
 		b.playbook(name, place{}, runs)
@@ -187,7 +188,7 @@ func (b *beginning) after(of *walk) *beginning {
 		return nil
 	}
 	next := &beginning{walk: b.copy(of), number: b.number}
-	next.shared, next.absent, next.asked = true, maps.Clone(b.absent), map[string]bool{}
+	next.shared, next.absent, next.asker = true, maps.Clone(b.absent), &known{}
 	next.matched = slices.Clone(b.matched)
 	// What one of them leads to may give another one more values, which need not be
 	// those of other nodes: then it is open again.
@@ -207,9 +208,9 @@ func (b *beginning) after(of *walk) *beginning {
 // seenBy is b with what the inventory gives a node, to be read only.
 func (b *beginning) seenBy(of *walk) *walk {
 	w := *b.walk
-	w.q, w.node, w.extra, w.files = of.q, of.node, of.extra, of.files
+	w.q, w.node, w.extra, w.files = of.q, of.node, of.extra, tree.NewSeen(of.files.Files)
 	w.scope, _ = of.scopeIn(b.dirs) // it fits
-	w.resolved, w.own, w.evaluation, w.other, w.unveiled = map[string][]definition{}, false, nil, nil, set[string]{}
+	w.resolved, w.asker, w.evaluation, w.other, w.unveiled = map[string][]definition{}, nil, nil, nil, set[string]{}
 	return &w
 }
 
@@ -242,10 +243,11 @@ func (b *beginning) share(scope *inventory.Scope) {
 			b.open = append(b.open, i)
 		}
 	}
-	w.shared, w.evaluation = false, nil
+	w.shared, w.asker, w.evaluation = false, nil, nil
 	w.circles()
 	w.rest()
-	b.then, b.names = tree.NewMemo[string, *beginnings](), tree.NewMemo[any, knownNames]()
+	b.answered, b.then = newOpenAnswers(len(b.open)), tree.NewMemo[string, *beginnings]()
+	b.names, b.resolves = tree.NewMemo[any, knownNames](), tree.NewMemo[string, []definition]()
 	b.said = &common{}
 }
 
@@ -254,7 +256,7 @@ func (w *walk) current(r *request) bool { return r.asked == w.places && r.state 
 
 // alone reports whether each node has to ask by itself.
 func (k want) alone() bool {
-	return k == wantVariable || k == wantHost || k == wantGroup || k == wantGroupBy
+	return k == wantVariable || k == wantHost || k == wantGroup || k == wantGroupBy || k == wantDelegate
 }
 
 // foreseen reports whether no variable of the inventory has a part in what a
@@ -264,39 +266,20 @@ func (w *walk) foreseen(r *request, scope *inventory.Scope) bool {
 	if r.kind == wantGuarded {
 		return false
 	}
-	w.asked, w.own, w.evaluation = map[string]bool{}, false, nil // all of them are to be asked for
+	asker := &known{}
+	w.asker = asker
 	r.namesAt = 0
 	w.comesTo(r)
-	for name := range w.asked {
-		w.own = w.own || scope.Has(name)
-	}
-	if w.own {
+	w.asker = &known{} // of who asks next
+	var names []string
+	own := asker.all(func(name string) { names = append(names, name) })
+	if own || slices.ContainsFunc(names, scope.Has) {
 		return false
 	}
-	maps.Copy(w.absent, w.asked)
+	for _, name := range names {
+		w.absent[name] = true
+	}
 	return true
-}
-
-// answers is what the open requests come to for a node, false if there are none,
-// or the node itself has a part in it.
-func (b *beginning) answers(of *walk) (string, bool) {
-	if len(b.open) == 0 {
-		return "", false
-	}
-	w := b.seenBy(of)
-	var all []byte
-	for _, i := range b.open {
-		r := *w.requests[i]
-		if r.kind == wantGuarded {
-			all = strconv.AppendInt(all, int64(w.doing(r.guarded, r.owner)), 10)
-			continue
-		}
-		all = append(all, w.comesTo(&r)...)
-		if w.own {
-			return "", false
-		}
-	}
-	return string(all), true
 }
 
 // goOn is the walk of another node, from where b ends.
@@ -309,7 +292,7 @@ func (b *beginning) goOn(of *walk) *walk {
 	}
 	w.absent = nil
 	known := b.known(w.scope)
-	w.from, w.given = b, known.all
+	w.from = b
 	for _, name := range known.implicit {
 		w.variable(name, place{})
 	}
@@ -317,6 +300,11 @@ func (b *beginning) goOn(of *walk) *walk {
 		w.follow(name)
 	}
 	return w
+}
+
+// ungiven is definitions of a variable that the inventory does not give a node.
+func (b *beginning) ungiven(name string) []definition {
+	return b.resolves.Get(name, func() []definition { return b.resolve(name, nil) })
 }
 
 // rest is that of layered maps: of all that a walk has.
@@ -337,7 +325,7 @@ func (b *walk) copy(of *walk) *walk {
 	w.q, w.node, w.extra = of.q, of.node, of.extra
 	w.Project, w.inv, w.cfg = of.Project, of.inv, of.cfg
 	w.files = &tree.Seen{Files: of.files.Files, Asked: b.files.Asked.After(), Bad: slices.Concat(of.files.Bad, b.files.Bad)}
-	w.matched, w.asked, w.from, w.given, w.evaluation, w.other = nil, nil, nil, nil, nil, nil
+	w.matched, w.asker, w.from, w.evaluation, w.other = nil, nil, nil, nil, nil
 	w.resolved, w.readTexts = map[string][]definition{}, set[visitText]{}
 	w.namePatterns, w.dirs, w.joins, w.joinForms = slices.Clip(b.namePatterns), slices.Clip(b.dirs), slices.Clip(b.joins), slices.Clip(b.joinForms)
 	w.unknownForms = slices.Clip(b.unknownForms)

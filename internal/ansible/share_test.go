@@ -15,6 +15,7 @@ import (
 	"testing/fstest"
 
 	"github.com/strata-hpc/strata/internal/ansible/value"
+	"github.com/strata-hpc/strata/internal/trace"
 )
 
 // alone is Reach by a walk that shares nothing.
@@ -103,6 +104,37 @@ ansible_remote_tmp: /somewhere
 	}
 }
 
+// TestSharedDelegation: a task is delegated to one of two nodes, which is connected to
+// locally. For that one it is no other host, and for the other one it is, whichever
+// comes first.
+func TestSharedDelegation(t *testing.T) {
+	fsys := project(`
+-- p.yml --
+- hosts: all
+  tasks:
+    - command: cat secret.txt
+      args: {chdir: "{{ playbook_dir }}"}
+      delegate_to: one
+-- secret.txt --
+x
+-- inventory/hosts --
+[web]
+one ansible_connection=local
+two
+`)
+	for _, order := range [][]string{{"one", "two"}, {"two", "one"}} {
+		shared := Open(fsys, NewParsed())
+		for _, host := range order {
+			q := Query{Playbooks: []string{"p.yml"}, Host: host, Inventory: []string{"inventory"}}
+			got, err := shared.Reach(q, Options{})
+			equal(t, "delegated", fsys, q, got, err)
+			if _, reads := digests(got)["file secret.txt"]; reads != (host == "two") {
+				t.Errorf("%v: for %s secret.txt counts: %v", order, host, reads)
+			}
+		}
+	}
+}
+
 // nasty are the projects of the mutation test.
 type nasty struct {
 	name   string
@@ -163,6 +195,43 @@ func equal(t *testing.T, what string, fsys fs.FS, q Query, got *Reached, err err
 	}
 }
 
+// equalTrace also holds against it what people are told, and the questions: none may
+// be missing that the node's own analysis would have asked.
+func equalTrace(t *testing.T, what string, fsys fs.FS, q Query, got *Analysis) {
+	t.Helper()
+	p := Open(fsys, NewParsed())
+	w, err := newWalk(p, q, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range w.q.Playbooks {
+		w.playbook(name, place{}, runs)
+	}
+	w.settle()
+	for h := range w.hostReads.keys() {
+		w.foreignValue(h)
+	}
+	w.suspect()
+	want := &Analysis{walk: w}
+	one, other := got.Told(), want.Told()
+	one.Programs, other.Programs = nil, nil // in the order in which they were come by
+	if !reflect.DeepEqual(one, other) {
+		t.Errorf("%s %v: it says %.1000s, alone %.1000s", what, q.Groups, fmt.Sprint(one), fmt.Sprint(other))
+	}
+	asked := map[trace.Question]bool{}
+	got.Asked().All(func(one trace.Question) { asked[one] = true })
+	want.Asked().All(func(one trace.Question) {
+		if !asked[one] {
+			t.Errorf("%s %v: %v was not asked", what, q.Groups, one)
+		}
+	})
+	for one := range asked {
+		if strings.Contains(one.Name, "host_vars/node") && !strings.HasSuffix(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(one.Name, ".yml"), ".yaml"), ".json"), "/"+q.Host) {
+			t.Errorf("%s %v: %v was asked, which is another node's", what, q.Groups, one)
+		}
+	}
+}
+
 // TestSharedIsAloneInNasty does the same as TestSharedIsAlone with nodes in groups of
 // all kinds.
 func TestSharedIsAloneInNasty(t *testing.T) {
@@ -171,8 +240,13 @@ func TestSharedIsAloneInNasty(t *testing.T) {
 		shared := Open(n.fsys, NewParsed())
 		for i := range 40 {
 			q := n.node(i, random)
-			got, err := shared.Reach(q, Options{})
-			equal(t, n.name, n.fsys, q, got, err)
+			got, err := shared.Analyse(q, Options{})
+			if err != nil {
+				equal(t, n.name, n.fsys, q, nil, err)
+				continue
+			}
+			equal(t, n.name, n.fsys, q, got.Reached(), nil)
+			equalTrace(t, n.name, n.fsys, q, got)
 		}
 	}
 }

@@ -79,26 +79,33 @@ func (w *walk) define(pairs []value.Pair, like definition) {
 // definitions are the values that a variable may have for the node, the
 // strongest last. Of those that are always there, the weaker do not count.
 func (w *walk) definitions(name string) []definition {
-	w.files.Asked.Ask(askVariable, name)
-	if w.shared { // also what is known already
-		w.asked[name] = true
+	if !w.vars.has(name) { // else it was asked when it was reached
+		w.files.Asked.Ask(askVariable, name)
 	}
-	all, known := w.resolved[name]
-	if !known {
-		all = w.resolve(name)
-		w.resolved[name] = all
+	w.asksFor(name) // also of what is known already
+	if all, known := w.resolved[name]; known {
+		return all
 	}
+	var found []inventory.Definition
+	if w.scope != nil {
+		found = w.scope.Lookup(name)
+	}
+	if _, own := w.defs.own[name]; w.from != nil && len(found) == 0 && !own {
+		return w.from.ungiven(name)
+	}
+	all := w.resolve(name, found)
+	w.resolved[name] = all
 	return all
 }
 
-func (w *walk) resolve(name string) []definition {
+// resolve is definitions with those that the inventory gives.
+func (w *walk) resolve(name string, found []inventory.Definition) []definition {
 	if extra := w.extra[name]; len(extra) > 0 {
 		return extra
 	}
 	var all []definition
 	certain := true // one value for all playbooks
-	if w.scope != nil {
-		found := w.scope.Lookup(name)
+	if len(found) > 0 {
 		certain = !slices.ContainsFunc(found, w.besideSome)
 		if len(found) > 1 && !w.cfg.merge && certain {
 			found = found[len(found)-1:]

@@ -79,8 +79,7 @@ type walk struct {
 	needs      layered[string, place] // variables that are certainly evaluated, and where first
 
 	shared     bool            // it is the beginning of several walks, and takes no value of the inventory's
-	own        bool            // it took something that is the node's
-	asked      map[string]bool // variables whose values were asked for
+	asker      *known          // who asks what variables come to; nil where nobody wants to know
 	absent     map[string]bool // variables that the inventory must not have for what the beginning found
 	matched    []matched       // which plays the beginning followed
 	before     *walk           // what requests come to is asked of this one, unless nil
@@ -89,7 +88,6 @@ type walk struct {
 	other      *evaluation     // the one that is for what the other one is not
 	trial      *trial          // of a walk that looks for its beginning
 	from       *beginning      // what it went on from, or nil
-	given      []string        // of the variables that the beginning reached, those that the inventory gives the node
 
 	changed []string // names of files that differ from another revision, or nil
 
