@@ -121,7 +121,7 @@ type Node struct {
 	Variant string // "" for a layer without variants
 	Arch    string // Debian's name of the architecture: amd64, arm64
 	Parent  NodeID
-	Source  *Source
+	Source  Source   // nil for a node with a parent
 	Groups  []string // Ansible groups: the parent's and the node's own, sorted
 	// Repositories are the names of the package repositories that the node's
 	// steps can use: the parent's, then its own.
@@ -132,21 +132,6 @@ type Node struct {
 	Identities   Identities        // what of the tree is one cluster node's alone: the project's, the parent's and the node's own
 	Secrets      map[string]Secret // readable below /run/secrets while the layer's steps run
 	Pos          Pos
-}
-
-// Source is where a first layer starts. Exactly one field is set.
-type Source struct {
-	Bootstrap *Bootstrap `yaml:"bootstrap" doc:"Install a distribution from its packages into an empty layer."`
-}
-
-// Title says in a few words what it does.
-func (s Source) Title() string { return "bootstrap " + s.Bootstrap.Distribution }
-
-// Bootstrap installs a distribution's essential packages into an empty layer.
-type Bootstrap struct {
-	Distribution string   `yaml:"distribution" doc:"The distribution." enum:"debian" required:"true"`
-	Repositories []string `yaml:"repositories" doc:"Names of the repositories to install from; the first one's suite is the distribution's." required:"true" min:"1" format:"repository"`
-	Recommends   bool     `yaml:"recommends" doc:"Whether recommended packages are installed as well."`
 }
 
 // Repository is a package repository.

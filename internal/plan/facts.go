@@ -42,11 +42,11 @@ func (c *collector) facts() map[string]string {
 		}
 		first = parent
 	}
-	b := first.Source.Bootstrap
-	if b == nil || len(b.Repositories) == 0 {
+	uses := first.Source.Uses()
+	if len(uses) == 0 {
 		return nil
 	}
-	suite := c.p.Repositories[b.Repositories[0]].Suite
+	suite := c.p.Repositories[uses[0]].Suite
 	of, ok := releases[suite]
 	if !ok {
 		return nil

@@ -32,7 +32,7 @@ func TestFacts(t *testing.T) {
 		p := &layer.Project{
 			Repositories: map[string]layer.Repository{"first": {Type: "apt", Suite: test.suite}, "other": {Type: "apt", Suite: test.other}},
 			Nodes: []layer.Node{
-				{ID: "base", Source: &layer.Source{Bootstrap: &layer.Bootstrap{Distribution: "debian", Repositories: []string{"first"}}}, Steps: []layer.Step{layer.Files{Files: test.files}}},
+				{ID: "base", Source: layer.Bootstrap{Distribution: "debian", Repositories: []string{"first"}}, Steps: []layer.Step{layer.Files{Files: test.files}}},
 				{ID: "web", Parent: "base", Arch: "amd64", Repositories: []string{"first", "other"}},
 			},
 		}

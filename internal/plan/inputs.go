@@ -96,8 +96,8 @@ func (c *collector) collect() ([]Input, error) {
 // repositories are the repositories that the node names.
 func (c *collector) repositories() []string {
 	names := c.n.Repositories
-	if b := c.n.Source; b != nil && b.Bootstrap != nil {
-		names = slices.Concat(names, b.Bootstrap.Repositories)
+	if c.n.Source != nil {
+		names = slices.Concat(names, c.n.Source.Uses())
 	}
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
@@ -240,7 +240,7 @@ func (c *collector) definition() {
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
 		if c.irrelevant(name) == "" && !empty(v.Field(i)) {
-			c.value(KindDefinition, strings.ToLower(name), v.Field(i).Interface())
+			c.value(KindDefinition, strings.ToLower(name), definitionOf(v.Field(i).Interface()))
 		}
 	}
 	count := map[string]int{}
@@ -262,6 +262,22 @@ func (c *collector) definition() {
 	if c.seesGroups() {
 		c.value(KindProject, "cluster", c.p.Cluster)
 	}
+}
+
+// definitionOf is a field of a node as it enters: of a source with its kind, in the form
+// that strata.yaml has it in.
+func definitionOf(field any) any {
+	source, ok := field.(layer.Source)
+	if !ok {
+		return field
+	}
+	of := reflect.ValueOf(source)
+	kept := reflect.New(of.Type())
+	kept.Elem().Set(of)
+	form := reflect.StructOf([]reflect.StructField{{Name: of.Type().Name(), Type: kept.Type(), Tag: reflect.StructTag(fmt.Sprintf("yaml:%q", source.Kind()))}})
+	written := reflect.New(form)
+	written.Elem().Field(0).Set(kept)
+	return written.Interface()
 }
 
 func (c *collector) secrets() {

@@ -91,10 +91,13 @@ func fullNode() layer.Node {
 	var n layer.Node
 	v := reflect.ValueOf(&n).Elem()
 	for i := range v.NumField() {
-		if name := v.Type().Field(i).Name; name != "Steps" {
+		if name := v.Type().Field(i).Name; name != "Steps" && name != "Source" {
 			fill(v.Field(i), name)
 		}
 	}
+	var source layer.Bootstrap
+	fill(reflect.ValueOf(&source).Elem(), "Source")
+	n.Source = source
 	for _, s := range []layer.Step{layer.Repositories{}, layer.Remove{}, layer.Packages{}, layer.Files{},
 		layer.Playbooks{}, layer.Run{}, layer.Services{}} {
 		value := reflect.New(reflect.TypeOf(s)).Elem()
@@ -176,6 +179,18 @@ func change(v reflect.Value, path string, k *int) string {
 	return ""
 }
 
+// A source enters with its kind: two that say the same are not the same.
+func TestSourceEntersWithItsKind(t *testing.T) {
+	b := layer.Bootstrap{Distribution: "debian", Repositories: []string{"debian"}}
+	text, err := canonical(definitionOf(b))
+	if want := `&{Bootstrap:&{Distribution:"debian",Repositories:["debian",],},}`; err != nil || string(text) != want {
+		t.Errorf("%s, %v", text, err)
+	}
+	if got, want := show(definitionOf(b)), "{bootstrap: {distribution: debian, repositories: [debian]}}"; got != want {
+		t.Errorf("it is shown as %s", got)
+	}
+}
+
 func TestEveryFieldDecides(t *testing.T) {
 	irrelevant := map[string]string{
 		".Pos.File":       "where it is written",
@@ -201,8 +216,8 @@ func TestEveryFieldDecides(t *testing.T) {
 		for _, name := range n.Repositories {
 			p.Repositories[name] = layer.Repository{Type: "apt"}
 		}
-		if n.Source != nil && n.Source.Bootstrap != nil {
-			for _, name := range n.Source.Bootstrap.Repositories {
+		if n.Source != nil {
+			for _, name := range n.Source.Uses() {
 				p.Repositories[name] = layer.Repository{Type: "apt"}
 			}
 		}
@@ -254,7 +269,7 @@ func example() *layer.Project {
 			Pos: layer.Pos{File: "strata.yaml", Line: 5}}
 	}
 	base := node("base", "", nil, layer.Packages{Install: []string{"systemd-sysv", "debs/tool.deb"}})
-	base.Source = &layer.Source{Bootstrap: &layer.Bootstrap{Distribution: "debian", Repositories: []string{"debian"}}}
+	base.Source = layer.Bootstrap{Distribution: "debian", Repositories: []string{"debian"}}
 	return &layer.Project{
 		Cluster:      layer.Cluster{Name: "a", Short: "a"},
 		Inventory:    []string{"inventory"},

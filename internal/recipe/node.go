@@ -19,12 +19,8 @@ func (r *resolver) build(d *draft) layer.Node {
 		n.Parent, parent = d.parent.id, *d.parent.node
 	}
 	n.Repositories = slices.Clone(parent.Repositories)
-	if doc.From != nil {
-		source := doc.From.Source
-		n.Source = &source
-		if b := source.Bootstrap; b != nil {
-			n.Repositories = appendNew(n.Repositories, b.Repositories...)
-		}
+	if n.Source = doc.From.source(); n.Source != nil {
+		n.Repositories = appendNew(n.Repositories, n.Source.Uses()...)
 	}
 	for _, name := range doc.Repositories {
 		n.Repositories = appendNew(n.Repositories, name.Text)
@@ -56,8 +52,8 @@ func (r *resolver) build(d *draft) layer.Node {
 func (r *resolver) steps(doc *layerDoc, groups []string, extra map[string]any) []layer.Step {
 	var steps []layer.Step
 	var names []string
-	if doc.From != nil && doc.From.Source.Bootstrap != nil {
-		for _, name := range doc.From.Source.Bootstrap.Repositories {
+	if from := doc.From.source(); from != nil {
+		for _, name := range from.Uses() {
 			if r.repositories[name].Value.URL != "" { // then the image names it
 				names = append(names, name)
 			}

@@ -129,12 +129,20 @@ type imageDoc struct {
 
 // fromDoc is the source of a first layer.
 type fromDoc struct {
-	layer.Source
-	Archive later `yaml:"archive" doc:"Unpack an archive."`
-	OCI     later `yaml:"oci" doc:"Start from a container image."`
-	Image   later `yaml:"image" doc:"Start from an image that was built before."`
-	Grab    later `yaml:"grab" doc:"Copy a running cluster node."`
-	Kiwi    later `yaml:"kiwi" doc:"Read a Kiwi recipe."`
+	Bootstrap *layer.Bootstrap `yaml:"bootstrap" doc:"Install a distribution from its packages into an empty layer."`
+	Archive   later            `yaml:"archive" doc:"Unpack an archive."`
+	OCI       later            `yaml:"oci" doc:"Start from a container image."`
+	Image     later            `yaml:"image" doc:"Start from an image that was built before."`
+	Grab      later            `yaml:"grab" doc:"Copy a running cluster node."`
+	Kiwi      later            `yaml:"kiwi" doc:"Read a Kiwi recipe."`
+}
+
+// source is the one that is written, or nil.
+func (d *fromDoc) source() layer.Source {
+	if d == nil || d.Bootstrap == nil {
+		return nil
+	}
+	return *d.Bootstrap
 }
 
 // pipelineDoc is a site's part of its pipelines as it is written.

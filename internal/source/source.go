@@ -21,12 +21,10 @@ type Tree struct {
 }
 
 // Fill fills a tree from a source.
-func Fill(ctx context.Context, t Tree, s *layer.Source) error {
-	switch {
-	case s.Bootstrap != nil:
-		return t.Repositories.Bootstrap(ctx, packages.Bootstrap{
-			Recommends: s.Bootstrap.Recommends, Upper: t.Upper, Scratch: t.Scratch, Environment: t.Environment, Log: t.Log,
-		})
+func Fill(ctx context.Context, t Tree, s layer.Source) error {
+	switch s := s.(type) {
+	case layer.Bootstrap:
+		return t.bootstrap(ctx, s)
 	}
-	return fmt.Errorf("fill a first layer: its source is of no known kind")
+	return fmt.Errorf("fill a first layer: unknown kind of source %q", s.Kind())
 }
