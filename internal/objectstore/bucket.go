@@ -19,7 +19,6 @@ import (
 	"os"
 	"path"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -27,6 +26,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/retry"
 )
 
 var (
@@ -66,7 +66,7 @@ func Open(p layer.ObjectStore, o Options) (*Bucket, error) {
 		providers = append(providers, &credentials.IAM{})
 	}
 	client, err := minio.NewCore(host, &minio.Options{
-		Creds: credentials.NewChainCredentials(providers), Secure: secure, Region: p.Region, MaxRetries: attempts,
+		Creds: credentials.NewChainCredentials(providers), Secure: secure, Region: p.Region, MaxRetries: retry.Attempts,
 	})
 	if err != nil {
 		return nil, fault.New(fault.Input, "open %s: %w", p.Object(""), err).WithHint("see that the endpoint %s is right", p.Endpoint)
@@ -74,9 +74,6 @@ func Open(p layer.ObjectStore, o Options) (*Bucket, error) {
 	client.SetAppInfo("strata", "1")
 	return &Bucket{p, *client, cmp.Or(o.Patience, 2*time.Minute)}, nil
 }
-
-// attempts is how often something is tried that may work the next time.
-const attempts = 4
 
 // givenToMachine says whether the machine itself may have credentials. Where it
 // cannot, asking takes long.
@@ -96,13 +93,13 @@ func (b *Bucket) key(name string) string { return path.Join(b.place.Prefix, name
 
 // Read returns a small object. One of more bytes than most is an error.
 func (b *Bucket) Read(ctx context.Context, name string, most int64) (content []byte, err error) {
-	err = b.attempt(ctx, "read", name, func(a *attempt) error {
+	err = b.attempt(ctx, "read", name, func(a *retry.Attempt) error {
 		body, _, _, err := b.client.GetObject(a, b.place.Bucket, b.key(name), minio.GetObjectOptions{})
 		if err != nil {
 			return err
 		}
 		defer body.Close()
-		content, err = io.ReadAll(io.LimitReader(a.reader(body), most+1))
+		content, err = io.ReadAll(io.LimitReader(a.Reader(body), most+1))
 		if err == nil && int64(len(content)) > most {
 			err = fmt.Errorf("%w: it has more than %d bytes", ErrDamaged, most)
 		}
@@ -114,7 +111,7 @@ func (b *Bucket) Read(ctx context.Context, name string, most int64) (content []b
 // Fetch writes an object to a new file. One of another size, or another SHA-256 in
 // hex, is ErrDamaged, and no more than that size is written.
 func (b *Bucket) Fetch(ctx context.Context, name, to string, size int64, sum string) error {
-	return b.attempt(ctx, "fetch", name, func(a *attempt) error {
+	return b.attempt(ctx, "fetch", name, func(a *retry.Attempt) error {
 		body, _, _, err := b.client.GetObject(a, b.place.Bucket, b.key(name), minio.GetObjectOptions{})
 		if err != nil {
 			return err
@@ -125,7 +122,7 @@ func (b *Bucket) Fetch(ctx context.Context, name, to string, size int64, sum str
 			return err
 		}
 		h := sha256.New()
-		n, err := io.Copy(io.MultiWriter(f, h), io.LimitReader(a.reader(body), size+1))
+		n, err := io.Copy(io.MultiWriter(f, h), io.LimitReader(a.Reader(body), size+1))
 		if err = errors.Join(err, f.Close()); err != nil {
 			return err
 		}
@@ -142,7 +139,7 @@ func (b *Bucket) Write(ctx context.Context, name string, content []byte, fresh b
 	if fresh {
 		opts.SetMatchETagExcept("*")
 	}
-	return b.attempt(ctx, "write", name, func(a *attempt) error {
+	return b.attempt(ctx, "write", name, func(a *retry.Attempt) error {
 		_, err := b.client.Client.PutObject(a, b.place.Bucket, b.key(name), bytes.NewReader(content), int64(len(content)), opts)
 		return err
 	})
@@ -155,7 +152,7 @@ const sumMetadata = "Sha256"
 // that it has them; with anew, even then. It returns how many bytes were sent.
 func (b *Bucket) Send(ctx context.Context, name, from string, size int64, sum string, anew bool) (sent int64, err error) {
 	opts := minio.PutObjectOptions{ContentType: "application/octet-stream", UserMetadata: map[string]string{sumMetadata: sum}}
-	err = b.attempt(ctx, "send", name, func(a *attempt) error {
+	err = b.attempt(ctx, "send", name, func(a *retry.Attempt) error {
 		if !anew {
 			there, err := b.client.StatObject(a, b.place.Bucket, b.key(name), minio.StatObjectOptions{})
 			if err == nil && there.Size == size && there.UserMetadata[sumMetadata] == sum {
@@ -170,76 +167,22 @@ func (b *Bucket) Send(ctx context.Context, name, from string, size int64, sum st
 			return err
 		}
 		defer f.Close()
-		info, err := b.client.Client.PutObject(a, b.place.Bucket, b.key(name), a.reader(f), size, opts)
+		info, err := b.client.Client.PutObject(a, b.place.Bucket, b.key(name), a.Reader(f), size, opts)
 		sent = info.Size
 		return err
 	})
 	return sent, err
 }
 
-// attempt is the context of one attempt; it ends when too little has moved for too
-// long.
-type attempt struct {
-	context.Context
-	timer    *time.Timer
-	patience time.Duration
-	moved    atomic.Int64 // bytes since it was last given time
-}
-
-// least is how many bytes must move in the time that an attempt has patience: one at a
-// time would never end.
-const least = 64 << 10
-
-// reader tells of what is read.
-func (a *attempt) reader(r io.Reader) io.Reader { return &moving{a, r} }
-
-type moving struct {
-	a *attempt
-	r io.Reader
-}
-
-func (m *moving) Read(p []byte) (int, error) {
-	if err := m.a.Err(); err != nil {
-		return 0, err
-	}
-	n, err := m.r.Read(p)
-	if m.a.moved.Add(int64(n)) >= least {
-		m.a.moved.Store(0)
-		m.a.timer.Reset(m.a.patience)
-	}
-	return n, err
-}
-
-var errSilent = errors.New("it moves next to nothing")
-
 // attempt calls do, again if the network may have been at fault, and says what to
 // do about what went wrong.
-func (b *Bucket) attempt(ctx context.Context, verb, name string, do func(*attempt) error) (err error) {
-	for n := range attempts {
-		if err = b.once(ctx, do); err == nil || ctx.Err() != nil || !passing(err) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second << n):
-		}
-	}
+func (b *Bucket) attempt(ctx context.Context, verb, name string, do func(*retry.Attempt) error) error {
+	rule := retry.Rule{Patience: b.patience, Wait: time.Second, Passing: passing}
+	err := rule.Do(ctx, do)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	return b.explain(verb+" "+b.place.Object(name), err)
-}
-
-func (b *Bucket) once(ctx context.Context, do func(*attempt) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	a := &attempt{Context: ctx, patience: b.patience, timer: time.AfterFunc(b.patience, func() { cancel(errSilent) })}
-	defer a.timer.Stop()
-	err := do(a)
-	if err != nil && context.Cause(ctx) == errSilent {
-		return fmt.Errorf("%w for %s", errSilent, b.patience)
-	}
-	return err
 }
 
 // passing says whether a transfer that broke off may go through the next time. What

@@ -12,6 +12,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/storage"
 	"go.podman.io/storage/pkg/archive"
+
+	"github.com/strata-hpc/strata/internal/retry"
 )
 
 // A layer is compressed in frames, one after the other in the blob, so that
@@ -31,7 +33,7 @@ const (
 
 // blobOf returns a layer's blob, which is compressed while it is read. The
 // reader ends with an error if the store's content is not of that digest.
-func blobOf(a *attempt, st storage.Store, layerID string, diffID digest.Digest, level zstd.EncoderLevel) (io.ReadCloser, error) {
+func blobOf(a *retry.Attempt, st storage.Store, layerID string, diffID digest.Digest, level zstd.EncoderLevel) (io.ReadCloser, error) {
 	plain := archive.Uncompressed
 	diff, err := st.Diff("", layerID, &storage.DiffOptions{Compression: &plain})
 	if err != nil {
@@ -40,7 +42,7 @@ func blobOf(a *attempt, st storage.Store, layerID string, diffID digest.Digest, 
 	r, w := io.Pipe()
 	go func() {
 		sum := sha256.New()
-		err := compress(w, io.TeeReader(a.reader(diff), sum), level)
+		err := compress(w, io.TeeReader(a.Reader(diff), sum), level)
 		if closed := diff.Close(); err == nil {
 			err = closed
 		}
@@ -106,7 +108,7 @@ func split(ctx context.Context, r io.Reader, free <-chan *piece, full func(p *pi
 	for p := range free {
 		size := min(1<<20<<min(number/2, 10), frame) // 1, 1, 2, 2, 4, 4, 8, 8 … MiB
 		number++
-		n, err := io.ReadFull(&stoppable{ctx, r, nil}, p.plain[:size])
+		n, err := io.ReadFull(&stoppable{ctx, r}, p.plain[:size])
 		if n > 0 {
 			full(p, n)
 		}
@@ -120,21 +122,15 @@ func split(ctx context.Context, r io.Reader, free <-chan *piece, full func(p *pi
 	return nil
 }
 
-// stoppable is a reader that ends with a context, and calls moving, if it is
-// not nil, whenever it has read.
+// stoppable is a reader that ends with a context.
 type stoppable struct {
-	ctx    context.Context
-	r      io.Reader
-	moving func(n int)
+	ctx context.Context
+	r   io.Reader
 }
 
 func (s *stoppable) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err
 	}
-	n, err := s.r.Read(p)
-	if s.moving != nil && n > 0 {
-		s.moving(n)
-	}
-	return n, err
+	return s.r.Read(p)
 }

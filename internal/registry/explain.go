@@ -19,6 +19,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/printable"
+	"github.com/strata-hpc/strata/internal/retry"
 	"github.com/strata-hpc/strata/internal/space"
 )
 
@@ -70,7 +71,7 @@ func (p *place) hint(err error) string {
 	case code == http.StatusInsufficientStorage:
 		return say("the disk of %s is full: have room made there; the same command then goes on from here", p.host())
 	case code >= http.StatusInternalServerError:
-		return say("%s had a fault of its own, %d times in a row: see its log, and whether its disk is full; the same command goes on from here", p.host(), attempts)
+		return say("%s had a fault of its own, %d times in a row: see its log, and whether its disk is full; the same command goes on from here", p.host(), retry.Attempts)
 	case code >= http.StatusBadRequest:
 		return say("%s does not take what it is sent: its log says why", p.host())
 	case p.elsewhere(err) != "":

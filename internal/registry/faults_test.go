@@ -160,7 +160,7 @@ func TestPullFaults(t *testing.T) {
 		"connection breaks":         {broken("GET", "/blobs/"), "EOF", "see"},
 		"no such blob":              {status(http.StatusNotFound, "GET", "/blobs/"), "it is not there", "push it again"},
 		"may not":                   {status(http.StatusForbidden, "GET", "/blobs/"), "403", "your account may not"},
-		"says nothing":              {silent("GET", "/blobs/"), "does not answer for 300ms", "is up"},
+		"says nothing":              {silent("GET", "/blobs/"), "moves next to nothing for 300ms", "is up"},
 		"says little":               {drip("GET", "/blobs/"), "bytes", "push it again"},
 		"manifest of something":     {cut("GET", "/manifests/v1"), "the image is inconsistent", "push it again"},
 		"credentials are asked for": {status(http.StatusUnauthorized, "GET", "/manifests/"), "pull from", "podman login"},

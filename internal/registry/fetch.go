@@ -21,6 +21,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/retry"
 )
 
 // layers fetches what the store lacks. The lowest layer is unpacked as it comes;
@@ -90,13 +91,13 @@ func (p *pull) unpackAll(ctx context.Context, src types.ImageSource, missing []i
 
 // unpackNow makes a layer of a blob while it comes.
 func (p *pull) unpackNow(ctx context.Context, src types.ImageSource, i int) error {
-	err := retry(ctx, p.opts, func(a *attempt) error {
+	err := p.opts.attempts().Do(ctx, func(a *retry.Attempt) error {
 		r, err := getBlob(a, src, p.manifest.Layers[i], p.layer(i))
 		if err != nil {
 			return err
 		}
 		defer r.Close()
-		return p.unpack(ctx, a.reader(r), i)
+		return p.unpack(ctx, a.Reader(r), i)
 	})
 	if err == nil {
 		p.received(p.manifest.Layers[i])
@@ -113,7 +114,7 @@ func (p *pull) cut(i int, err error) error {
 	if errors.As(err, &part) {
 		err = part.err // the part is named below
 	}
-	return damage("%s: it was cut short, %d times in a row: %s", p.layer(i), attempts, short(clean(err.Error()))).
+	return damage("%s: it was cut short, %d times in a row: %s", p.layer(i), retry.Attempts, short(clean(err.Error()))).
 		WithHint("what came was kept nowhere: see the log of %s, and of a proxy on the way; if it has only half of the blob, remove the image there and push it again", cmp.Or(p.from.host(), p.from.text))
 }
 
@@ -150,7 +151,7 @@ func (p *pull) received(d v1.Descriptor) {
 // fetch writes a layer's blob to a file in dir.
 func (p *pull) fetch(ctx context.Context, src types.ImageSource, i int, dir string) (path string, err error) {
 	d := p.manifest.Layers[i]
-	err = retry(ctx, p.opts, func(a *attempt) error {
+	err = p.opts.attempts().Do(ctx, func(a *retry.Attempt) error {
 		f, err := os.CreateTemp(dir, "blob-")
 		if err != nil {
 			return fmt.Errorf("fetch blob %s: %w", d.Digest, err)
@@ -162,7 +163,7 @@ func (p *pull) fetch(ctx context.Context, src types.ImageSource, i int, dir stri
 			return err
 		}
 		defer r.Close()
-		from := newChecking(&spacious{r: a.reader(r), dir: dir, what: p.layer(i)}, p.layer(i), d.Digest, d.Size)
+		from := newChecking(&spacious{r: a.Reader(r), dir: dir, what: p.layer(i)}, p.layer(i), d.Digest, d.Size)
 		if _, err := io.Copy(f, from); err != nil {
 			return errors.Join(partError{p.layer(i), err}, os.Remove(path)) // another attempt takes another file
 		}
@@ -188,7 +189,7 @@ func (p *pull) unpackFile(ctx context.Context, path string, i int) error {
 // are what manifest and configuration name.
 func (p *pull) unpack(ctx context.Context, r io.Reader, i int) error {
 	d, diffID := p.manifest.Layers[i], p.about.RootFS.DiffIDs[i]
-	packed := newChecking(&stoppable{ctx, r, nil}, p.layer(i), d.Digest, d.Size)
+	packed := newChecking(&stoppable{ctx, r}, p.layer(i), d.Digest, d.Size)
 	err := p.putLayer(ctx, packed, i)
 	// What damage does to the unpacking says less than that there is some.
 	_, end := io.Copy(io.Discard, packed)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/retry"
 )
 
 // Types of an artifact of files, and of each of them. Its title is its name, so
@@ -89,12 +90,12 @@ func (p *push) sendFiles(ctx context.Context, dest types.ImageDestination, m v1.
 // sendFile sends a file unless the registry has it.
 func (p *push) sendFile(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, path string) error {
 	var from *checking
-	err := p.sendBlob(ctx, dest, d, func(a *attempt) (io.ReadCloser, error) {
+	err := p.sendBlob(ctx, dest, d, func(a *retry.Attempt) (io.ReadCloser, error) {
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, err
 		}
-		from = newChecking(a.reader(f), path, d.Digest, d.Size)
+		from = newChecking(a.Reader(f), path, d.Digest, d.Size)
 		return struct {
 			io.Reader
 			io.Closer

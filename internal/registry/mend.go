@@ -14,6 +14,7 @@ import (
 	"go.podman.io/image/v5/types"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/retry"
 )
 
 // A registry says of a damaged blob that it is there, and so nobody would ever send it
@@ -67,7 +68,7 @@ func (p *pull) lookAgain(ctx context.Context, src types.ImageSource) error {
 		if !known(p.opts.Known).isBroken(d.Digest, p.from.repository()) {
 			continue
 		}
-		err := retry(ctx, p.opts, func(a *attempt) error { return readBlob(a, src, d, p.layer(i)) })
+		err := p.opts.attempts().Do(ctx, func(a *retry.Attempt) error { return readBlob(a, src, d, p.layer(i)) })
 		if err := p.tell(d, p.cut(i, err)); err != nil {
 			return err
 		}
@@ -76,13 +77,13 @@ func (p *pull) lookAgain(ctx context.Context, src types.ImageSource) error {
 }
 
 // readBlob reads a blob, and says whether it is whole.
-func readBlob(a *attempt, src types.ImageSource, d v1.Descriptor, what string) error {
+func readBlob(a *retry.Attempt, src types.ImageSource, d v1.Descriptor, what string) error {
 	r, err := getBlob(a, src, d, what)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	_, err = io.Copy(io.Discard, newChecking(a.reader(r), what, d.Digest, d.Size))
+	_, err = io.Copy(io.Discard, newChecking(a.Reader(r), what, d.Digest, d.Size))
 	return err
 }
 
@@ -103,7 +104,7 @@ func (p *push) anyBroken(blobs ...v1.Descriptor) bool {
 
 // mended says whether the registry has a blob whole now that it has been sent anew.
 func (p *push) mended(ctx context.Context, d v1.Descriptor) bool {
-	err := retry(ctx, p.opts, func(a *attempt) error {
+	err := p.opts.attempts().Do(ctx, func(a *retry.Attempt) error {
 		src, err := p.to.NewImageSource(a, p.sys)
 		if err != nil {
 			return err

@@ -22,6 +22,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/retry"
 	"github.com/strata-hpc/strata/internal/trust"
 )
 
@@ -136,7 +137,7 @@ func (p *pull) describe(ctx context.Context, src types.ImageSource) error {
 	var record found
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return retry(ctx, p.opts, func(a *attempt) (err error) {
+		return p.opts.attempts().Do(ctx, func(a *retry.Attempt) (err error) {
 			p.config, err = fetchBytes(a, src, p.manifest.Config, p.what("its configuration", p.manifest.Config))
 			return p.tell(p.manifest.Config, err)
 		})
@@ -145,7 +146,7 @@ func (p *pull) describe(ctx context.Context, src types.ImageSource) error {
 		if p.manifest.Annotations[digestAnnotation] == "" {
 			return nil
 		}
-		return retry(ctx, p.opts, func(a *attempt) (err error) {
+		return p.opts.attempts().Do(ctx, func(a *retry.Attempt) (err error) {
 			record, err = p.fetchRecord(a)
 			return err
 		})
@@ -161,7 +162,7 @@ func (p *pull) describe(ctx context.Context, src types.ImageSource) error {
 // open reads the manifest, if policy.json lets it be used.
 func (p *pull) open(ctx context.Context) (types.ImageSource, error) {
 	var opened types.ImageSource
-	err := retry(ctx, p.opts, func(a *attempt) error {
+	err := p.opts.attempts().Do(ctx, func(a *retry.Attempt) error {
 		src, err := p.from.NewImageSource(a, p.sys)
 		if err != nil {
 			return p.notThere(err)

@@ -28,6 +28,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
+	"github.com/strata-hpc/strata/internal/retry"
 	"github.com/strata-hpc/strata/internal/space"
 )
 
@@ -207,7 +208,7 @@ func (p *push) there(ctx context.Context) (standing, error) {
 // What was signed with it is returned, too.
 func (p *push) tagged(ctx context.Context) (is standing, claims map[string]string, err error) {
 	var content []byte
-	err = retry(ctx, p.opts, func(a *attempt) (err error) {
+	err = p.opts.attempts().Do(ctx, func(a *retry.Attempt) (err error) {
 		content, err = fetchManifest(a, p.to.ImageReference, p.sys)
 		return err
 	})
@@ -222,7 +223,7 @@ func (p *push) tagged(ctx context.Context) (is standing, claims map[string]strin
 		return is, nil, nil // no image of Strata's: what is no use to anybody goes
 	}
 	var signed bool
-	err = retry(ctx, p.opts, func(a *attempt) (err error) {
+	err = p.opts.attempts().Do(ctx, func(a *retry.Attempt) (err error) {
 		is.vouched, signed, claims, err = p.belief(a, content)
 		return err
 	})
@@ -306,7 +307,7 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 			continue
 		}
 		reused := false
-		err := retry(ctx, p.opts, func(a *attempt) (err error) {
+		err := p.opts.attempts().Do(ctx, func(a *retry.Attempt) (err error) {
 			reused, _, err = dest.TryReusingBlob(a, types.BlobInfo{Digest: b.Digest, Size: b.Size}, mounts(p.to, b), false)
 			return err
 		})
@@ -333,7 +334,7 @@ func (p *push) sendLayer(ctx context.Context, dest types.ImageDestination, i int
 func (p *push) sendPacked(ctx context.Context, dest types.ImageDestination, i int, level zstd.EncoderLevel) (b blob, err error) {
 	p.packing <- struct{}{}
 	defer func() { <-p.packing }()
-	err = retry(ctx, p.opts, func(a *attempt) error {
+	err = p.opts.attempts().Do(ctx, func(a *retry.Attempt) error {
 		content, err := blobOf(a, p.from, p.layers[i], p.about.RootFS.DiffIDs[i], level)
 		if err != nil {
 			return err
@@ -351,13 +352,13 @@ func (p *push) sendPacked(ctx context.Context, dest types.ImageDestination, i in
 
 // sendBytes sends a small blob.
 func (p *push) sendBytes(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, content []byte) error {
-	return p.sendBlob(ctx, dest, d, func(*attempt) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
+	return p.sendBlob(ctx, dest, d, func(*retry.Attempt) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
 }
 
 // sendBlob sends a blob of which the digest is known, unless the registry has it.
-func (p *push) sendBlob(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, open func(*attempt) (io.ReadCloser, error)) error {
+func (p *push) sendBlob(ctx context.Context, dest types.ImageDestination, d v1.Descriptor, open func(*retry.Attempt) (io.ReadCloser, error)) error {
 	broken := p.isBroken(d.Digest)
-	err := retry(ctx, p.opts, func(a *attempt) error {
+	err := p.opts.attempts().Do(ctx, func(a *retry.Attempt) error {
 		info := types.BlobInfo{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}
 		if broken {
 			info.Digest = "" // the library asks for one that it knows
@@ -390,7 +391,7 @@ func (p *push) sent(d digest.Digest, size int64) {
 
 // put puts a manifest under its tag. Dest may be one of the same place.
 func (p *push) put(ctx context.Context, dest types.ImageDestination, ref types.ImageReference, content []byte) error {
-	return retry(ctx, p.opts, func(a *attempt) error {
+	return p.opts.attempts().Do(ctx, func(a *retry.Attempt) error {
 		// A layout's knows only the tags that were there when it was made.
 		if dest != nil && ref.Transport().Name() == docker.Transport.Name() {
 			return commit(a, dest, ref, content)

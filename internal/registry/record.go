@@ -14,6 +14,8 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/types"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/strata-hpc/strata/internal/retry"
 )
 
 // Types of the artifact that goes along with an image, and of what it holds.
@@ -108,7 +110,7 @@ func (p *push) recorded(ctx context.Context) (subject digest.Digest, records str
 		return "", ""
 	}
 	var content []byte
-	err := try(ctx, p.opts, func(a *attempt) (err error) {
+	err := p.opts.attempts().Once(ctx, func(a *retry.Attempt) (err error) {
 		content, err = fetchManifest(a, p.to.record, p.sys)
 		return err
 	})

@@ -16,6 +16,7 @@ import (
 	"go.podman.io/image/v5/types"
 
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/retry"
 	"github.com/strata-hpc/strata/internal/trust"
 )
 
@@ -171,7 +172,7 @@ func (p *push) sign(ctx context.Context, manifest []byte, r *record) error {
 	}
 	// Others may be adding theirs: each looks again whether its own is there. One
 	// that gets lost all the same is missed by cosign, and not by Strata.
-	for range attempts {
+	for range retry.Attempts {
 		if err := p.addSignature(ctx, beside, signature); err != nil {
 			return err
 		}
