@@ -45,6 +45,8 @@ func (w *walk) filter(out outcome, s jinja.Filtered, o owner) []outcome {
 		return w.replaced(out, s, o)
 	case "split":
 		return w.split(out, s, o)
+	case "quote":
+		return quoted(out)
 	case "join":
 		return w.joinedBy(out, s, o)
 	case "combine":
@@ -55,6 +57,27 @@ func (w *walk) filter(out outcome, s jinja.Filtered, o owner) []outcome {
 		return w.mapped(out, s, o)
 	}
 	return w.picked(out, s, o)
+}
+
+var plainForShells = regexp.MustCompile(`^[a-zA-Z0-9@%+=:,./_-]+$`)
+
+// quoted is a text as a shell takes it for one word: shlex.quote.
+func quoted(out outcome) []outcome {
+	in := textOutcome("'" + strings.ReplaceAll(out.text, "'", `'"'"'`) + "'")
+	switch {
+	case !out.isText():
+		return unknownOutcome()
+	case !computed(out.text) && !strings.Contains(out.text, projectText):
+		if plainForShells.MatchString(out.text) {
+			return []outcome{textOutcome(out.text)}
+		}
+		return []outcome{in}
+	case strings.HasPrefix(out.text, unknownText) && strings.HasSuffix(out.text, unknownText):
+		return []outcome{textOutcome(out.text)} // quotes are in it
+	case strings.Contains(out.text, "'"):
+		return unknownOutcome()
+	}
+	return []outcome{textOutcome(out.text), in}
 }
 
 // picked is what a filter takes out of a list.

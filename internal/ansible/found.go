@@ -108,15 +108,23 @@ func (w *walk) varsFile(file string, r *request, at place) {
 		}
 		return
 	}
-	if surer := w.visits(visit{file: file, role: r.owner.role + "\x00" + r.under, form: asTasks}, r.leads()); !surer {
+	surer := w.visits(visit{file: file, role: r.owner.role + "\x00" + r.under, form: asTasks}, r.leads())
+	if !surer && !r.tells {
 		return
 	}
 	read := w.files.Variables
-	if r.under != "" || !r.constant() {
+	if r.under != "" || r.tells || !r.constant() {
 		read = w.files.Document
 	}
 	d := read(file)
 	like := definition{file: file, class: "vars", owner: owner{file: file, role: r.owner.role}}
+	if r.tells && !d.Vaulted && d.Err == nil { // whatever variables come to
+		w.count(file, asTasks, d.Value.Digest(), "told by a task's result", at)
+		w.readValue(d.Value, like.owner)
+	}
+	if !surer {
+		return
+	}
 	switch {
 	case d.Vaulted && r.under != "" && !w.q.VaultTemplates:
 		w.whole(file, "encrypted variables", at)

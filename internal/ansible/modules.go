@@ -96,7 +96,7 @@ func (w *walk) includeRole(t *task, o owner) {
 }
 
 func (w *walk) includeVars(t *task, o owner) {
-	r := request{kind: wantVars, owner: o, line: t.line, under: t.args.At("name").Text, sure: dynamically(t, o)}
+	r := request{kind: wantVars, owner: o, line: t.line, under: t.args.At("name").Text, tells: t.register != "", sure: dynamically(t, o)}
 	if computes(r.under) {
 		r.called, r.under = shapeOf(t.args.At("name")), ""
 	}

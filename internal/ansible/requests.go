@@ -19,6 +19,7 @@ type request struct {
 	line    int
 	must    bool // Ansible stops if it is not there
 	sure    certainty
+	tells   bool        // of wantVars: what is defined is in the result of the task, too
 	under   string      // of wantVars: the variable that gets all of it
 	called  jinja.Shape // the same where its name is computed
 	form    form        // of wantTasks and wantTemplate

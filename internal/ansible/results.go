@@ -18,12 +18,37 @@ func (w *walk) registers(t *task, o owner) {
 	if t.register == "" {
 		return
 	}
-	if found, ok := foundBy(t); ok {
+	if key, list, ok := resultOf(t); ok {
 		w.results.add(t.register)
-		w.local(t.register, local{value: found, found: true, owner: o})
+		w.local(t.register, local{value: list, result: true, found: key, owner: o})
 		return
 	}
 	w.getsAny(t.register)
+}
+
+// resultOf is what is known of the result of a task: of a list in it, by its key, what
+// any of its elements may be; with no key, what it may be itself.
+func resultOf(t *task) (key string, list value.Value, ok bool) {
+	switch {
+	case t.loop != nil && plainName(t.loop.variable): // each result says for which element it is
+		return "results", value.Value{Kind: value.List}.WithItems([]value.Value{entry(t.loop.variable, text("{{ "+t.loop.variable+" }}"))}), true
+	case t.loop != nil:
+		return "", list, false
+	case t.module == "tempfile" && !t.computed:
+		dir := argument(t.args, "path")
+		if len(dir) == 0 {
+			dir = []string{""} // none of the project's: what is made is new
+		}
+		made := text(strings.TrimRight(dir[0], "/") + "/" + unknownText)
+		return "", value.Value{Kind: value.List}.WithItems([]value.Value{entry("path", made)}), len(dir) == 1
+	}
+	list, ok = foundBy(t)
+	return "files", list, ok
+}
+
+// plainName reports whether a name can stand in an expression.
+func plainName(name string) bool {
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" && !strings.ContainsAny(name[:1], "0123456789")
 }
 
 // foundBy are the files that a task with the module find may find, as a list of what
@@ -53,13 +78,19 @@ func foundBy(t *task) (value.Value, bool) {
 	return value.Value{Kind: value.List}.WithItems(files), len(paths) > 0
 }
 
-// foundIn is what lies at a path in the result of find: some of the files that there
-// may be, or what nobody can know.
+// foundIn is what lies at a path in the result of a task: some of the elements of a list
+// in it, or what nobody can know.
 func (w *walk) foundIn(l local, at []string) []outcome {
-	if len(at) == 0 || at[0] != "files" {
+	elements := w.items(outcome{value: l.value, owner: l.owner}, nil)
+	switch {
+	case len(at) == 0:
+		return unknownOutcome()
+	case l.found == "":
+		return w.insideAll(elements, at)
+	case at[0] != l.found:
 		return unknownOutcome()
 	}
-	return w.insideAll(some(w.items(outcome{value: l.value, owner: l.owner}, nil)), at[1:])
+	return w.insideAll(some(elements), at[1:])
 }
 
 // argument are the elements of a module's argument that is a list, or a text with

@@ -136,6 +136,22 @@ func (w *walk) items(out outcome, at []string) []outcome {
 	return all.limited()
 }
 
+// gone is what a loop of a template over any of some things goes through.
+func (w *walk) gone(list []outcome) []outcome {
+	var all outcomes
+	for _, out := range list {
+		switch {
+		case out.isList():
+			all.add(w.items(out, nil)...)
+		case out.isMap():
+			all.add(w.keysOf(out)...)
+		default:
+			all.add(unknownOutcome()...)
+		}
+	}
+	return all.limited()
+}
+
 // inside is what lies at a path in something.
 func (w *walk) inside(out outcome, at []string) []outcome {
 	switch {
@@ -238,6 +254,8 @@ func (w *walk) outcomes(s jinja.Shape, at []string, o owner) []outcome {
 		return w.chosen(s, at, o)
 	case jinja.Item:
 		return w.item(s, at, o)
+	case jinja.Element:
+		return w.insideAll(w.gone(w.outcomes(s.Of, nil, o)), at)
 	case jinja.Comparison, jinja.Test:
 		return w.truthsOf(s, o).outcomes()
 	case jinja.Filtered:
@@ -355,7 +373,7 @@ func (w *walk) valuesOf(name string, at []string) []outcome {
 	}
 	for _, l := range w.locals.at(name) {
 		known = true
-		if l.found {
+		if l.result {
 			all.add(w.foundIn(l, at)...)
 			continue
 		}

@@ -24,8 +24,9 @@ type definition struct {
 // only helps to tell what computed names can be.
 type local struct {
 	value    value.Value
-	elements bool // the name stands for its elements, one after the other
-	found    bool // it is what a task finds
+	elements bool   // the name stands for its elements, one after the other
+	result   bool   // it is what is known of a task's result, see resultOf
+	found    string // the key of that
 	owner    owner
 }
 

@@ -192,6 +192,9 @@ func (r *reader) note(c chain, line int) {
 
 func (r *reader) host(c chain, line int) {
 	h := HostRead{Host: known(c.keys[0]), Line: line, Guarded: c.guarded}
+	if looped(h.Host) {
+		h.Host = nil // of many hosts, one by one would be dear, and say no more
+	}
 	self := false
 	if v, ok := h.Host.(Variable); ok {
 		self = v.Name == "inventory_hostname" && len(v.Path) == 0

@@ -142,9 +142,12 @@ func (f *former) name(name string) Shape {
 		for _, step := range b.path {
 			if step == "*" {
 				s = elements(s)
-			} else if _, ok := s.(Variable); ok {
+				continue
+			}
+			switch s.(type) {
+			case Variable, Element:
 				s = Unknown{} // it may be anything that can be taken apart
-			} else {
+			default:
 				s = at(s, step)
 			}
 		}

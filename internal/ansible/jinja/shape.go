@@ -7,8 +7,8 @@ import (
 
 // Shape is the form of a value, as far as it can be told: one of Literal,
 // Scalar, List, Map, Variable, Concat, Either, Found and Unknown, and of those that
-// depend on what variables hold: Filtered, Part, Item, Sum, Choice, Comparison and
-// Test.
+// depend on what variables hold: Filtered, Part, Item, Element, Sum, Choice, Comparison
+// and Test.
 type Shape interface{ shape() }
 
 type (
@@ -51,6 +51,9 @@ type (
 	}
 	// Item is what lies at a computed key in a value.
 	Item struct{ Of, Key Shape }
+	// Element is what a loop over a value goes through, any of it: the elements of a
+	// list, the keys of a mapping.
+	Element struct{ Of Shape }
 	// Sum is a + b: a text, a list or a number.
 	Sum []Shape
 	// Choice is Then if a value is true, else Else.
@@ -83,6 +86,7 @@ func (Unknown) shape()  {}
 func (Filtered) shape()   {}
 func (Part) shape()       {}
 func (Item) shape()       {}
+func (Element) shape()    {}
 func (Sum) shape()        {}
 func (Choice) shape()     {}
 func (Comparison) shape() {}
@@ -92,7 +96,7 @@ func (Test) shape()       {}
 // Filtered, whoever knows the variables can go on.
 var told = map[string]bool{
 	"basename": true, "bool": true, "capitalize": true, "combine": true, "count": true, "dict2items": true, "difference": true, "dirname": true,
-	"first": true, "flatten": true, "int": true, "intersect": true, "items2dict": true, "join": true, "keys": true, "last": true,
+	"first": true, "flatten": true, "int": true, "quote": true, "intersect": true, "items2dict": true, "join": true, "keys": true, "last": true,
 	"length": true, "list": true, "lower": true, "map": true, "random": true, "regex_replace": true, "reject": true, "rejectattr": true,
 	"replace": true, "select": true, "selectattr": true, "shuffle": true, "sort": true, "split": true, "string": true,
 	"symmetric_difference": true, "trim": true, "union": true, "unique": true, "upper": true, "values": true,
@@ -291,7 +295,7 @@ func at(s Shape, key string) Shape {
 			}
 		case Part:
 			return Part{s.Of, append(slices.Clip(s.Path), key)}
-		case Filtered, Item, Sum, Choice:
+		case Filtered, Item, Element, Sum, Choice:
 			return Part{s, []string{key}}
 		}
 		return Unknown{}
@@ -317,9 +321,39 @@ func index(key string, length int) (int, bool) {
 // elements is what a loop over a value goes through.
 func elements(s Shape) Shape {
 	return each(s, func(s Shape) Shape {
-		if l, ok := s.(List); ok && len(l) > 0 {
-			return either(l...)
+		switch s := s.(type) {
+		case List:
+			if len(s) > 0 {
+				return either(s...)
+			}
+		case Variable, Part, Filtered, Item, Element, Sum, Choice:
+			return Element{s}
 		}
 		return Unknown{}
 	})
+}
+
+// looped reports whether a loop has a part in a shape.
+func looped(s Shape) bool {
+	switch s := s.(type) {
+	case Element:
+		return true
+	case List:
+		return slices.ContainsFunc(s, looped)
+	case Concat:
+		return slices.ContainsFunc(s, looped)
+	case Either:
+		return slices.ContainsFunc(s, looped)
+	case Sum:
+		return slices.ContainsFunc(s, looped)
+	case Filtered:
+		return looped(s.Of) || slices.ContainsFunc(s.Args, looped)
+	case Part:
+		return looped(s.Of)
+	case Item:
+		return looped(s.Of) || looped(s.Key)
+	case Choice:
+		return looped(s.If) || looped(s.Then) || looped(s.Else)
+	}
+	return false
 }
