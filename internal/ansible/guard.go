@@ -322,15 +322,7 @@ func (w *walk) conditionOf(s jinja.Shape, o owner) truths {
 	case jinja.Comparison, jinja.Test:
 		return w.truthsOf(s, o)
 	case jinja.Choice:
-		var all truths
-		of := w.truthsOf(s.If, o)
-		if of.yes || !of.no {
-			all = all.or(w.conditionOf(s.Then, o))
-		}
-		if of.no || !of.yes {
-			all = all.or(w.conditionOf(s.Else, o))
-		}
-		return all
+		return w.branches(s, o, func(s jinja.Shape) truths { return w.conditionOf(s, o) })
 	}
 	var all truths
 	for _, out := range w.outcomes(s, nil, o) {

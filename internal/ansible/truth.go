@@ -40,21 +40,31 @@ func (w *walk) truthsOf(s jinja.Shape, o owner) truths {
 	case jinja.Test:
 		return w.tested(s, o)
 	case jinja.Choice:
-		var all truths
-		of := w.truthsOf(s.If, o)
-		if of.yes || !of.no {
-			all = all.or(w.truthsOf(s.Then, o))
-		}
-		if of.no || !of.yes {
-			all = all.or(w.truthsOf(s.Else, o))
-		}
-		return all
+		return w.branches(s, o, func(s jinja.Shape) truths { return w.truthsOf(s, o) })
 	}
 	var all truths
 	for _, out := range w.outcomes(s, nil, o) {
 		all = all.or(out.truths())
 	}
 	return all
+}
+
+// branches is what a choice can be, by what each branch can be that may be taken.
+func (w *walk) branches(s jinja.Choice, o owner, of func(jinja.Shape) truths) (all truths) {
+	then, other := w.taken(s, o)
+	if then {
+		all = all.or(of(s.Then))
+	}
+	if other {
+		all = all.or(of(s.Else))
+	}
+	return all
+}
+
+// taken says which branches of a choice may be taken: both, if nobody can know.
+func (w *walk) taken(s jinja.Choice, o owner) (then, other bool) {
+	of := w.truthsOf(s.If, o)
+	return of.yes || !of.no, of.no || !of.yes
 }
 
 // truths is what Python takes a value for.
@@ -88,11 +98,11 @@ func (out outcome) exact() bool {
 // chosen is what a choice, or what lies at a path in it, can come to.
 func (w *walk) chosen(s jinja.Choice, at []string, o owner) []outcome {
 	var all outcomes
-	of := w.truthsOf(s.If, o)
-	if of.yes || !of.no {
+	then, other := w.taken(s, o)
+	if then {
 		all.add(w.outcomes(s.Then, at, o)...)
 	}
-	if of.no || !of.yes {
+	if other {
 		all.add(w.outcomes(s.Else, at, o)...)
 	}
 	return all.limited()
