@@ -63,7 +63,8 @@ func withoutMarked(text, before string) (rest string, ours bool) {
 }
 
 // cleanCopies takes marked lines out of the files below dir that have changed
-// since then, such as the backup that a package makes.
+// since then, such as the backup that a package makes. Where a layer is sealed, such
+// lines are taken out of all files, without its being known what was there before.
 func cleanCopies(dir string, since time.Time, before string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {

@@ -45,6 +45,8 @@ func TestEditsOfPlaceholdersStay(t *testing.T) {
 		{"loop before", "-> resolv.conf", "true", "-> resolv.conf"},
 		{"moved away", site, "mv /etc/resolv.conf /etc/.bak; ln -s ../run/x /etc/resolv.conf", "-> ../run/x"},
 		{"moved away, not there", "", "mv /etc/resolv.conf /etc/.bak; ln -s ../run/x /etc/resolv.conf", "-> ../run/x"},
+		// What sealing takes out of copies anywhere does not know what was there before.
+		{"backup of what repeats itself", "options a\noptions a\n", "cp /etc/resolv.conf /etc/.copy", "options a\noptions a\n"},
 		{"backup", site, "cp -p /etc/resolv.conf /etc/resolv.conf.1~; mkdir /etc/a; ln /etc/resolv.conf.1~ /etc/a/b; echo options rotate >>/etc/resolv.conf", site + "options rotate\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,6 +74,11 @@ func TestEditsOfPlaceholdersStay(t *testing.T) {
 				t.Errorf("where the link leads: %q, %v", real, err)
 			}
 			noTrace(t, upper, c.name == "written" || c.name == "copied over")
+			if copied, err := os.ReadFile(filepath.Join(upper, "etc/.copy")); err == nil && string(copied) != c.before {
+				t.Errorf("the copy is %q", copied)
+			} else if err != nil && strings.Contains(c.step, ".copy") {
+				t.Errorf("the copy: %v", err)
+			}
 			if bak, err := os.ReadFile(filepath.Join(upper, "etc/.bak")); err == nil && string(bak) != c.before {
 				t.Errorf("the backup is %q", bak)
 			} else if c.name == "moved away" && err != nil || c.name == "moved away, not there" && err == nil {
