@@ -97,7 +97,9 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 	}
 	src := b.Inputs()
 	src.WithoutSecrets, src.Whole = opts.dryRun, !opts.dryRun
-	made, err := planWith(cmd.Context(), b, src, want, plan.Options{NoCache: opts.noCache})
+	traces, closeTraces := a.tracesHere(p, src)
+	made, err := planWith(cmd.Context(), b, src, want, plan.Options{NoCache: opts.noCache, Traces: traces})
+	closeTraces()
 	if err != nil {
 		return err
 	}

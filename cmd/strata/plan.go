@@ -129,7 +129,13 @@ func (a *app) makePlan(names []string, opts planOptions) (*plan.Plan, *layer.Pro
 	}
 	src := b.Inputs()
 	src.WithoutSecrets = true
-	made, err := planWith(a.ctx, b, src, want, plan.Options{})
+	var o plan.Options
+	if !opts.fresh && !opts.whole {
+		traces, closeTraces := a.tracesHere(p, src)
+		defer closeTraces()
+		o.Traces = traces
+	}
+	made, err := planWith(a.ctx, b, src, want, o)
 	if err != nil {
 		return nil, nil, err
 	}

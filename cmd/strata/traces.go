@@ -276,10 +276,10 @@ func (t *traces) read(f *os.File, was, now plan.Revision) (known plan.Known, err
 	}
 	known.Source = build.Source(now.Project, files, t.history.dir)
 	known.Source.Parsed = t.history.parsed
-	if known.ChangedBase, err = changedFiles(files, was.Source.Files); err != nil {
+	if known.ChangedHead, err = changedFiles(files, now.Source.Files); err != nil || was.Source == now.Source {
 		return known, err
 	}
-	known.ChangedHead, err = changedFiles(files, now.Source.Files)
+	known.ChangedBase, err = changedFiles(files, was.Source.Files)
 	return known, err
 }
 
@@ -312,13 +312,7 @@ func (h *history) commitFiles(of aboutTraces, at plan.Revision) (*union.FS, erro
 	if err != nil {
 		return nil, absent(of.Commit, err)
 	}
-	files := union.New(git.Hollow(root))
-	for name, fsys := range at.Source.Files.(*union.FS).Joined() {
-		if err := files.Join(name, fsys); err != nil {
-			return nil, err
-		}
-	}
-	return files, nil
+	return joined(git.Hollow(root), at)
 }
 
 // absent says in one line that a commit is not here, and how it gets here.
@@ -335,22 +329,98 @@ func (t *traces) use(o *plan.CompareOptions) {
 	if t.dir == "" {
 		return
 	}
-	o.Known, o.Carry = t.known, len(t.known) >= mostTraces || t.history.push
-	o.About = func(at plan.Revision) []byte {
-		text, _ := json.Marshal(aboutTraces{Version: ansible.Version, Place: t.history.place(), Commit: at.Name, Repos: t.repos}) // strings and a number
-		return text
-	}
+	o.Known, o.Carry = t.known, t.carry()
+	o.About = func(at plan.Revision) []byte { return t.about(at.Name) }
 	o.Made = func(at plan.Revision, file []byte) {
-		if at.Name == "" {
-			return
-		}
-		kept, err := t.write(file)
-		for _, name := range t.files {
-			if err == nil && o.Carry && name != kept {
-				_ = os.Remove(name)
-			}
+		if at.Name != "" {
+			t.leave(file)
 		}
 	}
+}
+
+// useHere does the same for a plan of the files on disk, which leaves its own where these
+// are the files of a commit.
+func (t *traces) useHere(o *plan.TraceOptions, commit string) {
+	if t.dir == "" {
+		return
+	}
+	o.Known, o.Carry = t.known, t.carry()
+	if commit != "" {
+		o.About, o.Made = t.about(commit), t.leave
+	}
+}
+
+// carry reports whether what holds of all files is to go into one.
+func (t *traces) carry() bool { return len(t.known) >= mostTraces || t.history.push }
+
+// about is what a file of traces of a commit says of itself.
+func (t *traces) about(commit string) []byte {
+	text, _ := json.Marshal(aboutTraces{Version: ansible.Version, Place: t.history.place(), Commit: commit, Repos: t.repos}) // strings and a number
+	return text
+}
+
+// leave writes a file of traces, and removes those that went into it.
+func (t *traces) leave(file []byte) {
+	kept, err := t.write(file)
+	for _, name := range t.files {
+		if err == nil && t.carry() && name != kept {
+			_ = os.Remove(name)
+		}
+	}
+}
+
+// tracesHere has a plan of the files on disk use what earlier plans have left, and leave
+// what it finds. Plans do without where the project lies in no repository. Close is to
+// be called after the plan.
+func (a *app) tracesHere(p *project, src *plan.Source) (o plan.TraceOptions, close func()) {
+	close = func() {}
+	quiet := *a
+	quiet.quiet = true
+	h, err := quiet.openHistory()
+	if err != nil || h.dir == "" {
+		return o, close
+	}
+	h.alone = true
+	disk, _, err := h.files("")
+	if err != nil {
+		return o, close
+	}
+	now := plan.Revision{Project: p.Project, Source: &plan.Source{Files: p.files}, Repos: p.repos.pinned}
+	if now.Source.Files, err = joined(disk, now); err != nil {
+		return o, close
+	}
+	t := h.openTraces(now, now)
+	src.Parsed = h.parsed
+	t.useHere(&o, h.commitOf(now))
+	return o, t.close
+}
+
+// commitOf is the commit that the files of a revision on disk are the same as; "" if there
+// is none.
+func (h *history) commitOf(now plan.Revision) string {
+	files, id, err := h.files("HEAD")
+	if err != nil {
+		return ""
+	}
+	head, err := joined(files, now)
+	if err != nil {
+		return ""
+	}
+	if changed, err := changedFiles(head, now.Source.Files); err != nil || len(changed) > 0 {
+		return ""
+	}
+	return id
+}
+
+// joined are a project's own files with the repositories of a revision.
+func joined(root fs.FS, at plan.Revision) (*union.FS, error) {
+	files := union.New(root)
+	for name, fsys := range at.Source.Files.(*union.FS).Joined() {
+		if err := files.Join(name, fsys); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }
 
 // write puts a file of traces among the others, of which there are to be no more than a

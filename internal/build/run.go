@@ -109,7 +109,7 @@ func (r *run) keep(ctx context.Context) error {
 		}
 		m := &made{node: d.Node.ID, key: d.Key, parent: r.made[d.Node.Parent], pushed: make(chan struct{})}
 		_, lineage := m.parent.stands()
-		m.lineage = plan.Lineage(lineage, d.Inputs)
+		m.lineage = d.Lineage(lineage)
 		m.seenAt(d, r.Store, r.Project.Cluster.Name)
 		status, err := r.kept(ctx, d, m)
 		if err != nil {

@@ -137,16 +137,7 @@ func (c *comparer) carried(known map[trace.Key]bool) []trace.Trace {
 		if c.head.Name == "" {
 			changed = v.base
 		}
-		more, err := v.traces.Traces(func(i int) bool { return !changed.Has(i) })
-		if err != nil {
-			continue
-		}
-		for _, t := range more {
-			if !known[t.Key] {
-				known[t.Key] = true
-				all = append(all, t)
-			}
-		}
+		all = append(all, v.holding(changed, known)...)
 	}
 	return all
 }

@@ -98,11 +98,15 @@ func (u *Unbounded) at(address layer.Key, find Observations) ([]Input, *layer.Ob
 // playbooks run programs that nothing bounds, else nil.
 func Bounds(p *layer.Project, n layer.Node, src *Source) ([]Input, *Unbounded, error) {
 	c := collector{p: p, n: n, src: src}
+	return c.bounds()
+}
+
+func (c *collector) bounds() ([]Input, *Unbounded, error) {
 	wide, err := c.collect()
 	if err != nil || len(c.programs) == 0 {
 		return wide, nil, err
 	}
-	u := &Unbounded{Programs: c.programs, Wide: wide, p: p, n: n, src: src}
+	u := &Unbounded{Programs: c.programs, Wide: wide, p: c.p, n: c.n, src: c.src}
 	if u.Narrow, err = u.Under(layer.Observed{}); err != nil {
 		return nil, nil, err
 	}

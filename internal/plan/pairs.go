@@ -154,12 +154,8 @@ func (c *comparer) compareInputs(p *pair) (err error) {
 		if p.brief && len(told.Commit) == 0 && c.alike(p) {
 			return nil
 		}
-		nothing := make([]*ansible.Reached, len(p.now.queries()))
-		for i := range nothing {
-			nothing[i] = &ansible.Reached{}
-		}
-		nothing[0] = told
-		p.now.told, p.old.told = nothing, nothing
+		p.now.told = alone(told, len(p.now.queries()))
+		p.old.told = p.now.told
 	} else if err := c.tell(p); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"runtime"
@@ -37,12 +38,17 @@ type Decision struct {
 	BaseKey layer.Key    // at the base revision; "" without one, or if the node was not there
 	Digest  layer.Digest // of a node that is kept
 	Where   Where        // a node is that is kept
-	Inputs  []Input      // everything that decides its content but the parent
+	Inputs  []Input      // everything that decides its content but the parent; see TraceOptions for one that is kept
 	Note    string       // why nothing is taken of what the registry has for its key; "" says nothing
 	// Unbounded is set where playbooks run programs that nothing bounds; then Inputs are
 	// what is known of these on the parent as it is.
 	Unbounded *Unbounded
 	Seconds   float64 // how long building it is expected to take
+
+	// Of a node that is kept, what its playbooks reach may be known by its digest only, and
+	// is not among the inputs then.
+	came   [sha256.Size]byte
+	passed bool
 }
 
 // Plan says for each node what is to be done, parents before children.
@@ -103,6 +109,9 @@ type Options struct {
 	Observed Observations
 	// Seconds returns how long a node took to build, 0 if that is not known.
 	Seconds func(layer.NodeID) float64
+	// Traces say what playbooks come to without their being followed. What these reach is
+	// then not among the inputs of nodes that are kept.
+	Traces TraceOptions
 }
 
 // Make plans the wanted nodes and all they stand on.
@@ -112,19 +121,20 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 		return nil, err
 	}
 	nodes := slices.DeleteFunc(slices.Clone(p.Nodes), func(n layer.Node) bool { return !needed[n.ID] })
-	inputs, unbounded := make([][]Input, len(nodes)), make([]*Unbounded, len(nodes))
+	m := maker{src: src, have: have, o: o, at: map[layer.NodeID]int{}, reader: newReader(p, src, o.Traces)}
+	found := make([]bounds, len(nodes))
 	err = each(len(nodes), func(i int) (err error) {
-		inputs[i], unbounded[i], err = Bounds(p, nodes[i], src)
+		found[i], err = m.reader.read(nodes[i])
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	m := maker{src: src, have: have, o: o, at: map[layer.NodeID]int{}}
 	var levels [][]int // nodes by how many they stand on
 	depth := make([]int, len(nodes))
 	for i, n := range nodes {
-		d := Decision{Node: n, Inputs: m.assume(n.ID, inputs[i]), Seconds: 1, Unbounded: unbounded[i]}
+		d := Decision{Node: n, Seconds: 1}
+		m.is(&d, found[i])
 		if o.Seconds != nil {
 			if s := o.Seconds(n.ID); s > 0 {
 				d.Seconds = s
@@ -144,15 +154,21 @@ func Make(p *layer.Project, want []layer.NodeID, src *Source, have Have, o Optio
 		m.at[n.ID] = i
 		m.plan.Nodes = append(m.plan.Nodes, d)
 	}
-	slices.Sort(m.plan.Unset)
-	m.plan.Unset = slices.Compact(m.plan.Unset)
 	for _, level := range levels {
 		if err := m.decideAll(level); err != nil {
 			return nil, err
 		}
 	}
+	m.reader.keep()
+	slices.Sort(m.plan.Unset)
+	m.plan.Unset = slices.Compact(m.plan.Unset)
 	m.plan.Circles, m.plan.Warnings, m.plan.Widenings = src.circles(), src.warnings(p, nodes), src.widenings()
 	return &m.plan, nil
+}
+
+// is sets what decides a node.
+func (m *maker) is(d *Decision, b bounds) {
+	d.Inputs, d.Unbounded, d.came, d.passed = m.assume(d.Node.ID, b.inputs), b.unbounded, b.came, b.passed
 }
 
 // each calls f for 0 to n-1, several at once, and joins the errors in order. Those
@@ -198,11 +214,12 @@ func ancestors(p *layer.Project, want []layer.NodeID) (map[layer.NodeID]bool, er
 
 // maker holds a plan while it is made.
 type maker struct {
-	src  *Source
-	have Have
-	o    Options
-	plan Plan
-	at   map[layer.NodeID]int
+	src    *Source
+	have   Have
+	o      Options
+	plan   Plan
+	at     map[layer.NodeID]int
+	reader *reader
 }
 
 // asking is how many nodes are looked for at once: it may be a registry that is
@@ -225,10 +242,37 @@ func (m *maker) decideAll(level []int) error {
 	if err := looks.Wait(); err != nil {
 		return err
 	}
+	if err := m.followAll(level, there); err != nil {
+		return err
+	}
 	for i, at := range level {
 		m.decide(&m.plan.Nodes[at], there[i])
 	}
 	return nil
+}
+
+// followAll follows the playbooks of nodes that are not there, where that was not done:
+// reasons are told of what they reach, and who builds records it.
+func (m *maker) followAll(level []int, there []There) error {
+	found := make([]bounds, len(level))
+	err := each(len(level), func(i int) (err error) {
+		if d := &m.plan.Nodes[level[i]]; d.passed && there[i].Where == Nowhere {
+			found[i], err = m.reader.follow(d.Node)
+		}
+		return err
+	})
+	for i, at := range level {
+		d := &m.plan.Nodes[at]
+		if err != nil || !d.passed || there[i].Where != Nowhere {
+			continue
+		}
+		key := d.Key
+		m.is(d, found[i])
+		if chain, _ := m.below(d); key != "" && d.key(chain) != key { // what is here counts
+			there[i], err = m.look(d)
+		}
+	}
+	return err
 }
 
 // look sets a node's key, if it can be told, and looks for it.
@@ -243,7 +287,7 @@ func (m *maker) look(d *Decision) (There, error) {
 			return There{}, err
 		}
 	}
-	d.Key = KeyOf(chain, d.Inputs)
+	d.Key = d.key(chain)
 	if m.o.NoCache {
 		return There{}, nil
 	}

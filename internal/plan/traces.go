@@ -129,8 +129,14 @@ func (s *Source) note(of layer.Node, text string) *ansible.Reached {
 	return told
 }
 
-// came is the digest of what a node's playbooks reach.
-func (c *collector) came(list []*ansible.Analysis) [sha256.Size]byte {
+// came is the digest of what a node's playbooks reach; zero where that is not all that
+// there is to be known of it.
+func (c *collector) came(list []*ansible.Analysis) (none [sha256.Size]byte) {
+	for _, one := range list {
+		if told := one.Told(); len(told.Programs)+len(told.Without) > 0 {
+			return none
+		}
+	}
 	all := collector{p: c.p, n: c.n, src: c.src}
 	for _, one := range list {
 		all.reached(one.Reached())
