@@ -50,7 +50,7 @@ func (w *walk) module(t *task, o owner, f form) {
 	case "group_by":
 		w.want(request{kind: wantGroupBy, shape: shapeOf(t.args.At("key")), owner: o, line: t.line})
 	case "add_host": // it may name the node itself
-		w.want(request{kind: wantGroupBy, shape: jinja.Unknown{}, owner: o, line: t.line})
+		w.addHost(t, o)
 		for _, p := range t.args.Pairs() {
 			w.getsAny(p.Key.Text)
 		}
@@ -68,6 +68,20 @@ func (w *walk) module(t *task, o owner, f form) {
 func (w *walk) looped(t *task, o owner) {
 	if t.loop != nil && t.loop.kind != "" {
 		w.lookup(jinja.Call{Plugin: t.loop.kind, Args: []jinja.Shape{shapeOf(t.loop.items)}, Line: t.loop.items.Line}, o)
+	}
+}
+
+// addHost wants the groups that a host is put in, which may be the node, or another one
+// that is then a member of them.
+func (w *walk) addHost(t *task, o owner) {
+	if t.computed || len(t.args.Pairs()) == 0 {
+		w.want(request{kind: wantGroupBy, shape: jinja.Unknown{}, owner: o, line: t.line, task: t})
+		return
+	}
+	for _, key := range []string{"groups", "group", "groupname"} {
+		if v := t.args.At(key); v.Kind != value.Null {
+			w.want(request{kind: wantGroupBy, shape: shapeOf(v), owner: o, line: t.line, task: t})
+		}
 	}
 }
 

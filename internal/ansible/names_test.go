@@ -109,6 +109,8 @@ func TestNamesOfFirstFound(t *testing.T) {
 			"roles/r/vars/b.yml", "roles/r/vars/a.yml"},
 		{"where nobody knows whether it is there", tasks("- include_vars: '{{ item }}'\n  with_first_found: [/etc/b.yml, a.yml]\n- debug: {var: made}\n"),
 			"roles/r/vars/a.yml", "roles/r/vars/b.yml"},
+		{"a query of a list of a variable, of which the first is taken", tasks("- copy: {src: \"{{ query('first_found', them) | first }}\", dest: /x}\n  vars: {them: ['/etc/{{ inventory_hostname }}', 'none', '{{ which }}', c]}\n") + "-- group_vars/all.yml --\nwhich: b\n",
+			"roles/r/files/b roles/r/files/none", "roles/r/files/c roles/r/vars/a.yml"},
 		{"skip", tasks("- include_vars: '{{ item }}'\n  with_first_found: [{files: [none.yml, b.yml], skip: true}]\n- debug: {var: made}\n"),
 			"roles/r/vars/b.yml roles/r/vars/none.yml", "roles/r/vars/a.yml"},
 		{"files of a list that may be another", tasks("- copy: {src: \"{{ lookup('first_found', list) }}\", dest: /x}\n- set_fact: {list: [b]}\n- set_fact: {list: [c]}\n"),
@@ -298,6 +300,10 @@ func TestNamesOfVariables(t *testing.T) {
 		{"what an include applies", book + "  tasks: [{include_tasks: {file: tasks/x.yml, apply: {vars: {file: b}}}}]\n-- tasks/x.yml --\n- copy: {src: '{{ file }}', dest: /x}\n" + files("files/b files/c"), "files/b", "files/c"},
 		{"a list of variables", "-- p.yml --\n- hosts: all\n  vars: [{file: b}]\n  tasks: [{copy: {src: '{{ file }}', dest: /x}}]\n" + files("files/b files/c"), "files/b", "files/c"},
 		{"a name in a group", book + "  tasks: [{group_by: {key: 'on_{{ enabled | bool }}'}}]\n- hosts: on_True\n  tasks: [{copy: {src: b, dest: /x}}]\n- hosts: on_False\n  tasks: [{copy: {src: c, dest: /x}}]\n-- group_vars/all.yml --\nenabled: \"yes\"\n" + files("files/b files/c"), "files/b", "files/c"},
+		{"a group of a host that is added", book + "  tasks: [{add_host: {name: '{{ item }}', groups: 'on_{{ hostvars[item].kind }},x'}, loop: '{{ groups.web }}'}]\n- hosts: on_a\n  tasks: [{copy: {src: a, dest: /x}}]\n- hosts: on_b\n  tasks: [{copy: {src: b, dest: /x}}]\n- hosts: x\n  tasks: [{copy: {src: d, dest: /x}}]\n-- group_vars/all.yml --\nkind: '{{ lead }}'\nlead: b\n-- host_vars/n.yml --\nkind: b\n" + files("files/a files/b files/c files/d"), "files/b files/d", "files/a files/c"},
+		{"a group of one that is added by another name", book + "  tasks: [{add_host: 'name=w1 group=on_b'}]\n- hosts: on_b\n  tasks: [{copy: {src: b, dest: /x}}]\n- hosts: on_c\n  tasks: [{copy: {src: c, dest: /x}}]\n" + files("files/b files/c"), "files/b", "files/c"},
+		{"a group that nobody knows", book + "  tasks: [{add_host: {name: w1, groups: '{{ ansible_local.x }}'}}]\n- hosts: on_b\n  tasks: [{copy: {src: b, dest: /x}}]\n" + files("files/b files/c"), "files/b", "files/c"},
+		{"a host that is added as nobody knows", book + "  tasks: [{add_host: '{{ ansible_local.x }}'}]\n- hosts: on_b\n  tasks: [{copy: {src: b, dest: /x}}]\n" + files("files/b files/c"), "files/b", "files/c"},
 		{"a name in a group that a task changes", book + "  tasks: [{set_fact: {enabled: false}}, {group_by: {key: 'on_{{ enabled | bool }}'}}]\n- hosts: on_True\n  tasks: [{copy: {src: b, dest: /x}}]\n- hosts: on_False\n  tasks: [{copy: {src: c, dest: /x}}]\n-- group_vars/all.yml --\nenabled: \"yes\"\n" + files("files/b files/c files/d"), "files/b files/c", "files/d"},
 	}, Query{})
 }

@@ -29,7 +29,7 @@ type request struct {
 	stack   []string // of wantRole: the roles that depend on it, the outermost first
 	host    jinja.HostRead
 	guarded *guarded
-	task    *task        // of wantDelegate and wantFact
+	task    *task        // of wantDelegate and wantFact; of wantGroupBy what adds another host
 	fact    int          // of wantFact: which of the task's arguments
 	command *commandLine // of wantCommand
 	fitting []string     // of wantLocal and wantLocalName: patterns of names below a directory; none for any
@@ -175,7 +175,11 @@ func (w *walk) answer(r *request) {
 		return
 	case wantGroupBy:
 		for _, key := range w.texts(r.shape, r.owner) {
-			w.moreGroups(strings.ReplaceAll(key, " ", "-"), r.owner.at(r.line))
+			for _, group := range strings.Split(key, ",") { // of add_host
+				group = strings.ReplaceAll(strings.TrimSpace(group), " ", "-")
+				w.moreGroups(group, r.owner.at(r.line))
+				w.setsAway(r.task != nil && w.givesVariables(group))
+			}
 		}
 		return
 	case wantCommand:

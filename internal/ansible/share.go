@@ -312,7 +312,7 @@ func (w *walk) rest() {
 	for _, m := range []interface{ rest() }{
 		&w.found, &w.vars, &w.hostReads, &w.groups, &w.defs, &w.locals, &w.unknown, &w.strings, &w.readTexts,
 		&w.visited, &w.roles, &w.callers, &w.uses, &w.parts, &w.warned, &w.without, &w.runs, &w.notified, &w.imported, &w.plugins, &w.vaults, &w.needs, &w.bareReads,
-		&w.calls, &w.widened, &w.used, &w.results, &w.unveiled,
+		&w.calls, &w.widened, &w.used, &w.setOthers, &w.results, &w.unveiled,
 	} {
 		m.rest()
 	}

@@ -177,7 +177,7 @@ func (w *walk) locally(t *task, o owner) {
 		w.local(p.Key.Text, local{value: p.Value, owner: o})
 	}
 	w.registers(t, o)
-	w.setsAway(t.factsAway || t.module == "add_host")
+	w.setsOn(t)
 	if t.loop != nil && t.loop.index != "" {
 		w.getsAny(t.loop.index)
 	}

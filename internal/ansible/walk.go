@@ -69,6 +69,7 @@ type walk struct {
 	used       set[string]            // declarations about local programs that were of use
 	commit     via                    // what asks git of the commit
 	isHere     bool                   // the node may be connected to as this machine
+	setOthers  set[string]            // variables of other hosts that may be set
 	setsOthers bool                   // variables of other hosts may be set while playbooks run
 	defaults   bool                   // arguments may be given by module_defaults
 	localPlays bool                   // plays connect locally where a host says nothing else

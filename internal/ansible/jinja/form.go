@@ -286,7 +286,7 @@ func (f *former) item(e *expr) Shape {
 		}
 		return either(list...)
 	}
-	if v, ok := of.(Variable); unknown(of) || key.kind == eSlice || ok && v.Name == "hostvars" && len(v.Path) == 0 {
+	if unknown(of) || key.kind == eSlice {
 		return Unknown{}
 	}
 	return Item{of, f.of(key)}
@@ -383,6 +383,12 @@ func (f *former) call(e *expr) Shape {
 			m[n.name] = f.of(n.value)
 		}
 		return m
+	case "query", "q":
+		if len(args) > 0 && !slices.ContainsFunc(e.named, func(n named) bool { return n.name[0] == '*' }) {
+			if plugin, _ := f.of(args[0]).(Literal); unqualified(string(plugin)) == "first_found" { // perhaps none
+				return Filtered{Of: List{f.found(args[1:], e.named)}, Name: "select"}
+			}
+		}
 	case "lookup":
 		if len(args) == 0 || slices.ContainsFunc(e.named, func(n named) bool { return n.name[0] == '*' }) {
 			break

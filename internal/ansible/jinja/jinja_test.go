@@ -134,7 +134,7 @@ func TestShapes(t *testing.T) {
 		"{% macro m(l) %}{% do l.append('x') %}{% endmacro %}{% set a = ['y'] %}{{ a.0 }}":      any_{},
 		"{% set a %}{% for b in ['x'] recursive %}{{ loop(c) }}{% endfor %}{% endset %}{{ b }}": any_{},
 		"{{ item.update }}":   v("item", "update"),
-		"{{ hostvars[a].b }}": any_{},
+		"{{ hostvars[a].b }}": jinja.Part{Of: jinja.Item{Of: jinja.Variable{Name: "hostvars"}, Key: jinja.Variable{Name: "a"}}, Path: []string{"b"}},
 	} {
 		got := parse(t, src).Shape
 		if !reflect.DeepEqual(got, want) {
