@@ -42,6 +42,7 @@ func replaying(ctx context.Context, dir string, args []string) error {
 	flags := flag.NewFlagSet("replay", flag.ExitOnError)
 	flags.Usage = func() { fmt.Fprint(flags.Output(), replayHelp); flags.PrintDefaults() }
 	flags.StringVar(&o.Overlay, "strata", "", "`FILE` that is laid over every commit as strata.yaml, or a directory whose files are laid over it")
+	flags.StringVar(&o.Galaxy, "galaxy", "", "`directory` with roles and collections that strata lock got: strata/galaxy of a cache")
 	flags.Func("submodule", "`NAME=DIRECTORY`: the repository of a submodule that the site has not fetched; several times", func(one string) error {
 		o.Modules = append(o.Modules, one)
 		return nil

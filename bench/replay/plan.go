@@ -130,14 +130,30 @@ func (p *Plan) rebuilt() []string {
 	return all
 }
 
+// lendGalaxy puts a cache of roles and collections into one of Strata's.
+func lendGalaxy(dir, cache string) error {
+	at := filepath.Join(cache, "strata", "galaxy")
+	if _, err := os.Lstat(at); dir == "" || err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+		return err
+	}
+	return os.Symlink(dir, at)
+}
+
 // plan asks Strata, with what it keeps in a directory of the scratch space. A plan
 // that fails is an answer; an error is what hinders the replay itself.
 func (h *history) plan(o Options, base, head, cache string, more ...string) (Plan, error) {
 	cmd := exec.CommandContext(h.ctx, o.Strata, append([]string{"--output", "json", "plan", "--base", base, "--head", head}, more...)...)
 	var out, said bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.dir, &out, &said
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(filepath.Dir(h.dir), cache))
 	var p Plan
+	kept := filepath.Join(filepath.Dir(h.dir), cache)
+	if err := lendGalaxy(o.Galaxy, kept); err != nil {
+		return p, err
+	}
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+kept)
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return p, err

@@ -30,6 +30,7 @@ type Options struct {
 	Range    string   // of commits, as git log takes it: HEAD~150..HEAD
 	Overlay  string   // a strata.yaml, or a directory of files, to lay over each commit; "" if the site has its own
 	Modules  []string // repositories of submodules: NAME=DIRECTORY
+	Galaxy   string   // a cache of roles and collections from elsewhere, as in ~/.cache/strata/galaxy; "" for an empty one
 	Name     string   // of the results; without it, that of Overlay or Site
 	Dir      string   // where results and scratch go
 	Strata   string   // the program
@@ -127,8 +128,11 @@ func (o *Options) complete() error {
 	if o.Name == "" {
 		o.Name = nameOf(*o)
 	}
-	for _, name := range []*string{&o.Dir, &o.Strata, &o.Listing} {
+	for _, name := range []*string{&o.Dir, &o.Strata, &o.Listing, &o.Galaxy} {
 		var err error
+		if *name == "" {
+			continue
+		}
 		if *name, err = filepath.Abs(*name); err != nil {
 			return err
 		}

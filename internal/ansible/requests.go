@@ -377,6 +377,9 @@ func (w *walk) findPattern(r *request, pattern string, groups [][]string) bool {
 				return strings.TrimPrefix(file, dir+"/")
 			}
 			for _, unit := range w.files.UnitsBelow(dir) {
+				if within(unit, Galaxy) && !within(dir, Galaxy) {
+					continue // no directory of the project
+				}
 				found = w.unitsOf(r, pattern[len(fixed):], below(unit), unit) || found
 			}
 			for _, file := range w.candidates(dir, base, r) {
