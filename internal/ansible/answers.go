@@ -114,8 +114,8 @@ func (b *beginning) answers(of *walk) (string, bool) {
 	o := b.answered
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	scope, _ := of.scopeIn(b.dirs)                  // it fits
-	sealed := scope != nil && len(scope.Sealed) > 0 // what that may define is not in the keys
+	scope, _ := of.scopeIn(b.dirs)                               // it fits
+	sealed := b.sealing || scope != nil && len(scope.Sealed) > 0 // what that may define is not in the keys
 	keys := o.keys(scope)
 	var w *walk // nil until it is needed
 	var all []byte
@@ -140,6 +140,9 @@ func (b *beginning) answers(of *walk) (string, bool) {
 			return "", false
 		}
 		all = append(all, a.text...)
+	}
+	if w != nil {
+		of.unveil(w)
 	}
 	return string(all), true
 }

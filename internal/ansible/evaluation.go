@@ -69,6 +69,7 @@ type circumstances struct {
 	scope                  *inventory.Scope
 	dirs, forms            int
 	opaque, facts, outside bool
+	sealing                bool
 }
 
 // node is what lies at a path in a variable. What does not depend on who asks has
@@ -85,7 +86,7 @@ const (
 
 // evaluated is what is known now.
 func (w *walk) evaluated() *evaluation {
-	now := circumstances{w.scope, len(w.dirs), len(w.unknownForms), w.opaque, w.facts, w.outside}
+	now := circumstances{w.scope, len(w.dirs), len(w.unknownForms), w.opaque, w.facts, w.outside, w.sealing}
 	if w.evaluation == nil || w.evaluation.of != now {
 		w.evaluation = &evaluation{of: now, known: map[node]*known{}, named: map[string][]*known{}}
 	}

@@ -131,7 +131,7 @@ func (w *walk) varsFile(file string, r *request, at place) {
 		w.vaults.add(w.real(file))
 		w.getsAny(r.under)
 	case d.Vaulted:
-		w.sealed(file)
+		w.sealedLater(file)
 	case d.Err != nil:
 		w.unread(file, "variables", d.Err, r.leads(), at)
 	case r.under != "":

@@ -376,7 +376,7 @@ func (w *walk) partFile(sub string, o owner, main bool, at place) {
 		class := "role " + path.Base(dir) + " " + sub
 		switch {
 		case d.Vaulted:
-			w.sealed(file)
+			w.sealedLater(file)
 		case d.Err != nil:
 			w.unread(file, class, d.Err, o.sure, at)
 		case d.Value.Kind != value.Map && d.Value.Kind != value.Null:

@@ -7,7 +7,7 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
-// Files of variables in the inventory that are encrypted as a whole. Nobody can see which
+// Files of variables that are encrypted as a whole, in the inventory and of plays, roles and tasks. Nobody can see which
 // variables they define. Two things bound that: what is stronger wins, whatever they say;
 // and of what is defined in plain sight somewhere, a build that can read them sees to it
 // that they leave alone what names of files, tasks and the like were computed with.
@@ -29,6 +29,13 @@ func (w *walk) sealedIn(name string) bool {
 	return false
 }
 
+// unveil takes over what another walk took for granted of such files.
+func (w *walk) unveil(by *walk) {
+	for name := range by.unveiled.keys() {
+		w.unveiled.add(name)
+	}
+}
+
 // wins reports whether what is known of a variable is stronger than what the inventory says:
 // the result of a task, or a fact.
 func (w *walk) wins(name string) bool {
@@ -39,9 +46,13 @@ func (w *walk) wins(name string) bool {
 // sealedAnyhow is the same if nothing is taken for granted of such a file.
 func (w *walk) sealedAnyhow(name string) bool {
 	switch {
-	case w.scope == nil || len(w.scope.Sealed) == 0 || len(w.extra[name]) > 0:
+	case len(w.extra[name]) > 0:
 		return false
 	case name == "ansible_facts": // always Ansible's own
+		return false
+	case w.sealing: // what is stronger than these is not told apart
+		return true
+	case w.scope == nil || len(w.scope.Sealed) == 0:
 		return false
 	}
 	return w.cfg.merge || w.scope.Veiled(name) || slices.ContainsFunc(w.scope.Lookup(name), w.besideSome)
@@ -58,7 +69,7 @@ func (w *walk) standsForSecret(name string) bool {
 // cautiously calls a function that evaluates what decides something, or what programs are
 // told.
 func (w *walk) cautiously(f func()) {
-	if w.cautious || w.scope == nil || len(w.scope.Sealed) == 0 {
+	if w.cautious || !w.sealing && (w.scope == nil || len(w.scope.Sealed) == 0) {
 		f()
 		return
 	}

@@ -2,6 +2,7 @@ package ansible
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -57,6 +58,10 @@ y: 1
 		{"of the play", tasks + "-- p.yml --\n- hosts: web\n  vars: {form: a}\n  tasks:\n    - include_tasks: \"tasks/{{ form }}.yml\"\n", "tasks/a.yml", "tasks/b.yml"},
 		{"one is weaker, another is not", tasks + "-- group_vars/web/vars.yml --\nform: a\n-- group_vars/web/xsecrets.yml --\n$ANSIBLE_VAULT;1.1;AES256\n31\n", "tasks/a.yml", "tasks/b.yml"},
 		{"weaker in another group", tasks + "-- group_vars/all/secrets.yml --\n$ANSIBLE_VAULT;1.1;AES256\n31\n-- group_vars/web/secrets.yml --\nform: a\n", "tasks/a.yml", "tasks/b.yml"},
+		{"loaded by the play", "-- s.yml --\n$ANSIBLE_VAULT;1.1;AES256\n31\n" + strings.Replace(tasks, "- hosts: web\n", "- hosts: web\n  vars_files: [s.yml]\n", 1) + "-- group_vars/all.yml --\nform: a\n", "tasks/a.yml s.yml", "tasks/b.yml"},
+		{"loaded by a task", "-- s.yml --\n$ANSIBLE_VAULT;1.1;AES256\n31\n" + strings.Replace(tasks, "  tasks:\n", "  tasks:\n    - include_vars: s.yml\n", 1) + "-- group_vars/all.yml --\nform: a\n", "tasks/a.yml s.yml", "tasks/b.yml"},
+		{"loaded, and a condition", "-- s.yml --\n$ANSIBLE_VAULT;1.1;AES256\n31\n" + strings.Replace(condition, "- include_tasks: a", "- include_vars: s.yml\n- include_tasks: a", 1) + "-- group_vars/all.yml --\nform: a\n", "tasks/a.yml tasks/b.yml s.yml", ""},
+		{"loaded, and known nowhere", "-- s.yml --\n$ANSIBLE_VAULT;1.1;AES256\n31\n" + strings.Replace(tasks, "- hosts: web\n", "- hosts: web\n  vars_files: [s.yml]\n", 1), "tasks/a.yml tasks/b.yml s.yml", ""},
 		{"nowhere", tasks, "tasks/a.yml tasks/b.yml", ""},
 		{"what is found", found, "group_vars/one/addresses.yml", "group_vars/two/addresses.yml group_vars/two/vars.yml"},
 	}
@@ -78,5 +83,24 @@ y: 1
 	before := digestOf(t, project(site), q)
 	if digestOf(t, project(site+"-- group_vars/two/vars.yml --\ny: 2\n"), q) == before {
 		t.Error("with templates in it, the file may define what a task leaves its result under")
+	}
+}
+
+// TestSealedFact: a file of a play that is encrypted has no facts in it, which a build checks.
+func TestSealedFact(t *testing.T) {
+	site := "-- hosts --\n-- s.yml --\n$ANSIBLE_VAULT;1.1;AES256\n31\n-- p.yml --\n- hosts: all\n  vars_files: [s.yml]\n  roles: [r]\n-- roles/r/tasks/main.yml --\n"
+	q := Query{Playbooks: []string{"p.yml"}, Host: "n", Inventory: []string{"hosts"}, Facts: map[string]string{"os_family": "Debian"}}
+	task := func(family, name string) string {
+		return site + "- package: {name: " + name + "}\n  when: ansible_os_family == '" + family + "'\n"
+	}
+	if digestOf(t, project(task("RedHat", "a")), q) != digestOf(t, project(task("RedHat", "b")), q) {
+		t.Error("a task that never runs counts")
+	}
+	if digestOf(t, project(task("Debian", "a")), q) == digestOf(t, project(task("Debian", "b")), q) {
+		t.Error("a task that runs does not count")
+	}
+	r, err := Open(project(task("RedHat", "a")), NewParsed()).Reach(q, Options{})
+	if err != nil || !slices.Contains(r.Unveiled, "ansible_os_family") {
+		t.Errorf("a build is to see that the file does not define ansible_os_family: %v (%v)", r.Unveiled, err)
 	}
 }

@@ -196,6 +196,7 @@ func (b *beginning) after(of *walk) *beginning {
 	for _, i := range b.open {
 		next.ask(i)
 	}
+	next.unveil(next.before)
 	next.before = nil
 	scope, err := of.scopeIn(next.dirs)
 	if err != nil {
@@ -290,6 +291,7 @@ func (b *beginning) goOn(of *walk) *walk {
 		scope, _ := of.scopeIn(w.dirs) // it fits
 		w.useScope(scope)
 	}
+	w.unveil(of)
 	w.absent = nil
 	known := b.known(w.scope)
 	w.from = b

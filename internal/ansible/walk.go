@@ -77,6 +77,7 @@ type walk struct {
 	results    set[string]            // names under which tasks leave results of which something is known
 	unveiled   set[string]            // names that no such file of the inventory is taken to define
 	veiled     bool                   // there is one
+	sealing    bool                   // a play, a role or a task loads one
 	needs      layered[string, place] // variables that are certainly evaluated, and where first
 
 	shared     bool            // it is the beginning of several walks, and takes no value of the inventory's
@@ -259,6 +260,15 @@ func (w *walk) sealed(name string) {
 	w.encrypted(name)
 	if !w.opaque {
 		w.opaque = true
+		w.changes++
+	}
+}
+
+// sealedLater counts such a file of a play, of a role or of a task: see sealedIn.
+func (w *walk) sealedLater(name string) {
+	w.encrypted(name)
+	if !w.sealing {
+		w.sealing, w.veiled = true, true
 		w.changes++
 	}
 }
