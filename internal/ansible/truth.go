@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -49,13 +50,22 @@ func (w *walk) truthsOf(s jinja.Shape, o owner) truths {
 	return all
 }
 
-// branches is what a choice can be, by what each branch can be that may be taken.
+// branches is what a choice can be as a condition, by what each branch can be that may be
+// taken. What is chosen because it is true, as in "a or b", is true.
 func (w *walk) branches(s jinja.Choice, o owner, of func(jinja.Shape) truths) (all truths) {
 	then, other := w.taken(s, o)
-	if then {
+	switch {
+	case !then:
+	case reflect.DeepEqual(s.If, s.Then):
+		all.yes = true
+	default:
 		all = all.or(of(s.Then))
 	}
-	if other {
+	switch {
+	case !other:
+	case reflect.DeepEqual(s.If, s.Else):
+		all.no = true
+	default:
 		all = all.or(of(s.Else))
 	}
 	return all
