@@ -101,10 +101,7 @@ func (f *files) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.info(p, name)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
-	}
+	info := fileInfo{name: path.Base(name), mode: p.fileMode(), time: f.commit.Time}
 	if p.isDir() {
 		list, err := f.ReadDir(name)
 		if err != nil {
@@ -116,6 +113,7 @@ func (f *files) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
+	info.size = int64(len(content))
 	return &openFile{Reader: bytes.NewReader(content), info: info}, nil
 }
 
