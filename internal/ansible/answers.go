@@ -20,8 +20,8 @@ type openAnswers struct {
 	mu       sync.Mutex
 	requests []openRequest
 	askedBy  map[string][]int // by variables, the requests that ask for them, by their place
-	parts    map[any]openPart // of scopes
-	numbers  map[any]uint32   // of the parts
+	asked    map[string]bool  // these variables
+	parts    map[inventory.Part]*openPart
 }
 
 // openRequest is one of them.
@@ -45,24 +45,23 @@ type openPart struct {
 }
 
 func newOpenAnswers(requests int) *openAnswers {
-	return &openAnswers{requests: make([]openRequest, requests), askedBy: map[string][]int{}, parts: map[any]openPart{}, numbers: map[any]uint32{}}
+	return &openAnswers{
+		requests: make([]openRequest, requests),
+		askedBy:  map[string][]int{}, asked: map[string]bool{}, parts: map[inventory.Part]*openPart{},
+	}
 }
 
-// keys tell for each request which definitions of what it asks for a scope has.
+// keys tell for each request which definitions of what it asks for a scope has: in which
+// parts.
 func (o *openAnswers) keys(scope *inventory.Scope) [][]byte {
 	keys := make([][]byte, len(o.requests))
 	if scope == nil {
 		return keys
 	}
-	scope.Parts(func(part any, definitions []inventory.Definition) {
-		p, known := o.parts[part]
-		if !known {
-			p.number = o.number(part)
-			for _, d := range definitions {
-				if len(o.askedBy[d.Name()]) > 0 {
-					p.names = append(p.names, d.Name())
-				}
-			}
+	for part := range scope.Parts() {
+		p := o.parts[part]
+		if p == nil {
+			p = &openPart{uint32(len(o.parts)), part.Among(o.asked)}
 			o.parts[part] = p
 		}
 		for _, name := range p.names {
@@ -72,17 +71,8 @@ func (o *openAnswers) keys(scope *inventory.Scope) [][]byte {
 				}
 			}
 		}
-	})
-	return keys
-}
-
-func (o *openAnswers) number(part any) uint32 {
-	n, known := o.numbers[part]
-	if !known {
-		n = uint32(len(o.numbers))
-		o.numbers[part] = n
 	}
-	return n
+	return keys
 }
 
 // asks notes the variables that a request asks for. If there are new ones, what was
@@ -92,15 +82,24 @@ func (o *openAnswers) asks(i int, names []string) (more bool) {
 	if r.names == nil {
 		r.names, r.known = map[string]bool{}, map[string]openAnswer{}
 	}
+	added := map[string]bool{}
 	for _, name := range names {
-		if !r.names[name] {
-			r.names[name], more = true, true
-			o.askedBy[name] = append(o.askedBy[name], i)
+		if r.names[name] {
+			continue
+		}
+		r.names[name], more = true, true
+		o.askedBy[name] = append(o.askedBy[name], i)
+		if !o.asked[name] {
+			o.asked[name], added[name] = true, true
 		}
 	}
 	if more {
 		clear(r.known)
-		clear(o.parts)
+	}
+	if len(added) > 0 {
+		for part, p := range o.parts {
+			p.names = append(p.names, part.Among(added)...)
+		}
 	}
 	return more
 }

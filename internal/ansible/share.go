@@ -34,7 +34,8 @@ type beginning struct {
 
 	answered *openAnswers
 	then     *tree.Memo[string, *beginnings] // by the answers
-	names    *tree.Memo[any, knownNames]
+	names    *tree.Memo[inventory.Part, knownNames]
+	lacks    *tree.Memo[inventory.Part, bool] // whether it has none of the variables that must not be there
 	resolves *tree.Memo[string, []definition]
 	said     *common
 }
@@ -89,7 +90,7 @@ func (w *walk) beginning() *beginning {
 	same.Host, same.Groups = "", nil
 	set := w.beginnings.Get(fmt.Sprintf("%#v", same), func() *beginnings { return &beginnings{} })
 	first := func() *beginning {
-		b := &beginning{walk: w.copy(w), number: new(atomic.Int32)}
+		b := &beginning{walk: w.copy(w), number: new(atomic.Int32), lacks: tree.NewMemo[inventory.Part, bool]()}
 		b.files.Asked = &trace.Asked{} // what it asked so far, each asks by itself
 		b.start()
 		return b
@@ -141,8 +142,8 @@ func (b *beginning) fits(w *walk) bool {
 	if err != nil {
 		return false
 	}
-	for name := range b.absent {
-		if scope.Has(name) {
+	for part := range scope.Parts() {
+		if !b.lacks.Get(part, func() bool { return len(part.Among(b.absent)) == 0 }) {
 			return false
 		}
 	}
@@ -187,7 +188,7 @@ func (b *beginning) after(of *walk) *beginning {
 	if b.number.Add(1) > mostBeginnings {
 		return nil
 	}
-	next := &beginning{walk: b.copy(of), number: b.number}
+	next := &beginning{walk: b.copy(of), number: b.number, lacks: tree.NewMemo[inventory.Part, bool]()}
 	next.shared, next.absent, next.asker = true, maps.Clone(b.absent), &known{}
 	next.matched = slices.Clone(b.matched)
 	// What one of them leads to may give another one more values, which need not be
@@ -248,7 +249,7 @@ func (b *beginning) share(scope *inventory.Scope) {
 	w.circles()
 	w.rest()
 	b.answered, b.then = newOpenAnswers(len(b.open)), tree.NewMemo[string, *beginnings]()
-	b.names, b.resolves = tree.NewMemo[any, knownNames](), tree.NewMemo[string, []definition]()
+	b.names, b.resolves = tree.NewMemo[inventory.Part, knownNames](), tree.NewMemo[string, []definition]()
 	b.said = &common{}
 }
 
@@ -344,7 +345,7 @@ func (b *walk) copy(of *walk) *walk {
 // known are the variables that were reached and that a scope has, and those, sorted,
 // whose values may read others.
 func (b *beginning) known(s *inventory.Scope) knownNames {
-	own := b.names.Get(nil, func() knownNames {
+	own := b.names.Get(inventory.Part{}, func() knownNames {
 		var k knownNames
 		for name := range b.vars.keys() {
 			if b.strings.has(name) || len(b.extra) > 0 || slices.ContainsFunc(b.defs.at(name), func(d definition) bool { return computesIn(*d.value) }) {
@@ -355,10 +356,10 @@ func (b *beginning) known(s *inventory.Scope) knownNames {
 	})
 	k := knownNames{lively: slices.Clone(own.lively)}
 	if s != nil {
-		s.Parts(func(key any, definitions []inventory.Definition) {
-			part := b.names.Get(key, func() knownNames {
+		for from := range s.Parts() {
+			part := b.names.Get(from, func() knownNames {
 				var k knownNames
-				for _, d := range definitions {
+				for _, d := range from.Definitions() {
 					if implicit(d.Name()) {
 						k.implicit = append(k.implicit, d.Name())
 					}
@@ -372,7 +373,7 @@ func (b *beginning) known(s *inventory.Scope) knownNames {
 				return k
 			})
 			k.all, k.lively, k.implicit = append(k.all, part.all...), append(k.lively, part.lively...), append(k.implicit, part.implicit...)
-		})
+		}
 	}
 	slices.Sort(k.lively)
 	k.lively = slices.Compact(k.lively)

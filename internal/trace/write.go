@@ -14,8 +14,9 @@ func Encode(about []byte, traces []Trace) []byte {
 	traces = slices.SortedFunc(slices.Values(traces), func(a, b Trace) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 	e := encoder{questions: map[Question]uint32{}, sets: map[*Asked]int{}}
 	held := make([][]int, len(traces))
+	seen := map[*Asked]bool{}
 	for i, t := range traces {
-		seen := map[*Asked]bool{}
+		clear(seen)
 		t.Asked.sets(seen, func(set *Asked) { held[i] = append(held[i], e.set(set)) })
 	}
 	var body [sections][]byte

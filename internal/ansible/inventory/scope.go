@@ -43,12 +43,41 @@ type Definition struct {
 // Sealed is a file of variables that is encrypted as a whole.
 type Sealed struct{ File, Level string }
 
-// Parts calls f for the parts that the definitions come in, lowest precedence
-// first. Scopes that have a part in common have the same key for it.
-func (s *Scope) Parts(f func(key any, definitions []Definition)) {
-	for _, b := range s.blocks {
-		f(b, b.definitions)
+// Parts are what the definitions come in, lowest precedence first. Scopes that have a
+// part in common have the same one.
+func (s *Scope) Parts() iter.Seq[Part] {
+	return func(yield func(Part) bool) {
+		for _, b := range s.blocks {
+			if !yield(Part{b}) {
+				return
+			}
+		}
 	}
+}
+
+// Part is variables that are defined in one place.
+type Part struct{ block *block }
+
+// Definitions are those of the part, lowest precedence first. They must not be changed.
+func (p Part) Definitions() []Definition { return p.block.definitions }
+
+// Among returns the names that the part defines, of some.
+func (p Part) Among(names map[string]bool) []string {
+	var all []string
+	if len(names) > len(p.block.definitions) {
+		for i := range p.block.definitions {
+			if name := p.block.definitions[i].Name(); names[name] {
+				all = append(all, name)
+			}
+		}
+		return all
+	}
+	for name := range names {
+		if p.block.has(name) {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // Lookup returns the definitions of a variable, the one that wins last. Only
@@ -64,8 +93,7 @@ func (s *Scope) Lookup(name string) []Definition {
 
 // Has reports whether a variable is defined.
 func (s *Scope) Has(name string) bool {
-	_, found := s.Winner(name)
-	return found
+	return slices.ContainsFunc(s.blocks, func(b *block) bool { return b.has(name) })
 }
 
 // Winner returns the definition that counts.
@@ -164,6 +192,16 @@ func (b *block) find(to []Definition, name string) []Definition {
 		i = b.next[i]
 	}
 	return to
+}
+
+// has reports whether there is a definition of a name.
+func (b *block) has(name string) bool {
+	if len(b.definitions) <= fewDefinitions {
+		return slices.ContainsFunc(b.definitions, func(d Definition) bool { return d.Name() == name })
+	}
+	b.index.Do(b.makeIndex)
+	_, ok := b.first[name]
+	return ok
 }
 
 func (b *block) makeIndex() {

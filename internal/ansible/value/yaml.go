@@ -36,6 +36,14 @@ func YAML(text []byte) (Value, error) {
 	if err := limit.YAML(text, limit.AnsibleValues); err != nil {
 		return Value{}, &SyntaxError{Message: err.Error(), Limit: true}
 	}
+	if v, ok := simple(text); ok {
+		return v, nil
+	}
+	return anyYAML(text)
+}
+
+// anyYAML is YAML of a text of any kind.
+func anyYAML(text []byte) (Value, error) {
 	var doc, more yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	if err := decoder.Decode(&doc); err == io.EOF {
@@ -101,20 +109,7 @@ func (r *reader) read(n *yaml.Node, depth int) Value {
 }
 
 func (r *reader) mapping(n *yaml.Node, depth int) Value {
-	pairs := make([]Pair, 0, len(n.Content)/2)
-	at := make(map[string]int, len(n.Content)/2)
-	set := func(key, value Value) {
-		name := string("nbiftsuvlm"[key.Kind]) + key.Text
-		if !key.Scalar() {
-			name += key.Digest()
-		}
-		if i, ok := at[name]; !ok {
-			at[name] = len(pairs)
-			pairs = append(pairs, Pair{key, value})
-		} else {
-			pairs[i] = Pair{key, value}
-		}
-	}
+	all := pairs{list: make([]Pair, 0, len(n.Content)/2)}
 	// What is merged comes first, of several mappings the last one, and what is
 	// written here replaces it: the order of PyYAML's flatten_mapping.
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -124,16 +119,16 @@ func (r *reader) mapping(n *yaml.Node, depth int) Value {
 		for _, m := range slices.Backward(r.read(n.Content[i+1], depth+1).List()) {
 			for _, p := range m.Pairs() {
 				r.left--
-				set(p.Key, p.Value)
+				all.set(p.Key, p.Value)
 			}
 		}
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if !merges(n.Content[i]) {
-			set(r.read(n.Content[i], depth+1), r.read(n.Content[i+1], depth+1))
+			all.set(r.read(n.Content[i], depth+1), r.read(n.Content[i+1], depth+1))
 		}
 	}
-	return Value{Kind: Map, Line: n.Line, Col: n.Column}.WithPairs(pairs)
+	return Value{Kind: Map, Line: n.Line, Col: n.Column}.WithPairs(all.list)
 }
 
 func merges(key *yaml.Node) bool {
