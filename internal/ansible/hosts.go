@@ -266,6 +266,10 @@ func (w *walk) moreGroups(pattern string, at place) {
 			w.changes++
 		}
 	}
+	w.groupRead(pathText{nil, at.line}, owner{file: at.file})
+	if !slices.ContainsFunc(groups, w.givesVariables) {
+		return
+	}
 	scope, err := w.inv.Node(w.q.Host, append(append(groups, w.q.Groups...), ImageGroup)).Definitions(w.files, w.dirs)
 	if err != nil {
 		w.fail(err)
@@ -278,5 +282,4 @@ func (w *walk) moreGroups(pattern string, at place) {
 	for _, s := range scope.Sealed {
 		w.sealed(s.File)
 	}
-	w.groupRead(pathText{nil, at.line}, owner{file: at.file})
 }

@@ -304,6 +304,7 @@ func TestNamesOfVariables(t *testing.T) {
 		{"a group of one that is added by another name", book + "  tasks: [{add_host: 'name=w1 group=on_b'}]\n- hosts: on_b\n  tasks: [{copy: {src: b, dest: /x}}]\n- hosts: on_c\n  tasks: [{copy: {src: c, dest: /x}}]\n" + files("files/b files/c"), "files/b", "files/c"},
 		{"a group that nobody knows", book + "  tasks: [{add_host: {name: w1, groups: '{{ ansible_local.x }}'}}]\n- hosts: on_b\n  tasks: [{copy: {src: b, dest: /x}}]\n" + files("files/b files/c"), "files/b", "files/c"},
 		{"a host that is added as nobody knows", book + "  tasks: [{add_host: '{{ ansible_local.x }}'}]\n- hosts: on_b\n  tasks: [{copy: {src: b, dest: /x}}]\n" + files("files/b files/c"), "files/b", "files/c"},
+		{"variables of a group that only playbooks make", book + "  tasks: [{group_by: {key: 'on_{{ enabled | bool }}'}}, {copy: {src: '{{ which }}', dest: /x}}]\n-- group_vars/on_True.yml --\nwhich: b\n-- group_vars/on_False.yml --\nwhich: c\n-- group_vars/all.yml --\nenabled: \"yes\"\nwhich: a\n" + files("files/a files/b files/c"), "files/a files/b group_vars/on_True.yml", "files/c group_vars/on_False.yml"},
 		{"a name in a group that a task changes", book + "  tasks: [{set_fact: {enabled: false}}, {group_by: {key: 'on_{{ enabled | bool }}'}}]\n- hosts: on_True\n  tasks: [{copy: {src: b, dest: /x}}]\n- hosts: on_False\n  tasks: [{copy: {src: c, dest: /x}}]\n-- group_vars/all.yml --\nenabled: \"yes\"\n" + files("files/b files/c files/d"), "files/b files/c", "files/d"},
 	}, Query{})
 }
