@@ -27,6 +27,7 @@ func Compare(base, head *Tree, changed []string) Differences {
 	all := Differences{}
 	for _, name := range changed {
 		other := base.Kind(name) != head.Kind(name)
+		beyond := base.Kind(name) == Directory || head.Kind(name) == Directory // a link, or a unit
 		all[name] = difference{
 			kind: other, content: true, names: true, below: true,
 			document: sync.OnceValue(func() bool { return !sameDocument(base.Document(name), head.Document(name)) }),
@@ -40,7 +41,7 @@ func Compare(base, head *Tree, changed []string) Differences {
 				d.names = !slices.Equal(base.Names(dir), head.Names(dir))
 			}
 			// A file that became a link may be a directory now, or lead to another.
-			d.below = d.below || other || d.kind || d.names
+			d.below = d.below || other || beyond || d.kind || d.names
 			all[dir] = d
 			if dir == "." {
 				break

@@ -18,7 +18,7 @@ const (
 	AskDocument                        // what a file says as YAML
 	AskTemplate                        // what a file says as a template
 	AskVariables                       // the same of a file of variables, of which each is a question of its own
-	AskLinks                           // anything at all: links have a part in the answer
+	AskLinks                           // anything at all: links that lead out have a part in the answer
 	LastAsk
 )
 
@@ -84,15 +84,33 @@ const mostBad = 20 // nobody reads more at once
 func (s *Seen) ask(kind trace.Kind, name string) {
 	s.Asked.Ask(kind, name)
 	s.bad(name, kind == AskBelow)
-	by, ok := s.Files.(interface{ Linked(string, bool) bool })
+	by, ok := s.Files.(interface {
+		Linked(name string, below bool) bool
+		LinksBelow(dir string) []string
+	})
 	if !ok || !by.Linked(name, kind == AskBelow) {
 		return
 	}
+	s.askReal(kind, name)
+	if kind != AskBelow {
+		return
+	}
+	for _, link := range by.LinksBelow(name) {
+		if s.Files.Kind(link) != Directory { // perhaps because it leads nowhere yet
+			s.askReal(AskKind, link)
+			continue
+		}
+		s.askReal(AskBelow, link)
+	}
+}
+
+// askReal asks of a name that links lead to what it asks of where they lead.
+func (s *Seen) askReal(kind trace.Kind, name string) {
 	way := s.Files.Real(name)
 	for _, link := range way.Links {
 		s.Asked.Ask(AskContent, link)
 	}
-	if way.Outside() || kind == AskBelow { // or below it, where there may be many
+	if way.Outside() {
 		s.Asked.Ask(AskLinks, "")
 		return
 	}

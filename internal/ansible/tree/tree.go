@@ -114,6 +114,7 @@ type entry struct {
 	below    []string
 	within   []string // units
 	beyond   bool     // something below is linked
+	links    []string // those below that were met, by the names under which they were
 	circles  []string // links below that lead to a directory that they are in
 	many     error    // there is more below than can be listed
 	parse    sync.Once
@@ -240,6 +241,9 @@ func (t *Tree) Linked(name string, below bool) bool {
 	return e.linked || below && e.beyond
 }
 
+// LinksBelow are the links that Below met: where they lead decides about what it found.
+func (t *Tree) LinksBelow(dir string) []string { return t.at(dir).links }
+
 // Kind implements Files.
 func (t *Tree) Kind(name string) Kind { return t.at(name).kind }
 
@@ -347,6 +351,9 @@ func (d *descent) down(dir, real string, links int) {
 		full := path.Join(dir, name)
 		if d.tree.at(full).linked {
 			d.to.beyond = true
+			if up.kinds[i] == unknownKind {
+				d.to.links = append(d.to.links, full)
+			}
 			if d.linked++; d.linked > limit.Linked {
 				d.to.many = fault.New(fault.Input, "links lead to more than %d files and directories, one of them %s", limit.Linked, full).
 					WithHint("take out links to directories, such as those that lead to each other's")
