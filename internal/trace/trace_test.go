@@ -85,8 +85,10 @@ func TestFile(t *testing.T) {
 	if err != nil || !known || i != 1 {
 		t.Errorf("find: %d, %v, %v", i, known, err)
 	}
-	if _, known, _ := f.Find(Key{4}); known {
-		t.Error("found what is not there")
+	for _, key := range []Key{{}, {1, 1}, {2, 0, 1}, {4}} { // before, between and behind those that are there
+		if _, known, _ := f.Find(key); known {
+			t.Errorf("found %x, which is not there", key[:4])
+		}
 	}
 	came, note, err := f.Came(0)
 	if err != nil || came != [32]byte{9} || note != "" {
