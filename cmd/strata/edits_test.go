@@ -38,7 +38,9 @@ func newEdited(seed uint64) *edited {
 			e.under[fmt.Sprint("g", i)] = fmt.Sprint("g", e.IntN(i))
 		}
 	}
-	e.layers = []string{"  base:\n    from: {bootstrap: {distribution: debian, repositories: [debian]}}\n    packages: [python3]\n"}
+	e.layers = []string{"  base:\n    from: {bootstrap: {distribution: debian, repositories: [debian]}}\n    packages: [python3]\n",
+		// One without a parent has a key that plans know.
+		"  l1:\n    from: {bootstrap: {distribution: debian, repositories: [debian]}}\n    ansible: {playbooks: [p0.yml, p1.yml], groups: [g0, g2], extra_vars: {v3: extra}}\n"}
 	for range 3 + e.IntN(3) {
 		e.addLayer()
 	}

@@ -187,6 +187,7 @@ func (s *steps) uncommitted(t *testing.T) {
 	s.project.files = kept
 	s.compare(t, "--base", s.last().id)
 	s.compare(t, "--base", s.any().id)
+	s.compare(t, "--store", t.TempDir()) // keys are told
 	s.checkOut(t)
 	s.compare(t, "--base", s.any().id) // what was edited is as it was
 }
@@ -249,7 +250,11 @@ func (s *steps) planArgs(args []string) []string {
 // fresh plans from nothing: where nothing can be kept, and is told so.
 func (s *steps) fresh(t *testing.T, args ...string) said {
 	t.Helper()
-	return s.plan(t, os.DevNull, append(slices.Clip(args), "--fresh")...)
+	cache := os.DevNull
+	if !slices.Contains(args, "--base") { // what looks at a store needs a cache
+		cache = t.TempDir()
+	}
+	return s.plan(t, cache, append(slices.Clip(args), "--fresh")...)
 }
 
 // compare makes a plan with what is kept, and from nothing.
