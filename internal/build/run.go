@@ -23,6 +23,7 @@ type Options struct {
 	KeepGoing bool // after a failure, still start nodes that do not depend on it
 	NoCache   bool // build what the store and the registry have
 	Push      bool // send every node to the registry, and artifacts to their shelf
+	Silent    bool // nobody is told of events
 	// Fetch are nodes that the store is to have in the end. What only the registry
 	// has is otherwise fetched if something is built or made of it.
 	Fetch []layer.NodeID
@@ -249,6 +250,13 @@ func (r *run) collect(ctx context.Context, queue *plan.Queue, d done) {
 			why = "stopped"
 		}
 		r.end(NodeResult{ID: id, Status: Failed, Reason: why}, nil)
+	}
+}
+
+// event tells who watches, unless that is not wanted.
+func (r *run) event(e Event) {
+	if !r.opts.Silent {
+		r.Builder.event(e)
 	}
 }
 

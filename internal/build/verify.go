@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/strata-hpc/strata/internal/layer"
@@ -37,15 +38,15 @@ func (b *Builder) Verify(ctx context.Context, p *plan.Plan, sample []layer.NodeI
 	}
 	there := *p
 	there.Nodes = slices.DeleteFunc(slices.Clone(p.Nodes), func(d plan.Decision) bool { return !needed[d.Node.ID] })
-	watch := b.Watch
-	b.Watch = nil
-	before, err := b.Run(ctx, &there, nil, Options{})
-	b.Watch = watch
+	before, err := b.Run(ctx, &there, nil, Options{Silent: true})
 	if err != nil {
 		return nil, err
 	}
 	for i, d := range there.Nodes {
 		if slices.Contains(sample, d.Node.ID) {
+			if !d.Complete() {
+				return nil, fmt.Errorf("verify %s: the plan has not followed its playbooks", d.Node.ID)
+			}
 			there.Nodes[i].Action, there.Nodes[i].Reason = plan.Build, "to compare with what is there"
 		}
 	}

@@ -156,6 +156,11 @@ func alone(all *ansible.Reached, steps int) []*ansible.Reached {
 	return told
 }
 
+// Complete reports whether all that decides about the node is among its inputs, as it has
+// to be of one that is built. Of one that is kept, a trace may say what its playbooks
+// come to.
+func (d *Decision) Complete() bool { return !d.passed }
+
 // key is the key of the node on a parent whose whole tree has this digest.
 func (d *Decision) key(parent layer.Digest) layer.Key {
 	if d.passed {
