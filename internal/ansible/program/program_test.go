@@ -85,6 +85,9 @@ EOF`, ""}, {`ssh root@‹?› cat data/a`, ""}, {`sed -n 's/a b/c/gp;/x/d;5,7p' 
 		{`docker run -v /x:/y image cat data/a`, ""}, {`docker cp data/a c:/x`, "data/a"}, {`apt-get install -y ./data/x.deb ‹?›`, "./data/x.deb"}, {`patch -p1 < data/p`, "data/p"}, {`mysql < data/a.sql`, "data/a.sql"}, {`psql -f data/a.sql`, "data/a.sql"},
 
 		// What git says of the commit.
+		{`git rev-parse --show-toplevel`, ""}, {`git rev-parse --is-inside-work-tree --git-dir`, ""}, {`git rev-parse --show-toplevel HEAD`, "commit"}, {`git rev-parse`, "commit"},
+		{`git config --get remote.origin.url`, ""}, {`git config -f .gitmodules -l`, ".gitmodules"}, {`git config --blob HEAD:.gitmodules -l`, "wide git config"}, {`git remote get-url origin`, ""},
+		{`git ls-files roles`, "name roles"}, {`git ls-files -z`, "name ."}, {`git ls-files -s`, "wide git ls-files"}, {`git ls-files 'a*'`, "name ."},
 		{`git rev-parse HEAD`, "commit"}, {`git describe --always --tags`, "commit"}, {`git log -1 --format=%h`, "commit"}, {`cd ‹?› && git rev-parse HEAD`, "commit"}, {`git -C @/ log -1`, "commit"}, {`git status`, "wide git status"}, {`git diff --stat`, "wide git diff"},
 
 		// What could read anything.
