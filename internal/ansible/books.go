@@ -11,7 +11,7 @@ import (
 
 // playbook follows a playbook of the query, or one that another imports.
 func (w *walk) playbook(name string, from place, sure certainty) {
-	if surer := w.visits(visit{file: name}, sure); !surer {
+	if surer := w.visits(visit{file: name, tags: w.playTags}, sure); !surer {
 		return
 	}
 	if w.lacks(name, true, from) {
@@ -32,7 +32,7 @@ func (w *walk) playbook(name string, from place, sure certainty) {
 		w.unread(name, "playbook", d.Err, sure, from)
 		return
 	}
-	book := w.playsOf(d)
+	book := w.playsFor(d, w.playTags)
 	if !book.valid {
 		w.whole(name, "playbook", from)
 		w.mistake(sure, w.Project.fault(place{file: name, line: 1, col: 1}, "%s is not a playbook", name).
@@ -55,6 +55,7 @@ type bookRead struct {
 	from     place
 	sure     certainty
 	followed []bool
+	tags     string // that its plays have of what imports it
 }
 
 // plays follows the plays that match the node.
@@ -64,7 +65,7 @@ func (w *walk) plays(name string, book *playbook, from place, sure certainty) {
 			w.odd(l, name, sure)
 		}
 	}
-	w.books = append(w.books, &bookRead{name, book, from, sure, make([]bool, len(book.plays))})
+	w.books = append(w.books, &bookRead{name, book, from, sure, make([]bool, len(book.plays)), w.playTags})
 	w.matchPlays(w.books[len(w.books)-1])
 }
 
@@ -75,7 +76,7 @@ func (w *walk) matchPlays(b *bookRead) {
 	for i := range b.book.plays {
 		if p := &b.book.plays[i]; !b.followed[i] && w.matches(p) {
 			b.followed[i], more = true, true
-			w.play(p, owner{file: b.name, book: path.Dir(b.name), sure: w.certainly(p, b.sure)})
+			w.play(p, w.tagged(owner{file: b.name, book: path.Dir(b.name), sure: w.certainly(p, b.sure), tags: b.tags}, importTags(p)...))
 		}
 	}
 	if !more {
@@ -83,10 +84,11 @@ func (w *walk) matchPlays(b *bookRead) {
 	}
 	w.changes++
 	var said, named []string
+	plays := w.countedPlays(b)
 	for i, followed := range b.followed {
 		if followed {
-			said = append(said, b.book.plays[i].digest)
-			named = append(named, b.book.plays[i].named)
+			said = append(said, plays[i].digest)
+			named = append(named, plays[i].named)
 		}
 	}
 	w.count(b.name, asNamed, sum(said...), "playbook", b.from)

@@ -18,6 +18,7 @@ type config struct {
 	outside     []string            // directories of roles or collections outside of the project
 	plugins     map[string][]string // directories by setting: library, module_utils, filter_plugins
 	merge       bool                // hash_behaviour = merge
+	tags        bool                // it says which tasks run
 	cachesFacts bool                // those of other hosts may be known from another time
 	inventory   inventory.Settings
 }
@@ -63,6 +64,7 @@ func (p *Project) config(name string) config {
 		IgnoreExtensions: list("inventory_ignore_extensions"), IgnorePatterns: list("inventory_ignore_patterns"),
 		YAMLExtensions: list("yaml_valid_extensions"), Precedence: list("precedence"),
 	}
+	c.tags = all["run"] != "" || all["skip"] != ""
 	c.cachesFacts = all["fact_caching"] != "" && all["fact_caching"] != "memory"
 	c.merge = strings.EqualFold(all["hash_behaviour"], "merge")
 	if len(said) > 0 {

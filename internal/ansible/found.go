@@ -47,7 +47,7 @@ func (w *walk) act(r *request, file string, computed bool) bool {
 		if computed {
 			sure = possible
 		}
-		w.tasks(file, owner{role: r.owner.role, book: r.owner.book, sure: sure, here: r.owner.here}, r.form, at)
+		w.tasks(file, owner{role: r.owner.role, book: r.owner.book, sure: sure, here: r.owner.here, tags: r.owner.tags}, r.form, at)
 	case r.kind == wantVars && kind == tree.File:
 		w.varsFile(file, r, at)
 	case r.kind == wantVars:

@@ -36,6 +36,7 @@ func loads(v value.Value, handler bool) bool {
 			if p.Value.Kind != value.Bool || include && key == "become" {
 				return false
 			}
+		case passedTags:
 		case "listen":
 			if !handler {
 				return false

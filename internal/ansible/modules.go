@@ -33,6 +33,7 @@ func (w *walk) module(t *task, o owner, f form) {
 	case "include_tasks", "import_tasks", "include", "include_role", "import_role":
 		o.here = o.here || t.here && !strings.HasPrefix(t.module, "include_") || w.leadsHere(w.inherited(t), o)
 	}
+	o = w.tagged(o, t.tags...)
 	switch t.module {
 	case "include_tasks", "import_tasks", "include":
 		r := request{kind: wantTasks, shape: w.fileOf(t), owner: o, line: t.line, form: f, must: t.module == "import_tasks", sure: dynamically(t, o)}

@@ -19,7 +19,8 @@ type play struct {
 	prompts     value.Value
 	collects    []value.Value // collections that short names are looked up in
 	defaults    bool          // it has module_defaults
-	local       bool          // hosts of which nothing else is said are this machine
+	tags        []string
+	local       bool // hosts of which nothing else is said are this machine
 	environment []value.Pair
 	// conditional is of an import with a condition, which each play of it has.
 	conditional bool
@@ -63,7 +64,7 @@ func imported(v value.Value) value.Value {
 }
 
 func readPlay(v value.Value) play {
-	p := play{line: v.Line, imports: imported(v)}
+	p := play{line: v.Line, imports: imported(v), tags: tagsOf(v.At("tags"))}
 	var rest, named []value.Pair
 	for _, pair := range v.Pairs() {
 		entry, full := pair.Value, pair.Value

@@ -38,6 +38,9 @@ type Parsed struct {
 	texts *tree.Memo[string, *jinja.Text]
 	reads *tree.Memo[textAt, *reads]
 
+	selectedLists *tree.Memo[selected, *taskList]
+	selectedBooks *tree.Memo[selected, *playbook]
+
 	actions *tree.Memo[string, readAction]
 }
 
@@ -50,6 +53,9 @@ func NewParsed() *Parsed {
 		books: tree.NewMemo[*tree.Document, *playbook](),
 		texts: tree.NewMemo[string, *jinja.Text](),
 		reads: tree.NewMemo[textAt, *reads](),
+
+		selectedLists: tree.NewMemo[selected, *taskList](),
+		selectedBooks: tree.NewMemo[selected, *playbook](),
 
 		actions: tree.NewMemo[string, readAction](),
 	}

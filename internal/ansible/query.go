@@ -30,8 +30,8 @@ type Query struct {
 	// stronger than all.
 	ExtraVarsFiles []string
 	Local          []layer.Local // what is said of local programs and plugins; the first that matches counts
-	// Partial says that only some of the tasks run: those with certain tags.
-	Partial bool
+	// Tags and SkipTags say that only some of the tasks run, as --tags and --skip-tags do.
+	Tags, SkipTags []string
 	// VaultTemplates says that values in files of variables that are encrypted as a whole
 	// may be templates, and read any variable.
 	VaultTemplates bool

@@ -466,6 +466,9 @@ func (w *walk) findPaths(r *request, text string) bool {
 
 // findPlaybooks follows the playbooks that an import may mean.
 func (w *walk) findPlaybooks(r *request, name string) bool {
+	outer := w.playTags
+	w.playTags = r.owner.tags
+	defer func() { w.playTags = outer }()
 	at := w.whereIs(r)
 	if computed(name) {
 		for _, file := range w.below(".") {

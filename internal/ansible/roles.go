@@ -33,6 +33,7 @@ func (w *walk) roleEntry(v value.Value, o owner, stack []string) {
 		}
 		o.here = o.here || w.leadsHere(v.At("delegate_to"), o)
 		w.setsAway(factsAway(v))
+		o = w.tagged(o, tagsOf(v.At("tags"))...)
 		for _, p := range v.Pairs() { // parameters may be written beside the keywords
 			w.local(p.Key.Text, local{value: p.Value, owner: o})
 			w.runsHere(p.Key.Text, p.Value)
@@ -206,13 +207,13 @@ func (w *walk) enterRole(dir string, r *request) {
 			WithHint("take one of them out of the dependencies in meta/main.yml"))
 		return
 	}
-	o := owner{role: dir, book: r.owner.book, sure: r.leads(), here: r.owner.here}
+	o := owner{role: dir, book: r.owner.book, sure: r.leads(), here: r.owner.here, tags: r.owner.tags}
 	if w.roles.add(dir) {
 		w.forget("role_path")
 		w.changes++
 		w.besideRole(dir)
 	}
-	if w.uses.add(visit{file: dir, book: o.book, sure: o.sure, here: o.here}) {
+	if w.uses.add(visit{file: dir, book: o.book, sure: o.sure, here: o.here, tags: o.tags}) {
 		w.firstUse(o, r.stack, at)
 	}
 	if caller, known := r.owner.role, w.callers.at(dir); caller != "" && caller != dir && !slices.Contains(known, caller) {
@@ -330,13 +331,13 @@ func (w *walk) rolePart(dir, sub string, from jinja.Shape, r *request) {
 		if !constant(from) {
 			sure = possible
 		}
-		if part := (visit{file: path.Join(dir, sub) + "/" + name, book: r.owner.book, sure: sure, here: r.owner.here}); w.parts.has(part) {
+		if part := (visit{file: path.Join(dir, sub) + "/" + name, book: r.owner.book, sure: sure, here: r.owner.here, tags: r.owner.tags}); w.parts.has(part) {
 			continue
 		} else if !computed(name) {
 			w.parts.add(part)
 		}
 		for _, file := range w.partFiles(path.Join(dir, sub), name) {
-			w.partFile(sub, owner{file: file, role: dir, book: r.owner.book, sure: sure, here: r.owner.here}, from == nil, r.owner.at(r.line))
+			w.partFile(sub, owner{file: file, role: dir, book: r.owner.book, sure: sure, here: r.owner.here, tags: r.owner.tags}, from == nil, r.owner.at(r.line))
 		}
 	}
 }
@@ -370,7 +371,7 @@ func (w *walk) partFile(sub string, o owner, main bool, at place) {
 	case sub == "handlers" && main:
 		w.tasks(file, o, asHandlers, at)
 	case sub == "handlers":
-		w.tasks(file, o, asNamed, at)
+		w.tasks(file, w.tagged(o, anyTag), asNamed, at)
 	default:
 		d := w.files.Variables(file)
 		class := "role " + path.Base(dir) + " " + sub

@@ -61,7 +61,8 @@ type task struct {
 	environment []value.Pair
 	computed    bool // there may be arguments that are written nowhere
 	conditional bool
-	factsAway   bool // what it finds out may count for another host
+	tags        []string // that those have of it which it leads to, where only some tasks run
+	factsAway   bool     // what it finds out may count for another host
 }
 
 // loop is what a task is repeated over.
@@ -99,6 +100,7 @@ var keywords = map[string]bool{
 	"module_defaults": true, "name": true, "no_log": true, "notify": true, "poll": true, "port": true,
 	"register": true, "remote_user": true, "retries": true, "run_once": true, "tags": true, "throttle": true,
 	"timeout": true, "until": true, "vars": true, "when": true,
+	passedTags: true, leftOut: true,
 }
 
 // readUnguarded reads a list of tasks, all of which count.
@@ -181,6 +183,7 @@ func (l *taskList) task(v value.Value, c context) {
 	l.notify.add(v.At("notify"))
 	t.register = v.At("register").Text
 	t.factsAway = factsAway(v)
+	t.tags = tagsOf(v.At(passedTags))
 	exact := namesExactly(v)
 	own := t.loop
 	if t.loop == nil {

@@ -44,7 +44,7 @@ func (w *walk) needGuarded() {
 
 // undefined warns of the variables that are needed and have no definition.
 func (w *walk) undefined() {
-	if w.opaque || w.veiled || w.otherFacts || w.q.Partial || w.readsAnywhere() {
+	if w.opaque || w.veiled || w.otherFacts || len(w.q.Tags)+len(w.q.SkipTags) > 0 || w.readsAnywhere() {
 		return
 	}
 	w.needGuarded()

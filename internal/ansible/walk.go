@@ -21,6 +21,9 @@ type walk struct {
 	files *tree.Seen
 	cfg   config
 
+	selection *selection // nil if all tasks run
+	playTags  string     // of the import that leads to a playbook
+
 	inv   *inventory.Inventory // nil without one
 	node  *inventory.Node
 	scope *inventory.Scope
@@ -108,8 +111,9 @@ type owner struct {
 	role string // directory of the role that it belongs to, or ""
 	book string // directory of the playbook whose play leads to it; "" for what any may
 	sure certainty
-	here bool  // its tasks may be delegated to the machine that builds
-	loop *loop // what its task is repeated over
+	here bool   // its tasks may be delegated to the machine that builds
+	tags string // that its tasks have of what leads to them, where only some run
+	loop *loop  // what its task is repeated over
 }
 
 func (o owner) at(line int) place { return place{file: o.file, line: line} }
@@ -124,6 +128,7 @@ type visitText struct {
 // followed for.
 type visit struct {
 	file, role, book string
+	tags             string
 	form             form
 	sure             certainty
 	here             bool
@@ -154,6 +159,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 	}
 	w.files.Asked.Ask(tree.AskContent, w.q.Config)
 	w.cfg = p.configOf(w.q.Config)
+	w.selection = w.selects()
 	w.count(w.cfg.file, asSettings, w.cfg.digest, "ansible configuration", place{})
 	for kind, dirs := range w.cfg.plugins {
 		for _, dir := range dirs {
@@ -399,7 +405,7 @@ func (w *walk) read(r *reads, o owner) {
 // tasks follows a file of tasks for a role.
 func (w *walk) tasks(name string, o owner, f form, from place) {
 	o.file = name
-	if surer := w.visits(visit{file: name, role: o.role, book: o.book, form: f, here: o.here}, o.sure); !surer {
+	if surer := w.visits(visit{file: name, role: o.role, book: o.book, form: f, here: o.here, tags: o.tags}, o.sure); !surer {
 		return
 	}
 	d := w.files.Document(name)
@@ -417,7 +423,7 @@ func (w *walk) tasks(name string, o owner, f form, from place) {
 		w.unread(name, "tasks", d.Err, o.sure, from)
 		return
 	}
-	list := w.tasksOf(d)
+	list := w.tasksFor(d, o)
 	if f == asHandlers {
 		f, list = asNamed, w.handlersOf(d)
 	}
@@ -487,6 +493,9 @@ func reasonOf(o owner) string {
 
 // list follows a list of tasks.
 func (w *walk) list(l *taskList, o owner, f form) {
+	if l.handlers {
+		o = w.tagged(o, anyTag) // what they lead to runs whatever its tags
+	}
 	if l.handlers || f == asHandlers || f == asNamed {
 		o.sure = max(o.sure, loaded) // they run if something notifies them
 	}
