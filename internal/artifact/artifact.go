@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/strata-hpc/strata/internal/layer"
@@ -112,7 +113,7 @@ func (x *exporter) startCopies(ctx context.Context) map[layer.ArtifactType]func(
 }
 
 // isCopy says whether an artifact is a file of the tree as it is.
-func isCopy(a layer.Artifact) bool { return a.Type == layer.Kernel || a.Type == layer.Initrd }
+func isCopy(a layer.Artifact) bool { return a.Type.Format().Copied }
 
 // pack runs write, which packs the tree into a file of the directory, and
 // describes the file. Settings may be added to until write ends.
@@ -157,25 +158,68 @@ func (x *exporter) manifest() (*Manifest, error) {
 	return m, nil
 }
 
+// packers make the artifacts of layer.Formats. Each is given its file's name and an
+// artifact whose settings are complete.
+func packers() map[layer.ArtifactType]func(*exporter, context.Context, string, layer.Artifact) (*File, error) {
+	return map[layer.ArtifactType]func(*exporter, context.Context, string, layer.Artifact) (*File, error){
+		layer.Squashfs: (*exporter).squashfs,
+		layer.Erofs:    (*exporter).erofs,
+		layer.Tar:      (*exporter).tar,
+		layer.Dir:      (*exporter).plain,
+		layer.OCI:      (*exporter).oci,
+		layer.Kernel:   (*exporter).kernel,
+		layer.Initrd:   (*exporter).initrd,
+	}
+}
+
 // write makes one artifact and describes it.
 func (x *exporter) write(ctx context.Context, a layer.Artifact) (*File, error) {
-	switch a.Type {
-	case layer.Squashfs:
-		return x.squashfs(ctx, a)
-	case layer.Erofs:
-		return x.erofs(ctx, a)
-	case layer.Tar:
-		return x.tar(ctx, a)
-	case layer.Dir:
-		return x.plain(ctx, a)
-	case layer.Kernel:
-		return x.copyOut(ctx, x.pair.Kernel, "vmlinuz", a)
-	case layer.Initrd:
-		return x.copyOut(ctx, x.pair.Initrd, "initrd.img", a)
-	case layer.OCI:
-		return x.oci(ctx, a)
+	f, pack := a.Type.Format(), packers()[a.Type]
+	if f.Type == "" || pack == nil {
+		return nil, imageFault(x.image, "unknown artifact %q", a.Type)
 	}
-	return nil, imageFault(x.image, "unknown artifact %q", a.Type)
+	a, err := settled(x.image, f, a)
+	if err != nil {
+		return nil, err
+	}
+	return pack(x, ctx, f.File, a)
+}
+
+// settled fills in what is usual, and refuses settings that a format has not got.
+func settled(image layer.Image, f layer.Format, a layer.Artifact) (layer.Artifact, error) {
+	c, known := f.Compressor(a.Compression)
+	switch {
+	case len(f.Compressors) == 0 && (a.Compression != "" || a.Level != 0):
+		return a, imageFault(image, "%s has no compression to set", a.Type).WithHint("remove compression and level")
+	case !known && len(f.Compressors) > 0:
+		return a, imageFault(image, "%s cannot be compressed with %q", a.Type, a.Compression).
+			WithHint("use one of %s", strings.Join(f.CompressorNames(), ", "))
+	case a.Level != 0 && c.Most == 0:
+		return a, imageFault(image, "the compressor %s has no levels", c.Name).WithHint("remove the level")
+	case a.Level < 0 || a.Level > c.Most:
+		return a, imageFault(image, "level %d of %s does not exist", a.Level, c.Name).WithHint("use a level from 1 to %d", c.Most)
+	case a.BlockSize != 0 && f.Block.Most == 0:
+		return a, imageFault(image, "%s has no block size to set", a.Type).WithHint("remove block_size")
+	case a.BlockSize != 0 && !f.Block.Fits(a.BlockSize):
+		return a, imageFault(image, "block size %d of a %s does not exist", a.BlockSize, a.Type).
+			WithHint("use a power of two from %d to %d", f.Block.Least, f.Block.Most)
+	}
+	a.Compression = c.Name
+	if a.Level == 0 {
+		a.Level = c.Level
+	}
+	if a.BlockSize == 0 {
+		a.BlockSize = f.Block.Usual
+	}
+	return a, nil
+}
+
+func (x *exporter) kernel(ctx context.Context, name string, a layer.Artifact) (*File, error) {
+	return x.copyOut(ctx, x.pair.Kernel, name, a)
+}
+
+func (x *exporter) initrd(ctx context.Context, name string, a layer.Artifact) (*File, error) {
+	return x.copyOut(ctx, x.pair.Initrd, name, a)
 }
 
 // copyOut copies a file of the tree into the directory.
@@ -191,19 +235,19 @@ func (x *exporter) copyOut(ctx context.Context, from, name string, a layer.Artif
 	})
 }
 
-func (x *exporter) oci(ctx context.Context, a layer.Artifact) (*File, error) {
+func (x *exporter) oci(ctx context.Context, name string, a layer.Artifact) (*File, error) {
 	if x.opts.OCI == nil {
 		return nil, errors.New("no store to take it from")
 	}
-	dir := filepath.Join(x.dir, "oci")
+	dir := filepath.Join(x.dir, name)
 	if err := x.opts.OCI(ctx, dir); err != nil {
 		return nil, err
 	}
-	f, err := describe(ctx, x.dir, "oci/index.json", a.Type)
+	f, err := describe(ctx, x.dir, filepath.Join(name, "index.json"), a.Type)
 	if err != nil {
 		return nil, err
 	}
-	f.Name = "oci"
+	f.Name = name
 	f.Size, err = sizeBelow(dir)
 	return f, err
 }

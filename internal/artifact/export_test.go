@@ -324,7 +324,7 @@ func TestSettingsThatDoNotExist(t *testing.T) {
 		{layer.Artifact{Type: layer.Squashfs, BlockSize: 5000}, "block size 5000"},
 		{layer.Artifact{Type: layer.Erofs, BlockSize: 4096}, "no block size"},
 		{layer.Artifact{Type: layer.Erofs, Compression: "gzip"}, `cannot be compressed with "gzip"`},
-		{layer.Artifact{Type: layer.Erofs, Compression: "lz4", Level: 3}, "level 3 of lz4 does not exist"},
+		{layer.Artifact{Type: layer.Erofs, Compression: "lz4", Level: 3}, "lz4 has no levels"},
 		{layer.Artifact{Type: "iso"}, `unknown artifact "iso"`},
 	} {
 		image := layer.Image{Name: "test", Artifacts: []layer.Artifact{c.artifact}}

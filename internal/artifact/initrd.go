@@ -94,12 +94,12 @@ func checkInitrd(t Tree, p *pair, image layer.Image) (fetch string, err error) {
 	return fetch, nil
 }
 
-// rootFileSystem is the file system that cluster nodes mount as their root:
-// the squashfs where there is one, since every initrd knows it, else the erofs.
+// rootFileSystem is the file system that cluster nodes mount as their root: the first
+// of the table that the image has, since more initrds know it.
 func rootFileSystem(image layer.Image) layer.ArtifactType {
-	for _, want := range []layer.ArtifactType{layer.Squashfs, layer.Erofs} {
-		if slices.ContainsFunc(image.Artifacts, func(a layer.Artifact) bool { return a.Type == want }) {
-			return want
+	for _, f := range layer.Formats() {
+		if f.Bootable && slices.ContainsFunc(image.Artifacts, func(a layer.Artifact) bool { return a.Type == f.Type }) {
+			return f.Type
 		}
 	}
 	return ""

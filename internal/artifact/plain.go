@@ -16,16 +16,16 @@ import (
 )
 
 // tar writes the tree as a canonical tar.
-func (x *exporter) tar(ctx context.Context, a layer.Artifact) (*File, error) {
-	return x.create(ctx, "rootfs.tar", a, func(f *os.File) error {
+func (x *exporter) tar(ctx context.Context, name string, a layer.Artifact) (*File, error) {
+	return x.create(ctx, name, a, func(f *os.File) error {
 		return tarball.Write(ctx, f, x.tree.Dir, tarball.Options{Root: true})
 	})
 }
 
 // plain copies the tree as it is into a directory, and compares the copy with
 // the tree: cp keeps silent about some attributes that it could not set.
-func (x *exporter) plain(ctx context.Context, a layer.Artifact) (*File, error) {
-	dir := filepath.Join(x.dir, "rootfs")
+func (x *exporter) plain(ctx context.Context, name string, a layer.Artifact) (*File, error) {
+	dir := filepath.Join(x.dir, name)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (x *exporter) plain(ctx context.Context, a layer.Artifact) (*File, error) {
 	if got != want {
 		return nil, errors.New("the copy differs from the image's tree: this file system does not keep all attributes")
 	}
-	return &File{Name: "rootfs", Type: a.Type, Size: size, SHA256: got}, nil
+	return &File{Name: name, Type: a.Type, Size: size, SHA256: got}, nil
 }
 
 // treeDigest returns the SHA-256 of a tree as a canonical tar, and the tar's size.

@@ -14,12 +14,7 @@ import (
 // squashfs packs the tree with mksquashfs. ACLs, for which squashfs has no
 // place, go into a tmpfiles.d snippet; a tree that has some is packed again
 // with it, as most have none.
-func (x *exporter) squashfs(ctx context.Context, a layer.Artifact) (*File, error) {
-	a, err := squashfsSettings(x.image, a)
-	if err != nil {
-		return nil, err
-	}
-	const name = "rootfs.squashfs"
+func (x *exporter) squashfs(ctx context.Context, name string, a layer.Artifact) (*File, error) {
 	args := []string{"mksquashfs", filepath.Clean(x.tree.Dir) + "/.", filepath.Join(x.dir, name),
 		"-noappend", "-no-recovery", "-no-progress", "-quiet", "-exit-on-error",
 		// The root directory's own time is not the image's but that of its mount.
@@ -61,43 +56,4 @@ func (x *exporter) aclSnippet(s *survey) (string, error) {
 		return "", err
 	}
 	return tmpfilesACL(s.ACLs, string(earlier))
-}
-
-// The defaults, chosen by measurement: see docs/benchmarks.md. Blocks of 1 MiB
-// are 3 % smaller, but a small file that is not yet in memory then costs a
-// cluster node more than twice the time.
-const (
-	squashfsCompression = "zstd"
-	squashfsZstdLevel   = 3
-	squashfsBlockSize   = 256 << 10
-)
-
-// squashfsSettings fills in defaults and refuses what mksquashfs has not got.
-func squashfsSettings(image layer.Image, a layer.Artifact) (layer.Artifact, error) {
-	if a.Compression == "" {
-		a.Compression = squashfsCompression
-	}
-	levels := map[string]int{"zstd": 22, "gzip": 9, "xz": 0, "lz4": 0} // the highest
-	highest, ok := levels[a.Compression]
-	if !ok {
-		return a, imageFault(image, "a squashfs cannot be compressed with %q", a.Compression).
-			WithHint("use zstd, gzip, xz or lz4")
-	}
-	switch {
-	case a.Level == 0 && a.Compression == squashfsCompression:
-		a.Level = squashfsZstdLevel
-	case a.Level != 0 && highest == 0:
-		return a, imageFault(image, "the compressor %s has no levels", a.Compression).WithHint("remove the level")
-	case a.Level < 0 || a.Level > highest:
-		return a, imageFault(image, "level %d of %s does not exist", a.Level, a.Compression).
-			WithHint("use a level from 1 to %d", highest)
-	}
-	if a.BlockSize == 0 {
-		a.BlockSize = squashfsBlockSize
-	}
-	if b := a.BlockSize; b < 4096 || b > 1<<20 || b&(b-1) != 0 {
-		return a, imageFault(image, "block size %d of a squashfs does not exist", b).
-			WithHint("use a power of two from 4096 to 1048576")
-	}
-	return a, nil
 }

@@ -178,29 +178,6 @@ type Image struct {
 	Pos       Pos
 }
 
-// ArtifactType names a form in which an image leaves Strata.
-type ArtifactType string
-
-// The artifacts that Strata makes.
-const (
-	Squashfs ArtifactType = "squashfs"
-	Erofs    ArtifactType = "erofs"
-	Tar      ArtifactType = "tar"
-	Dir      ArtifactType = "dir"
-	OCI      ArtifactType = "oci"
-	Kernel   ArtifactType = "kernel"
-	Initrd   ArtifactType = "initrd"
-)
-
-// Artifact is one form of an image with its settings. The zero value of a
-// setting means the default that docs/benchmarks.md gives the reason for.
-type Artifact struct {
-	Type        ArtifactType `yaml:"type" doc:"What to make." enum:"squashfs,erofs,tar,dir,oci,kernel,initrd" required:"true"`
-	Compression string       `yaml:"compression" doc:"Compressor of a squashfs (zstd, gzip, xz, lz4) or an erofs (none, lz4, lz4hc, lzma, zstd)." enum:"none,zstd,gzip,xz,lz4,lz4hc,lzma"`
-	Level       int          `yaml:"level" doc:"The compressor's level." min:"1"`
-	BlockSize   int          `yaml:"block_size" doc:"Block size of a squashfs in bytes: a power of two from 4096 to 1048576." min:"4096"`
-}
-
 // Test is a command that must succeed inside a booted image.
 type Test struct {
 	Name    string `yaml:"name" doc:"What the test shows, as a sentence." required:"true"`

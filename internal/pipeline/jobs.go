@@ -106,7 +106,7 @@ func (m *maker) made(p *plan.Plan, nodes []plan.Decision) []layer.Image {
 		is[d.Node.ID] = true
 	}
 	return slices.DeleteFunc(slices.Clone(m.project.Images), func(im layer.Image) bool {
-		tested := bootable(im) && slices.Contains(p.Tests, im.Name)
+		tested := im.Bootable() && slices.Contains(p.Tests, im.Name)
 		return !is[im.Node] && !slices.Contains(p.Images, im.Name) && !tested
 	})
 }
@@ -213,7 +213,7 @@ func (m *maker) image(images []layer.Image) {
 	var nodes []layer.NodeID
 	for _, im := range images {
 		names, nodes = append(names, im.Name), append(nodes, im.Node)
-		if bootable(im) {
+		if im.Bootable() {
 			booted = append(booted, im.Name)
 		}
 	}
@@ -241,14 +241,6 @@ func (m *maker) image(images []layer.Image) {
 		last = append([]string{m.add(j)}, from...)
 	}
 	m.hooks(m.project.Pipeline.AfterImage, After, names, "STRATA_IMAGE", Job{Needs: last, Takes: from})
-}
-
-// bootable says whether an image has what a boot test needs.
-func bootable(im layer.Image) bool {
-	has := func(types ...layer.ArtifactType) bool {
-		return slices.ContainsFunc(im.Artifacts, func(a layer.Artifact) bool { return slices.Contains(types, a.Type) })
-	}
-	return has(layer.Kernel) && has(layer.Initrd) && has(layer.Squashfs, layer.Erofs)
 }
 
 // hooks adds the site's own jobs for nodes or images; after says what they need.

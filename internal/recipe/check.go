@@ -1,7 +1,6 @@
 package recipe
 
 import (
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -155,40 +154,30 @@ func checkServices(s layer.Services, k keys) {
 	}
 }
 
-// compressors returns what an artifact may be compressed with, by its type, and
-// the highest level of each; 0 is one without levels.
-func compressors(t layer.ArtifactType) map[string]int {
-	switch t {
-	case layer.Squashfs:
-		return map[string]int{"zstd": 22, "gzip": 9, "xz": 0, "lz4": 0}
-	case layer.Erofs:
-		return map[string]int{"none": 0, "lz4": 0, "lz4hc": 12, "lzma": 109, "zstd": 22}
-	}
-	return nil
-}
-
+// checkArtifact holds an artifact's settings against what is known of its format.
 func checkArtifact(a layer.Artifact, k keys) {
-	legal := compressors(a.Type)
-	most, known := legal[a.Compression]
-	switch {
-	case a.Type == "":
+	if a.Type == "" {
 		return
-	case a.Compression == "" && (legal != nil || a.Level == 0):
-	case legal == nil:
+	}
+	f := a.Type.Format()
+	c, known := f.Compressor(a.Compression)
+	switch {
+	case len(f.Compressors) == 0 && (a.Compression != "" || a.Level != 0):
 		k.add("compression", "take it out", "%s has no compression to set", a.Type)
+	case len(f.Compressors) == 0:
 	case !known:
-		k.add("compression", "legal are "+strings.Join(sorted(legal), ", "), "%s cannot be compressed with %s", a.Type, a.Compression)
-	case a.Level > 0 && most == 0:
-		k.add("level", "take it out", "%s has no levels", a.Compression)
-	case a.Level > most:
-		k.add("level", "", "the highest level of %s is %d", a.Compression, most)
+		k.add("compression", "legal are "+strings.Join(f.CompressorNames(), ", "), "%s cannot be compressed with %s", a.Type, a.Compression)
+	case a.Level > 0 && c.Most == 0:
+		k.add("level", "take it out", "%s has no levels", c.Name)
+	case a.Level > c.Most:
+		k.add("level", "", "the highest level of %s is %d", c.Name, c.Most)
 	}
 	switch {
-	case a.BlockSize == 0:
-	case a.Type != layer.Squashfs:
+	case a.BlockSize == 0 || f.Block.Fits(a.BlockSize):
+	case f.Block.Most == 0:
 		k.add("block_size", "take it out", "only a squashfs has a block size")
-	case a.BlockSize > 1<<20 || bits.OnesCount(uint(a.BlockSize)) != 1:
-		k.add("block_size", "", "%d is not a power of two from 4096 to 1048576", a.BlockSize)
+	default:
+		k.add("block_size", "", "%d is not a power of two from %d to %d", a.BlockSize, f.Block.Least, f.Block.Most)
 	}
 }
 

@@ -333,7 +333,7 @@ func (r *resolver) checkHandedOn(doc *projectDoc, p *layer.Project) {
 	}
 	for _, im := range p.Images {
 		for _, a := range im.Artifacts {
-			if a.Type == layer.Dir || a.Type == layer.OCI {
+			if a.Type.Format().Directory {
 				r.faults.add(at.At, "take tar instead, or oci from the registry, which has the node itself", "pipeline.artifacts: image %s has the artifact %s, a directory, and only files are handed on there", quote(im.Name), a.Type)
 			}
 		}
