@@ -100,6 +100,7 @@ func TestScriptsHere(t *testing.T) {
 	}
 	testNames(t, []namesTest{
 		{"one that reads nothing", run("python3 scripts/a.py -n 3", script), "scripts/a.py scripts/json.py", "data README.md"},
+		{"one that keeps no options", run("python3 scripts/a.py -n 3", "import argparse\np = argparse.ArgumentParser()\np.add_argument('-n')\nprint(p.parse_args().n)\n"), "scripts/a.py", "data README.md"},
 		{"by its path", run("'{{ ansible_playbook_python }} {{ playbook_dir }}/scripts/a.py -n {{ ansible_local.x }}'", script), "scripts/a.py", "data README.md"},
 		{"one that reads", run("python3 scripts/a.py", script+"print(open('data').read())\n"), "data README.md", ""},
 		{"one that reads what it is told", run("python3 scripts/a.py data", script+"print(open(sys.argv[1]).read())\n"), "data README.md", ""},

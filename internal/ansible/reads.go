@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible/jinja"
@@ -49,6 +50,17 @@ var directoryVariables = map[string]bool{
 func (r *reads) plain() bool {
 	return r.calls == nil && r.hosts == nil && r.groups == nil && r.computed == nil && r.files == nil && r.plugins == nil &&
 		r.binds == nil && r.conditions == nil && r.paths == nil && r.any == nil
+}
+
+// take takes from others what was added to them, but for what is the same whichever
+// element of a loop it is read for: names of variables and plugins.
+func (r *reads) take(from *reads, before reads) {
+	r.calls, from.calls = append(r.calls, from.calls[len(before.calls):]...), slices.Clip(before.calls)
+	r.hosts, from.hosts = append(r.hosts, from.hosts[len(before.hosts):]...), slices.Clip(before.hosts)
+	r.groups, from.groups = append(r.groups, from.groups[len(before.groups):]...), slices.Clip(before.groups)
+	r.computed, from.computed = append(r.computed, from.computed[len(before.computed):]...), slices.Clip(before.computed)
+	r.files, from.files = append(r.files, from.files[len(before.files):]...), slices.Clip(before.files)
+	r.paths, from.paths = append(r.paths, from.paths[len(before.paths):]...), slices.Clip(before.paths)
 }
 
 // text adds what a text reads that was found at a line of its file.

@@ -59,7 +59,8 @@ type task struct {
 	local       bool        // it connects locally where the host says nothing else
 	notifies    bool
 	environment []value.Pair
-	computed    bool // there may be arguments that are written nowhere
+	reads       reads // what it reads for each element of its loop
+	computed    bool  // there may be arguments that are written nowhere
 	conditional bool
 	tags        []string // that those have of it which it leads to, where only some tasks run
 	factsAway   bool     // what it finds out may count for another host
@@ -190,7 +191,7 @@ func (l *taskList) task(v value.Value, c context) {
 		t.loop = c.loop
 	}
 	inner := context{here: t.here, local: t.local, where: t.where, environment: t.environment, conditional: t.conditional, loop: t.loop}
-	for _, p := range v.Pairs() {
+	read := func(p value.Pair) {
 		switch key := p.Key.Text; {
 		case key == "block" || key == "rescue" || key == "always":
 			within := inner
@@ -198,22 +199,28 @@ func (l *taskList) task(v value.Value, c context) {
 			for _, item := range p.Value.List() {
 				l.task(item, within)
 			}
-			continue
+			return
 		case bare[key]:
 			l.reads.expression(p.Value)
-			continue
+			return
 		case key == "action" || key == "local_action":
 			t.action(p.Value)
 		case !keywords[key] && !strings.HasPrefix(key, "with_"):
 			t.call(key, p.Value)
 		case key == "register":
-			continue
+			return
 		case strings.HasPrefix(key, "with_") && p.Value.Kind == value.String && !computes(p.Value.Text):
 			l.reads.expression(p.Value) // a bare name
 		}
 		paths := len(l.reads.paths)
 		if l.reads.value(p.Value); exact && (!keywords[p.Key.Text] && !strings.HasPrefix(p.Key.Text, "with_") || p.Key.Text == "args" || p.Key.Text == "environment" || p.Key.Text == "local_action" || p.Key.Text == "action" || p.Key.Text == "delegate_to") {
 			l.reads.paths = l.reads.paths[:paths]
+		}
+	}
+	for _, p := range v.Pairs() {
+		before := l.reads
+		if read(p); own != nil && p.Key.Text != "loop" && !strings.HasPrefix(p.Key.Text, "with_") { // it may read each element
+			t.reads.take(&l.reads, before)
 		}
 	}
 	if own != nil {

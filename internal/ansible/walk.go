@@ -516,6 +516,7 @@ func (w *walk) list(l *taskList, o owner, f form) {
 		inner := o
 		inner.loop = t.loop
 		w.locally(t, inner)
+		w.read(&t.reads, inner)
 		w.module(t, inner, f)
 	}
 }

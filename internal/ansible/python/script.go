@@ -36,6 +36,9 @@ var (
 
 // options reports whether an attribute is of what argparse made of the arguments.
 func (r *reader) options(i int) bool {
+	if r.script && i > 4 && is(r.all[i-4:], "parse_args", "(", ")", ".") {
+		return true
+	}
 	if !r.script || i < 2 || r.all[i-2].kind != word || i > 2 && r.all[i-3].text == "." {
 		return false
 	}
