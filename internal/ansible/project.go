@@ -26,6 +26,7 @@ type Project struct {
 	configs     *tree.Memo[string, config]
 	sayings     *tree.Memo[saidAt, said]
 	told        *tree.Memo[told, digestPair]
+	inParts     *tree.Memo[inventory.Part, followedNames]
 }
 
 // Parsed is what was read of files whatever project they belong to, so that two
@@ -74,6 +75,7 @@ func Open(fsys fs.FS, parsed *Parsed) *Project {
 		configs:     tree.NewMemo[string, config](),
 		sayings:     tree.NewMemo[saidAt, said](),
 		told:        tree.NewMemo[told, digestPair](),
+		inParts:     tree.NewMemo[inventory.Part, followedNames](),
 	}
 }
 

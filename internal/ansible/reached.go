@@ -197,7 +197,7 @@ func (w *walk) reachedVariables() []Variable {
 	for name := range w.defs.own {
 		names = append(names, name)
 	}
-	names = slices.DeleteFunc(append(names, w.from.known(w.scope).all...), func(name string) bool { return !w.vars.has(name) })
+	names = slices.DeleteFunc(append(names, w.from.given(w.scope)...), func(name string) bool { return !w.vars.has(name) })
 	for _, name := range ownNames {
 		if w.vars.has(name) {
 			names = append(names, name)

@@ -34,7 +34,8 @@ type beginning struct {
 
 	answered *openAnswers
 	then     *tree.Memo[string, *beginnings] // by the answers
-	names    *tree.Memo[inventory.Part, knownNames]
+	own      func() []string                 // see livelyOfOwn
+	gives    *tree.Memo[inventory.Part, []string]
 	lacks    *tree.Memo[inventory.Part, bool] // whether it has none of the variables that must not be there
 	resolves *tree.Memo[string, []definition]
 	said     *common
@@ -47,9 +48,9 @@ type common struct {
 	variables []Variable
 }
 
-// knownNames are those of a scope's part, or of a walk itself, that were reached.
-type knownNames struct {
-	all      []string // only of a scope's part
+// followedNames are the variables of a scope's part that are followed for each node, as
+// soon as they are reached.
+type followedNames struct {
 	lively   []string // those whose values may read others: most are plain
 	implicit []string // those that Ansible reads by itself, reached or not
 }
@@ -249,7 +250,7 @@ func (b *beginning) share(scope *inventory.Scope) {
 	w.circles()
 	w.rest()
 	b.answered, b.then = newOpenAnswers(len(b.open)), tree.NewMemo[string, *beginnings]()
-	b.names, b.resolves = tree.NewMemo[inventory.Part, knownNames](), tree.NewMemo[string, []definition]()
+	b.own, b.gives, b.resolves = sync.OnceValue(b.livelyOfOwn), tree.NewMemo[inventory.Part, []string](), tree.NewMemo[string, []definition]()
 	b.said = &common{}
 }
 
@@ -294,12 +295,15 @@ func (b *beginning) goOn(of *walk) *walk {
 	}
 	w.unveil(of)
 	w.absent = nil
-	known := b.known(w.scope)
 	w.from = b
-	for _, name := range known.implicit {
-		w.variable(name, place{})
+	if w.scope != nil {
+		for part := range w.scope.Parts() {
+			for _, name := range b.follows(part).implicit {
+				w.variable(name, place{})
+			}
+		}
 	}
-	for _, name := range known.lively {
+	for _, name := range b.lively(w.scope) {
 		w.follow(name)
 	}
 	return w
@@ -342,42 +346,69 @@ func (b *walk) copy(of *walk) *walk {
 	return &w
 }
 
-// known are the variables that were reached and that a scope has, and those, sorted,
-// whose values may read others.
-func (b *beginning) known(s *inventory.Scope) knownNames {
-	own := b.names.Get(inventory.Part{}, func() knownNames {
-		var k knownNames
-		for name := range b.vars.keys() {
-			if b.strings.has(name) || len(b.extra) > 0 || slices.ContainsFunc(b.defs.at(name), func(d definition) bool { return computesIn(*d.value) }) {
-				k.lively = append(k.lively, name)
+// follows are the names of a scope's part that are followed.
+func (p *Project) follows(part inventory.Part) followedNames {
+	return p.inParts.Get(part, func() followedNames {
+		var f followedNames
+		for _, d := range part.Definitions() {
+			if implicit(d.Name()) {
+				f.implicit = append(f.implicit, d.Name())
+			}
+			if computesIn(d.Value) {
+				f.lively = append(f.lively, d.Name())
 			}
 		}
-		return k
+		return f
 	})
-	k := knownNames{lively: slices.Clone(own.lively)}
+}
+
+// lively are the variables that were reached, sorted, whose values may read others,
+// those of a scope included.
+func (b *beginning) lively(s *inventory.Scope) []string {
+	all := slices.Clone(b.own())
 	if s != nil {
-		for from := range s.Parts() {
-			part := b.names.Get(from, func() knownNames {
-				var k knownNames
-				for _, d := range from.Definitions() {
-					if implicit(d.Name()) {
-						k.implicit = append(k.implicit, d.Name())
-					}
-					if b.vars.has(d.Name()) {
-						k.all = append(k.all, d.Name())
-						if computesIn(d.Value) {
-							k.lively = append(k.lively, d.Name())
-						}
-					}
+		for part := range s.Parts() {
+			for _, name := range b.follows(part).lively {
+				if b.vars.has(name) {
+					all = append(all, name)
 				}
-				return k
-			})
-			k.all, k.lively, k.implicit = append(k.all, part.all...), append(k.lively, part.lively...), append(k.implicit, part.implicit...)
+			}
 		}
 	}
-	slices.Sort(k.lively)
-	k.lively = slices.Compact(k.lively)
-	return k
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// livelyOfOwn are those of the variables that were reached that may read others whatever
+// the inventory gives a node.
+func (b *beginning) livelyOfOwn() []string {
+	var all []string
+	for name := range b.vars.keys() {
+		if b.strings.has(name) || len(b.extra) > 0 || slices.ContainsFunc(b.defs.at(name), func(d definition) bool { return computesIn(*d.value) }) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// given are the variables that were reached and that a scope has, some more than once.
+func (b *beginning) given(s *inventory.Scope) []string {
+	var all []string
+	if s == nil {
+		return nil
+	}
+	for part := range s.Parts() {
+		all = append(all, b.gives.Get(part, func() []string {
+			var names []string
+			for _, d := range part.Definitions() {
+				if b.vars.has(d.Name()) {
+					names = append(names, d.Name())
+				}
+			}
+			return names
+		})...)
+	}
+	return all
 }
 
 func (b *beginning) common() *common {

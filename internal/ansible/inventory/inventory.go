@@ -33,11 +33,9 @@ type Inventory struct {
 	local    *Host // the first that is called as this machine is
 	explicit int   // how many children all has that some file says it has
 
-	mu     sync.RWMutex
-	blocks map[blockKey]*block
-	joined map[string]*block // by the path of an entity, without suffix
+	mu sync.RWMutex
 
-	entities *tree.Memo[string, *entity] // by that path and what the level is called
+	entities *tree.Memo[string, *entity] // by path, without suffix, and what the level is called
 	members  map[string]*members
 	plays    map[string]*pattern
 }
@@ -144,7 +142,7 @@ func Read(files tree.Files, sources ...string) (*Inventory, error) {
 func (s Settings) Read(files tree.Files, sources ...string) (*Inventory, error) {
 	inv := &Inventory{
 		Groups: map[string]*Group{}, Hosts: map[string]*Host{}, settings: s,
-		entities: tree.NewMemo[string, *entity](), blocks: map[blockKey]*block{}, joined: map[string]*block{}, members: map[string]*members{}, plays: map[string]*pattern{},
+		entities: tree.NewMemo[string, *entity](), members: map[string]*members{}, plays: map[string]*pattern{},
 	}
 	inv.sorted = sync.OnceValue(func() []string { return slices.Sorted(maps.Keys(inv.Hosts)) })
 	b := &builder{inv: inv, files: files}

@@ -127,11 +127,9 @@ type block struct {
 	sealed      bool // a part of it is a file that is encrypted as a whole
 	veiled      int  // how many of the definitions are weaker than such a part
 	err         error
-	parts       []*block // what it was joined of
 
-	index sync.Once
-	first map[string]int32 // indices of definitions by name; nil for few
-	next  []int32          // for each definition the next one of its name, or 0
+	index  sync.Once
+	byName []int32 // the definitions by their names; none for few
 }
 
 const fewDefinitions = 32
@@ -146,7 +144,11 @@ func newBlock(variables []Variable, level string) *block {
 
 // join makes one block of several that always come together.
 func join(parts []*block) *block {
-	b := &block{parts: parts}
+	all := 0
+	for _, p := range parts {
+		all += len(p.definitions)
+	}
+	b := &block{definitions: make([]Definition, 0, all)}
 	for _, p := range parts {
 		b.definitions = append(b.definitions, p.definitions...)
 		if p.sealed {
@@ -156,62 +158,53 @@ func join(parts []*block) *block {
 	return b
 }
 
-// last is the index of the last definition of a name, or -1.
-func (b *block) last(name string) int {
-	last := -1
+// places are where the definitions of a name are, in order.
+func (b *block) places(name string) []int32 {
 	if len(b.definitions) <= fewDefinitions {
-		for i, d := range b.definitions {
-			if d.Name() == name {
-				last = i
+		var all []int32
+		for i := range b.definitions {
+			if b.definitions[i].Name() == name {
+				all = append(all, int32(i))
 			}
 		}
-		return last
+		return all
 	}
 	b.index.Do(b.makeIndex)
-	for i, ok := b.first[name]; ok; ok = i > 0 {
-		last = int(i)
-		i = b.next[i]
+	from, found := slices.BinarySearchFunc(b.byName, name, func(i int32, name string) int { return strings.Compare(b.definitions[i].Name(), name) })
+	to := from
+	for found && to < len(b.byName) && b.definitions[b.byName[to]].Name() == name {
+		to++
 	}
-	return last
+	return b.byName[from:to]
+}
+
+func (b *block) makeIndex() {
+	b.byName = make([]int32, len(b.definitions))
+	for i := range b.byName {
+		b.byName[i] = int32(i)
+	}
+	slices.SortStableFunc(b.byName, func(i, j int32) int { return strings.Compare(b.definitions[i].Name(), b.definitions[j].Name()) })
+}
+
+// last is the place of the last definition of a name, or -1.
+func (b *block) last(name string) int {
+	all := b.places(name)
+	if len(all) == 0 {
+		return -1
+	}
+	return int(all[len(all)-1])
 }
 
 // find adds the definitions of a name.
 func (b *block) find(to []Definition, name string) []Definition {
-	if len(b.definitions) <= fewDefinitions {
-		for _, d := range b.definitions {
-			if d.Name() == name {
-				to = append(to, d)
-			}
-		}
-		return to
-	}
-	b.index.Do(b.makeIndex)
-	i, ok := b.first[name]
-	for ; ok; ok = i > 0 {
+	for _, i := range b.places(name) {
 		to = append(to, b.definitions[i])
-		i = b.next[i]
 	}
 	return to
 }
 
 // has reports whether there is a definition of a name.
-func (b *block) has(name string) bool {
-	if len(b.definitions) <= fewDefinitions {
-		return slices.ContainsFunc(b.definitions, func(d Definition) bool { return d.Name() == name })
-	}
-	b.index.Do(b.makeIndex)
-	_, ok := b.first[name]
-	return ok
-}
-
-func (b *block) makeIndex() {
-	b.first, b.next = make(map[string]int32, len(b.definitions)), make([]int32, len(b.definitions))
-	for i := len(b.definitions) - 1; i >= 0; i-- {
-		name := b.definitions[i].Name()
-		b.next[i] = b.first[name] // 0 where there is none: the first is nobody's next
-		b.first[name] = int32(i)
-	}
-}
+func (b *block) has(name string) bool { return len(b.places(name)) > 0 }
 
 // defaultPrecedence is VARIABLE_PRECEDENCE.
 func defaultPrecedence() []string {
@@ -367,8 +360,7 @@ func (r *scopeReader) variables(dir, name, level string) {
 		return
 	}
 	base := path.Join(dir, name)
-	before := len(r.scope.blocks)
-	defer func() { r.join(base, before) }()
+	defer r.join()
 	for i, extensions := -1, r.inv.settings.yamlExtensions(); i < len(extensions); i++ {
 		file := base
 		if i >= 0 {
@@ -408,41 +400,16 @@ func (r *scopeReader) directory(dir, level string, depth int) {
 	}
 }
 
-// join makes one block of those that an entity gave, the same one each time.
-func (r *scopeReader) join(base string, before int) {
-	parts := r.scope.blocks[before:]
-	if len(parts) < 2 {
-		return
+// join makes one block of those that an entity gave.
+func (r *scopeReader) join() {
+	if len(r.scope.blocks) > 1 {
+		r.scope.blocks = []*block{join(r.scope.blocks)}
 	}
-	r.inv.mu.RLock()
-	b := r.inv.joined[base]
-	r.inv.mu.RUnlock()
-	if b == nil || !slices.Equal(b.parts, parts) {
-		b = join(slices.Clone(parts))
-		r.inv.mu.Lock()
-		r.inv.joined[base] = b
-		r.inv.mu.Unlock()
-	}
-	r.scope.blocks = append(r.scope.blocks[:before], b)
-}
-
-type blockKey struct {
-	doc  *tree.Document
-	file string
 }
 
 func (r *scopeReader) file(name, level string) {
 	r.scope.Files = append(r.scope.Files, name)
-	key := blockKey{r.files.Variables(name), name}
-	r.inv.mu.RLock()
-	b := r.inv.blocks[key]
-	r.inv.mu.RUnlock()
-	if b == nil {
-		b = r.block(key.doc, name, level)
-		r.inv.mu.Lock()
-		r.inv.blocks[key] = b
-		r.inv.mu.Unlock()
-	}
+	b := r.block(r.files.Variables(name), name, level)
 	switch {
 	case b.err != nil:
 		r.errors = append(r.errors, b.err)
