@@ -22,20 +22,28 @@ type Search struct {
 // Searched says of files that are not there how the analysis looked for them; what it did
 // not look for is left out. One that was asked for by its name is not said to be listed.
 func (a *Analysis) Searched(names []string) map[string]Search {
-	found := map[string]Search{}
+	found, wanted, in := map[string]Search{}, map[string]bool{}, map[string][]string{}
+	for _, name := range names {
+		wanted[name] = true
+		in[path.Dir(name)] = append(in[path.Dir(name)], name)
+	}
+	listed := func(by Search, names []string) {
+		for _, name := range names {
+			if known, ok := found[name]; by.lists(name) && (!ok || by.closer(known)) {
+				found[name] = by
+			}
+		}
+	}
 	a.Asked().All(func(q trace.Question) {
 		switch q.Kind {
 		case tree.AskKind, tree.AskContent, tree.AskMode, tree.AskDocument, tree.AskTemplate, tree.AskVariables:
-			if slices.Contains(names, q.Name) {
+			if wanted[q.Name] {
 				found[q.Name] = Search{}
 			}
-		case tree.AskNames, tree.AskBelow:
-			by := Search{Dir: q.Name, Below: q.Kind == tree.AskBelow}
-			for _, name := range names {
-				if known, ok := found[name]; by.lists(name) && (!ok || by.closer(known)) {
-					found[name] = by
-				}
-			}
+		case tree.AskNames:
+			listed(Search{Dir: q.Name}, in[q.Name])
+		case tree.AskBelow:
+			listed(Search{Dir: q.Name, Below: true}, names)
 		}
 	})
 	return found
