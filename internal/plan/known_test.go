@@ -112,7 +112,7 @@ func TestKnownTraces(t *testing.T) {
 					fresh, _, _ := plan(base, head, true, nil, 0)
 					got, made, at := plan(base, head, false, traces, of)
 					if got != fresh {
-						t.Errorf("brief %v: %d to %d with traces of %d is\n%s\nwithout\n%s", brief, base, head, of, got, fresh)
+						t.Fatalf("brief %v: %d to %d with traces of %d is\n%s\nwithout\n%s", brief, base, head, of, got, fresh)
 					}
 					if made == nil {
 						continue
@@ -120,7 +120,7 @@ func TestKnownTraces(t *testing.T) {
 					for _, next := range []int{base, of} {
 						fresh, _, _ := plan(next, head, true, nil, 0)
 						if got, _, _ := plan(next, head, false, made, at); got != fresh {
-							t.Errorf("brief %v: %d to %d with what %d to %d made of %d is\n%s\nwithout\n%s", brief, next, head, base, head, of, got, fresh)
+							t.Fatalf("brief %v: %d to %d with what %d to %d made of %d is\n%s\nwithout\n%s", brief, next, head, base, head, of, got, fresh)
 						}
 					}
 				}
