@@ -128,3 +128,24 @@ func TestKnownTraces(t *testing.T) {
 		}
 	}
 }
+
+// TestTraceKey: traces are of all that playbooks of a node are asked, in order.
+func TestTraceKey(t *testing.T) {
+	a, b := ansible.Query{Playbooks: []string{"a.yml"}, Host: "n"}, ansible.Query{Playbooks: []string{"b.yml"}, Host: "n"}
+	other := b
+	other.Groups = []string{"g"}
+	keys := map[trace.Key]int{}
+	for i, queries := range [][]ansible.Query{{a}, {b}, {a, b}, {b, a}, {a, a}, {a, other}} {
+		key, ok, err := traceKey(queries)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		if same, known := keys[key]; known {
+			t.Errorf("queries %d have the key of %d", i, same)
+		}
+		keys[key] = i
+	}
+	if _, ok, err := traceKey(nil); ok || err != nil {
+		t.Errorf("none have a key: %v", err)
+	}
+}
