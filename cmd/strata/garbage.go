@@ -8,12 +8,17 @@ import (
 )
 
 // planMemory is how much memory planning may take, in bytes, before garbage is
-// collected: a large site's plan comes to less than 400 MB, most of it alive to the
-// end, and looking through that time and again would take half of the time.
-const planMemory = 360 << 20
+// collected: a large site's plan comes to 600 MB, of which at most 200 MB are alive at
+// once, and looking through that time and again would take a third of the time.
+const planMemory = 280 << 20
 
-// collectLate lets garbage lie until there is too much of it. Where much is alive,
-// the Go runtime's own way is the better one, and taken. It returns what ends this.
+// planGarbage is how much garbage there may be, in percent of what is alive, where that
+// is more. Of 10,000 nodes 0.8 GB are alive; with 100 the plan takes 1.5 GB instead of
+// 1.2 GB, and a twentieth less of the processors' time.
+const planGarbage = 60
+
+// collectLate lets garbage lie until there is too much of it. Where much is alive, how
+// much is too much goes by that. It returns what ends this.
 func collectLate() (end func()) {
 	if os.Getenv("GOGC")+os.Getenv("GOMEMLIMIT") != "" {
 		return func() {} // somebody knows better
@@ -35,9 +40,11 @@ func collectLate() (end func()) {
 				return
 			case <-ticks.C:
 			}
-			if metrics.Read(live); live[0].Value.Kind() == metrics.KindUint64 && live[0].Value.Uint64() > planMemory*2/3 {
-				usual()
+			if metrics.Read(live); live[0].Value.Kind() == metrics.KindUint64 && live[0].Value.Uint64() > planMemory*3/4 {
+				debug.SetMemoryLimit(limit)
+				debug.SetGCPercent(planGarbage)
 				<-done
+				usual()
 				return
 			}
 		}
