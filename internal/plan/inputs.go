@@ -90,7 +90,14 @@ func (c *collector) collect() ([]Input, error) {
 		return nil, errors.Join(c.errs...)
 	}
 	slices.SortFunc(c.inputs, compareInputs)
-	return slices.CompactFunc(c.inputs, Input.Same), nil
+	all := slices.CompactFunc(c.inputs, Input.Same) // several steps may reach the same
+	slices.Sort(c.unveiled)
+	for i := range all {
+		if all[i].Vaulted {
+			all[i].Undefined = slices.Compact(c.unveiled)
+		}
+	}
+	return all, nil
 }
 
 // repositories are the repositories that the node names.
@@ -171,6 +178,8 @@ type collector struct {
 
 	changed []string           // names of files that differ from another revision
 	told    []*ansible.Reached // what is told of the playbooks of each step instead of all; nil for all
+
+	unveiled []string // names that vaulted files were taken not to define, by any of the steps
 
 	seen     *layer.Observed   // what programs do that nothing bounds; nil: anything
 	programs []ansible.Program // these
@@ -385,12 +394,9 @@ func (c *collector) playbooks(s layer.Playbooks) {
 func (c *collector) reached(reached *ansible.Reached) {
 	c.inputs = slices.Grow(c.inputs, len(reached.Files)+len(reached.Variables))
 	for _, f := range reached.Files {
-		in := Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via, Vaulted: f.Vaulted}
-		if f.Vaulted {
-			in.Undefined = reached.Unveiled
-		}
-		c.inputs = append(c.inputs, in)
+		c.inputs = append(c.inputs, Input{Kind: KindAnsible, Name: f.Path, Digest: f.Digest, File: f.Path, Via: f.Via, Vaulted: f.Vaulted})
 	}
+	c.unveiled = append(c.unveiled, reached.Unveiled...)
 	if len(reached.Commit) > 0 {
 		id := ""
 		if c.src.Commit != nil {

@@ -459,3 +459,40 @@ func TestInputsFaults(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestUndefined: a file of variables that is encrypted as a whole is checked for what any
+// of a node's steps took it not to define.
+func TestUndefined(t *testing.T) {
+	m := fstest.MapFS{}
+	for name, text := range map[string]string{
+		"hosts":                      "[web]\n",
+		"group_vars/web/secrets.yml": "$ANSIBLE_VAULT;1.1;AES256\n31\n",
+		"group_vars/all.yml":         "{one: x, other: y, unused: z}",
+		"a.yml":                      "- hosts: web\n  tasks: [{include_tasks: \"{{ one }}.yml\"}]\n",
+		"b.yml":                      "- hosts: web\n  tasks: [{include_tasks: \"{{ other }}.yml\"}]\n",
+	} {
+		m[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
+	}
+	steps := []layer.Step{
+		layer.Playbooks{Playbooks: []string{"a.yml"}, Groups: []string{"web"}},
+		layer.Playbooks{Playbooks: []string{"b.yml"}, Groups: []string{"web"}},
+	}
+	inputs, err := Inputs(&layer.Project{Inventory: []string{"hosts"}}, layer.Node{ID: "n", Steps: steps}, &Source{Files: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vaulted := 0
+	for _, in := range inputs {
+		if in.Vaulted {
+			vaulted++
+			if fmt.Sprint(in.Undefined) != "[one other]" {
+				t.Errorf("%s is checked for %s", in.Name, in.Undefined)
+			}
+		} else if in.Undefined != nil {
+			t.Errorf("%s is checked for %s", in.Name, in.Undefined)
+		}
+	}
+	if vaulted != 1 {
+		t.Errorf("%d files are encrypted as a whole", vaulted)
+	}
+}
