@@ -78,6 +78,7 @@ type job struct {
 	Inventory []string         `json:"inventory"`
 	Extra     map[string]any   `json:"extra,omitempty"`
 	Password  string           `json:"password"`
+	Tags      string           `json:"tags,omitempty"`
 }
 
 type entry struct {
@@ -100,7 +101,7 @@ type outcome struct {
 func (x *trial) job() job {
 	p, n := x.project, x.node
 	j := job{ID: x.name, Files: map[string]entry{}, Playbooks: n.playbooks, Host: n.host, Groups: n.groups,
-		Inventory: p.inventory, Extra: p.extra, Password: p.password}
+		Inventory: p.inventory, Extra: p.extra, Password: p.password, Tags: p.tags}
 	for name, c := range p.files.with(x.change) {
 		if j.Files[name] = (entry{Data: []byte(c.data), Mode: uint32(c.mode.Perm())}); c.isLink() {
 			j.Files[name] = entry{Link: c.data}

@@ -188,6 +188,8 @@ func nasty(t *testing.T, name string) *project {
 			p.password = text
 		case "vault":
 			p.vault = text
+		case "tags":
+			p.tags = text
 		case "extra":
 			p.extra = map[string]any{}
 			for _, word := range strings.Fields(text) {
@@ -213,6 +215,7 @@ type project struct {
 	others    []string // groups that nodes may be put in
 	password  string   // of the vault
 	vault     string   // what its files of variables are said to have: plain, if that is not said
+	tags      string   // of the tasks that run; all, if that is not said
 	extra     map[string]any
 	nodes     []*node
 }
@@ -310,7 +313,7 @@ func (r *revision) touches(t *testing.T, x *trial) {
 }
 
 func (p *project) query(n *node, groups []string) ansible.Query {
-	return ansible.Query{Playbooks: n.playbooks, Host: n.host, Groups: groups, Inventory: p.inventory, ExtraVars: p.extra, VaultTemplates: p.vault == "templates"}
+	return ansible.Query{Playbooks: n.playbooks, Host: n.host, Groups: groups, Inventory: p.inventory, ExtraVars: p.extra, VaultTemplates: p.vault == "templates", Tags: strings.Fields(p.tags)}
 }
 
 // revision is a project at one moment, as plans see it: all nodes ask one value,
@@ -347,7 +350,7 @@ func (r *revision) ask(t *testing.T, n *node, groups []string) ([]plan.Input, *a
 		t.Errorf("%s: what %s reaches depends on who has asked before: %v %v", p.name, n.host, err, errAlone)
 		return nil, nil, errors.Join(err, errAlone)
 	}
-	of := layer.Node{ID: layer.NodeID(n.host), Groups: groups, Steps: []layer.Step{layer.Playbooks{Playbooks: n.playbooks, ExtraVars: p.extra, Vault: p.vault}}}
+	of := layer.Node{ID: layer.NodeID(n.host), Groups: groups, Steps: []layer.Step{layer.Playbooks{Playbooks: n.playbooks, ExtraVars: p.extra, Vault: p.vault, Tags: strings.Fields(p.tags)}}}
 	inputs, err := plan.Inputs(&layer.Project{Inventory: p.inventory}, of, r.source)
 	return inputs, reached, err
 }
