@@ -23,6 +23,7 @@ var ofDistribution = setOf("distribution_release", "distribution_version")
 // makesFacts notes the names that a module gives values as facts.
 func (w *walk) makesFacts(t *task) {
 	database := t.args.At("database").Text
+	begin := factsBegin[t.module[strings.LastIndexByte(t.module, '.')+1:]]
 	switch {
 	case t.module == "package_facts":
 		w.getsAny("packages")
@@ -33,6 +34,8 @@ func (w *walk) makesFacts(t *task) {
 		w.getsAny("aggregate_mounts")
 	case t.module == "getent" && database != "" && !computes(database):
 		w.getsAny("getent_" + database)
+	case begin != "":
+		w.getsAnyLike(begin + unknownText)
 	case t.module == "gather_facts", !strings.HasSuffix(t.module, "_facts") && t.module != "getent", w.facts, w.onlyNamedFacts(t.module):
 	default:
 		w.facts = true // names that nobody knows
@@ -40,6 +43,9 @@ func (w *walk) makesFacts(t *task) {
 		w.changes++
 	}
 }
+
+// factsBegin are modules whose facts' names all begin with something.
+var factsBegin = map[string]string{"ec2_metadata_facts": "ansible_ec2_", "zfs_facts": "ansible_zfs_", "zpool_facts": "ansible_zfs_"}
 
 // onlyNamedFacts reports whether a module is the project's own and no maker of facts,
 // whatever it is called: what a module returns as facts is called ansible_facts, in it or

@@ -40,6 +40,8 @@ func TestGuards(t *testing.T) {
 		{"a fact that is set", "ansible_os_family == 'RedHat'", "- set_fact: {ansible_os_family: RedHat}\n", may},
 		{"a fact that is set in another way", "ansible_facts.os_family == 'RedHat'", "- set_fact: {os_family: RedHat, cacheable: true}\n", may},
 		{"a fact that a module makes", "ansible_os_family == 'RedHat'", "- other_facts:\n", may},
+		{"a fact that has nothing to do with those that a module makes", "ansible_os_family == 'RedHat'", "- amazon.aws.ec2_metadata_facts:\n", never},
+		{"one of those that a module makes", "ansible_ec2_x is defined", "- amazon.aws.ec2_metadata_facts:\n", may},
 		{"a fact that is not known", "ansible_distribution_release == 'x'", "", may},
 		{"a version", "ansible_distribution_major_version is version('11', '<')", "", never},
 		{"a newer version", "ansible_distribution_major_version is version('11', '>')", "", may},
