@@ -266,7 +266,7 @@ func (e *edited) edit() string {
 	name := e.pick(names...)
 	was := e.files[name]
 	fixed := name == "strata.yaml" || name == "inventory/hosts" || name == "more.ini"
-	switch kind := e.IntN(19); {
+	switch kind := e.IntN(25); {
 	case kind < 3 && !fixed:
 		e.files[name] = entry{was.mode, e.content(name)}
 		return "write " + name + " anew"
@@ -314,6 +314,10 @@ func (e *edited) edit() string {
 		e.more = !e.more
 		e.describe()
 		return "the inventories"
+	case kind >= 22:
+		return e.revalue(names)
+	case kind >= 20:
+		return e.retext(names)
 	}
 	if what := e.small(); what != "" {
 		return what
@@ -358,6 +362,48 @@ func (e *edited) small() string {
 		return g + " has no host"
 	}
 	return ""
+}
+
+// revalue gives a variable another value where it is defined, now and then with more lines
+// before it.
+func (e *edited) revalue(names []string) string {
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return e.files[name].mode == "120000" || !strings.Contains(name, "vars/") && !strings.Contains(name, "/defaults/")
+	})
+	if len(names) == 0 {
+		return "nothing"
+	}
+	name := e.pick(names...)
+	lines := strings.SplitAfter(e.files[name].text, "\n")
+	i := e.IntN(len(lines))
+	variable, _, ok := strings.Cut(lines[i], ": ")
+	if !ok {
+		return "nothing"
+	}
+	lines[i] = variable + ": " + e.value() + "\n"
+	if e.IntN(4) == 0 {
+		lines[0] = "# more\n" + lines[0]
+	}
+	e.files[name] = entry{e.files[name].mode, strings.Join(lines, "")}
+	return "the value of " + variable + " in " + name
+}
+
+// retext writes another text into a template or a file that is copied.
+func (e *edited) retext(names []string) string {
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return e.files[name].mode == "120000" || !strings.Contains(name, "templates/") && !strings.Contains(name, "files/") && name != "a" && !strings.HasPrefix(name, "data/")
+	})
+	if len(names) == 0 {
+		return "nothing"
+	}
+	name := e.pick(names...)
+	was := e.files[name]
+	text := was.text + fmt.Sprintf("text %d\n", e.IntN(9))
+	if e.IntN(4) == 0 {
+		text = fmt.Sprintf("text %d\n", e.IntN(9)) + was.text
+	}
+	e.files[name] = entry{was.mode, text}
+	return "the text of " + name
 }
 
 // relayer makes, changes or takes away a layer.

@@ -38,6 +38,7 @@ func TestIncremental(t *testing.T) {
 			for range 50 {
 				s.step(t)
 			}
+			s.values(t)
 			s.again(t)
 			s.together(t)
 			if seed%5 == 0 {
@@ -46,6 +47,10 @@ func TestIncremental(t *testing.T) {
 			total.add(s.tally)
 		})
 	}
+	if total.told < histories*10 {
+		t.Errorf("of only %d nodes, traces told how they differ", total.told)
+	}
+	t.Logf("%d nodes of which traces told how they differ", total.told)
 	t.Logf("%d edits; %d plans compared, of which %d were refused, on both sides; %d nodes to build, %d kept; %d plans held against nodes alone",
 		total.edits, total.plans, total.refused, total.built, total.kept, total.alone)
 	if total.refused*3 > total.plans || total.built*20 < total.kept || total.kept*20 < total.built {
@@ -54,11 +59,11 @@ func TestIncremental(t *testing.T) {
 }
 
 // tally counts what was compared.
-type tally struct{ edits, plans, refused, built, kept, alone int }
+type tally struct{ edits, plans, refused, built, kept, alone, told int }
 
 func (a *tally) add(b tally) {
 	a.edits, a.plans, a.refused = a.edits+b.edits, a.plans+b.plans, a.refused+b.refused
-	a.built, a.kept, a.alone = a.built+b.built, a.kept+b.kept, a.alone+b.alone
+	a.built, a.kept, a.alone, a.told = a.built+b.built, a.kept+b.kept, a.alone+b.alone, a.told+b.told
 }
 
 // steps are a project's history as it grows.
@@ -137,6 +142,50 @@ func (s *steps) step(t *testing.T) {
 	}
 	if s.random.IntN(10) == 0 {
 		s.held(t, before, s.last().id, one)
+	}
+}
+
+// values makes commits that change only what is written somewhere: values of variables,
+// and texts. Mostly the traces say how nodes differ then.
+func (s *steps) values(t *testing.T) {
+	t.Helper()
+	s.project.files = maps.Clone(s.valid)
+	s.commit(t, "back to what can be planned")
+	first := s.last().id
+	for range 20 {
+		before := s.last().id
+		names := slices.Sorted(maps.Keys(s.project.files))
+		what := s.project.retext(names)
+		if s.random.IntN(2) == 0 {
+			what = s.project.revalue(names)
+		}
+		s.commit(t, what)
+		s.edits++
+		if s.random.IntN(4) == 0 {
+			before = first
+		}
+		if s.compare(t, "--base", before, "--head", s.last().id).status != 0 {
+			s.project.files = maps.Clone(s.valid)
+			continue
+		}
+		s.valid = maps.Clone(s.project.files)
+		s.count(t, before, s.last().id)
+	}
+}
+
+// count counts the nodes of which traces tell how they differ.
+func (s *steps) count(t *testing.T, base, head string) {
+	t.Helper()
+	if err := os.Setenv("XDG_CACHE_HOME", s.cache); err != nil {
+		t.Fatal(err)
+	}
+	a := &app{dir: s.repo.dir, file: "strata.yaml", output: "json", ctx: context.Background(), out: io.Discard, err: io.Discard}
+	h, err := a.openHistory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made, _, err := h.compare(base, head, nil); err == nil {
+		s.told += made.Told
 	}
 }
 

@@ -92,7 +92,7 @@ func (l *lied) lie(t *testing.T, about []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := f.Traces(func(int) bool { return true })
+	all, err := f.Traces(func(int) bool { return true }, func(trace.Question) bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}

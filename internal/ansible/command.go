@@ -328,11 +328,7 @@ func (w *walk) localIn(name string, names bool, patterns []string, at place) (an
 	if anyText(pattern) {
 		return true
 	}
-	sure := longestLiteral(pattern)
 	for _, file := range w.below(dir) {
-		if !strings.Contains(file, sure) { // nor do the directories that it is in
-			continue
-		}
 		for part := file; part != "." && part != dir; part = path.Dir(part) {
 			if matches(pattern, part) {
 				w.localFile(file, names, patterns, at)

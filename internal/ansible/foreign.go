@@ -27,6 +27,7 @@ func (w *walk) foreignOutcomes(at []string) []outcome {
 		return unknownOutcome()
 	}
 	w.files.Asked.Ask(askVariable, name)
+	w.tellEvaluated(name)
 	if w.inv.Hosts[host] == nil && !localhost(host) {
 		return unknownOutcome() // a play may make it
 	}

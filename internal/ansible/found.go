@@ -136,6 +136,7 @@ func (w *walk) varsFile(file string, r *request, at place) {
 		w.unread(file, "variables", d.Err, r.leads(), at)
 	case r.under != "":
 		key := value.Value{Kind: value.String, Text: r.under, Line: 1}
+		w.tellEvaluated(r.under)
 		w.define([]value.Pair{{Key: key, Value: d.Value}}, like)
 	case d.Value.Kind == value.Map:
 		w.define(d.Value.Pairs(), like)

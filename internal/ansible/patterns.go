@@ -31,17 +31,6 @@ func fixedPart(pattern string) string {
 	return pattern
 }
 
-// longestLiteral is a part that each text of a pattern has in it.
-func longestLiteral(pattern string) string {
-	longest := ""
-	for _, part := range strings.FieldsFunc(pattern, func(r rune) bool { return strings.ContainsRune(wildcards, r) }) {
-		if len(part) > len(longest) {
-			longest = part
-		}
-	}
-	return longest
-}
-
 // matches reports whether a text can be what a pattern says.
 func matches(pattern, text string) bool {
 	first := strings.IndexAny(pattern, wildcards)

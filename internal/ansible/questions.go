@@ -46,6 +46,7 @@ type Change struct {
 	files       tree.Differences
 	variables   *tree.Memo[string, otherNames] // by file
 	inventories *tree.Memo[string, otherNames] // by sources
+	moved       *tree.Memo[string, bool]       // by file
 	relevant    *tree.Memo[*trace.Asked, *trace.Asked]
 }
 
@@ -61,7 +62,7 @@ func (p *Project) To(other *Project, changed []string) *Change {
 	return &Change{
 		from: p, to: other, changed: changed, files: tree.Compare(p.files, other.files, changed),
 		variables: tree.NewMemo[string, otherNames](), inventories: tree.NewMemo[string, otherNames](),
-		relevant: tree.NewMemo[*trace.Asked, *trace.Asked](),
+		moved: tree.NewMemo[string, bool](), relevant: tree.NewMemo[*trace.Asked, *trace.Asked](),
 	}
 }
 
@@ -78,6 +79,8 @@ func (c *Change) Relevant(asked *trace.Asked) *trace.Asked {
 
 func (c *Change) matters(q trace.Question) bool {
 	switch q.Kind {
+	case tree.TellText, tellEvaluated, tellVariable, tellFile, tellScope, tellDefines, tellDefiner:
+		return false
 	case askVariable, askVariablesLike, askInventory, askReadable, tree.AskLinks:
 		return true
 	case askSource, tree.AskVariables:
@@ -90,14 +93,25 @@ func (c *Change) matters(q trace.Question) bool {
 // Touched says which of the traces of a file, all made of the project, could be others
 // of the other revision.
 func (c *Change) Touched(traces *trace.File) (trace.Set, error) {
+	t, err := c.Touches(traces)
+	return t.All(), err
+}
+
+// Touches says the same, and which of them need not be followed.
+func (c *Change) Touches(traces *trace.File) (Touches, error) {
 	t := touching{Change: c, traces: traces, all: trace.NewSet(traces.Len()), names: map[string]trace.Set{}}
 	if len(c.changed) == 0 {
-		return t.all, nil
+		return Touches{Follow: t.all}, nil
 	}
 	for name, at := range c.files {
 		for kind := tree.AskKind; kind < tree.LastAsk; kind++ {
 			if c.files.Differs(kind, name) {
-				t.add(t.asking(trace.Question{Kind: kind, Name: name}))
+				t.addBut(t.asking(trace.Question{Kind: kind, Name: name}), func(who trace.Set) trace.Set {
+					if kind != tree.AskContent && kind != tree.AskTemplate {
+						return nil
+					}
+					return t.leafFile(name, kind, who)
+				})
 			}
 		}
 		if at.Changed() {
@@ -108,7 +122,10 @@ func (c *Change) Touched(traces *trace.File) (trace.Set, error) {
 	t.add(t.asking(trace.Question{Kind: tree.AskLinks}))
 	t.readable()
 	t.byInventory()
-	return t.all, t.err
+	for i := range t.leaves {
+		t.leaves[i].Of = only(t.leaves[i].Of, t.all, false)
+	}
+	return Touches{t.all, slices.DeleteFunc(t.leaves, func(l Leaf) bool { return l.Of.Len() == 0 })}, t.err
 }
 
 // touching finds the traces that could be others.
@@ -118,6 +135,7 @@ type touching struct {
 	all     trace.Set
 	names   map[string]trace.Set // of variables, the traces that ask for them
 	sources trace.Set            // of which a source of the inventory differs
+	leaves  []Leaf
 	err     error
 }
 
@@ -125,6 +143,17 @@ func (t *touching) add(more trace.Set) {
 	if more != nil {
 		t.all.Join(more)
 	}
+}
+
+// addBut adds traces but for those that need not be followed.
+func (t *touching) addBut(who trace.Set, leaf func(who trace.Set) trace.Set) {
+	if who == nil || who.Len() == 0 {
+		return
+	}
+	if not := leaf(who); not != nil {
+		who = only(who, not, false)
+	}
+	t.add(who)
 }
 
 // asking are the traces with a question, nil if there are none.
@@ -153,7 +182,7 @@ func (t *touching) naming(name string) trace.Set {
 	if own := t.asking(trace.Question{Kind: askVariable, Name: name}); own != nil {
 		set.Join(own)
 	}
-	t.err = errors.Join(t.err, t.traces.Each(askVariablesLike, func(i int, pattern string) bool {
+	t.err = errors.Join(t.err, t.traces.Each(askVariablesLike, "", func(i int, pattern string) bool {
 		if matches(pattern, name) {
 			like, err := t.traces.Asking(i)
 			t.err = errors.Join(t.err, err)
@@ -174,7 +203,7 @@ func (t *touching) definedIn(file string) {
 	if readers == nil {
 		return
 	}
-	t.ofNames(readers, t.inFile(file))
+	t.ofNames(readers, t.inFile(file), func(name string, who trace.Set) trace.Set { return t.leafVariable(name, file, who) })
 }
 
 // inFile are the variables that a file defines otherwise.
@@ -185,14 +214,14 @@ func (c *Change) inFile(file string) otherNames {
 	})
 }
 
-func (t *touching) ofNames(readers trace.Set, others otherNames) {
+func (t *touching) ofNames(readers trace.Set, others otherNames, leaf func(name string, who trace.Set) trace.Set) {
 	if !others.known {
 		t.add(readers)
 	}
 	for _, name := range others.names {
 		both := slices.Clone(t.naming(name))
 		both.Meet(readers)
-		t.add(both)
+		t.addBut(both, func(who trace.Set) trace.Set { return leaf(name, who) })
 	}
 }
 
@@ -222,7 +251,7 @@ func (t *touching) byInventory() {
 	if t.sources == nil {
 		return
 	}
-	t.err = errors.Join(t.err, t.traces.Each(askInventory, func(i int, of string) bool {
+	t.err = errors.Join(t.err, t.traces.Each(askInventory, "", func(i int, of string) bool {
 		readers, err := t.traces.Asking(i)
 		if err != nil {
 			t.err = errors.Join(t.err, err)
@@ -232,7 +261,7 @@ func (t *touching) byInventory() {
 		if readers.Len() == 0 {
 			return true
 		}
-		t.ofNames(readers, t.inInventory(of))
+		t.ofNames(readers, t.inInventory(of), func(string, trace.Set) trace.Set { return nil })
 		return true
 	}))
 }
@@ -253,7 +282,7 @@ func (c *Change) inInventory(of string) otherNames {
 // readable touches those for which it matters that a changed file of variables can be
 // read.
 func (t *touching) readable() {
-	t.err = errors.Join(t.err, t.traces.Each(askReadable, func(i int, dir string) bool {
+	t.err = errors.Join(t.err, t.traces.Each(askReadable, "", func(i int, dir string) bool {
 		broken := slices.ContainsFunc(t.changed, func(name string) bool {
 			return t.from.brokenIn(dir, name) || t.to.brokenIn(dir, name)
 		})

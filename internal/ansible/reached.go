@@ -139,6 +139,7 @@ func (p *Project) Analyse(q Query, o Options) (*Analysis, error) {
 		w.foreignValue(h)
 	}
 	w.suspect()
+	w.tellCircumstances()
 	// What it was found with: many analyses are kept until all are there.
 	w.evaluation, w.other, w.resolved, w.requests, w.trial = nil, nil, map[string][]definition{}, nil, nil
 	return &Analysis{walk: w}, nil
@@ -234,7 +235,7 @@ const shown = 2000 // bytes of a value that people are shown
 // definition, unless it has a value of Ansible's own.
 func (w *walk) summary(name string) (Variable, bool) {
 	v := Variable{Name: name, Via: w.vars.at(name)}
-	defs := w.definitions(name)
+	defs := w.plainly(name)
 	own, magic := w.magic(name)
 	switch {
 	case magic && len(defs) == 0:
@@ -326,15 +327,24 @@ const mostPlaces = 3
 
 // with is v and one more place, where there is room.
 func (v via) with(at place) via {
-	if at.file == "" {
+	return v.withText(at.text())
+}
+
+// text is a place as people read it, "" for none.
+func (p place) text() string {
+	text := p.file
+	if p.file != "" && p.line > 0 {
+		text += ":" + strconv.Itoa(p.line)
+	}
+	if p.file != "" && p.note != "" {
+		text += ": " + p.note
+	}
+	return text
+}
+
+func (v via) withText(text string) via {
+	if text == "" {
 		return v
-	}
-	text := at.file
-	if at.line > 0 {
-		text += ":" + strconv.Itoa(at.line)
-	}
-	if at.note != "" {
-		text += ": " + at.note
 	}
 	i, known := slices.BinarySearchFunc(v, text, comparePlaces)
 	if known || i >= mostPlaces {
@@ -415,6 +425,7 @@ func (w *walk) count(name string, f form, digest, reason string, at place) {
 	if f > c.form {
 		c.form, c.digest, c.named = f, digest, ""
 	}
+	w.tellFile(name, c.form, at)
 	w.found.set(name, &c)
 }
 

@@ -221,15 +221,39 @@ func equalTrace(t *testing.T, what string, fsys fs.FS, q Query, got *Analysis) {
 	asked := map[trace.Question]bool{}
 	got.Asked().All(func(one trace.Question) { asked[one] = true })
 	want.Asked().All(func(one trace.Question) {
-		if !asked[one] {
+		if !asked[one] && one.Kind != tellVariable && one.Kind != tellFile {
 			t.Errorf("%s %v: %v was not asked", what, q.Groups, one)
 		}
 	})
+	told := placesTold(got.Asked())
+	for _, v := range got.Reached().Variables {
+		if at := told[fmt.Sprint(tellVariable, v.Name)]; !strings.Contains(v.Name, "[") && v.Name != "groups" && !slices.Equal(at, v.Via) {
+			t.Errorf("%s %v: it tells that %s is used at %v, and means %v", what, q.Groups, v.Name, at, v.Via)
+		}
+	}
+	for _, f := range got.Reached().Files {
+		if at, ok := told[fmt.Sprint(tellFile, f.Path)]; ok && !slices.Equal(at, f.Via) {
+			t.Errorf("%s %v: it tells that %s is used at %v, and means %v", what, q.Groups, f.Path, at, f.Via)
+		}
+	}
 	for one := range asked {
 		if strings.Contains(one.Name, "host_vars/node") && !strings.HasSuffix(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(one.Name, ".yml"), ".yaml"), ".json"), "/"+q.Host) {
 			t.Errorf("%s %v: %v was asked, which is another node's", what, q.Groups, one)
 		}
 	}
+}
+
+// placesTold are the places that an analysis tells to use what counts: those that come
+// first, whichever were come by before.
+func placesTold(asked *trace.Asked) map[string]via {
+	all := map[string]via{}
+	asked.All(func(q trace.Question) {
+		if q.Kind == tellVariable || q.Kind == tellFile {
+			of := fmt.Sprint(q.Kind, firstPart(q.Name))
+			all[of] = all[of].withText(q.Name[strings.LastIndex(q.Name, nul)+1:])
+		}
+	})
+	return all
 }
 
 // TestSharedIsAloneInNasty does the same as TestSharedIsAlone with nodes in groups of

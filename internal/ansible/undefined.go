@@ -58,7 +58,7 @@ func (w *walk) undefined() {
 			continue
 		}
 		asked[name] = true
-		defs := w.definitions(name)
+		defs := w.plainly(name)
 		if len(defs) == 0 && !w.ownName(name) {
 			missing = append(missing, name)
 		}

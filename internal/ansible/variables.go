@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -38,6 +39,7 @@ func (w *walk) variable(name string, at place) {
 	known, ok := w.vars.get(name)
 	if now := known.with(at); !ok || !slices.Equal(now, known) {
 		w.vars.set(name, now)
+		w.tellVariable(name, at)
 	}
 	if !ok {
 		w.files.Asked.Ask(askVariable, name)
@@ -47,11 +49,15 @@ func (w *walk) variable(name string, at place) {
 
 // define gives names values.
 func (w *walk) define(pairs []value.Pair, like definition) {
+	w.tellDefines(like)
 	for i := range pairs {
 		p := &pairs[i]
 		name := p.Key.Text
 		if name == "" {
 			continue
+		}
+		if !like.ofFile() {
+			w.tellEvaluated(name)
 		}
 		if like.class != "group_by" {
 			w.runsHere(name, p.Value)
@@ -78,8 +84,16 @@ func (w *walk) define(pairs []value.Pair, like definition) {
 }
 
 // definitions are the values that a variable may have for the node, the
-// strongest last. Of those that are always there, the weaker do not count.
+// strongest last. Of those that are always there, the weaker do not count. They take
+// part in what is followed.
 func (w *walk) definitions(name string) []definition {
+	w.tellEvaluated(name)
+	return w.plainly(name)
+}
+
+// plainly are the definitions of a variable where it makes no difference to what is
+// followed which values they have, as long as there is no template in them.
+func (w *walk) plainly(name string) []definition {
 	if !w.vars.has(name) { // else it was asked when it was reached
 		w.files.Asked.Ask(askVariable, name)
 	}
@@ -147,7 +161,7 @@ func (w *walk) follow(name string) {
 	if !w.vars.has(name) || w.shared {
 		return
 	}
-	for _, d := range w.definitions(name) {
+	for _, d := range w.plainly(name) {
 		w.readValue(*d.value, d.owner)
 		if w.strings.has(name) {
 			var r reads
@@ -385,6 +399,7 @@ func (w *walk) foreignRead(h hostRead, at place) {
 			return
 		}
 	}
+	w.tellEvaluated(cmp.Or(h.name, nul))
 	known, ok := w.hostReads.get(h)
 	if !ok {
 		w.news++

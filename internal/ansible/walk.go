@@ -158,6 +158,7 @@ func newWalk(p *Project, q Query, o Options) (*walk, error) {
 		return nil, err
 	}
 	w.files.Asked.Ask(tree.AskContent, w.q.Config)
+	w.files.Asked.Ask(tree.TellText, w.q.Config)
 	w.cfg = p.configOf(w.q.Config)
 	w.selection = w.selects()
 	w.count(w.cfg.file, asSettings, w.cfg.digest, "ansible configuration", place{})
@@ -211,7 +212,11 @@ func (p *Project) readSources(cfg config, names []string) inventoryResult {
 		if bad := errors.Join(seen.Faults()...); bad != nil {
 			return inventoryResult{err: bad}
 		}
-		return inventoryResult{inv, sourcesOf(seen.Asked), err}
+		asked := sourcesOf(seen.Asked)
+		if err == nil {
+			tellInventory(asked, inv)
+		}
+		return inventoryResult{inv, asked, err}
 	})
 }
 
@@ -251,6 +256,7 @@ func (w *walk) readScope() {
 func (w *walk) useScope(scope *inventory.Scope) {
 	w.scope = scope
 	clear(w.resolved)
+	w.tellScope()
 	for _, s := range scope.Sealed {
 		w.encrypted(s.File)
 		if !w.veiled {
@@ -370,6 +376,7 @@ func (w *walk) read(r *reads, o owner) {
 	}
 	for _, n := range r.conditions {
 		if w.strings.add(n.Name) {
+			w.tellEvaluated(n.Name)
 			w.follow(n.Name)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/strata-hpc/strata/internal/layer"
 )
@@ -76,6 +77,7 @@ func Compare(base, head Revision, want []layer.NodeID, o CompareOptions) (*Plan,
 			return nil, err
 		}
 	}
+	c.plan.Told = int(c.unfollowed.Load())
 	c.removed()
 	c.unused()
 	c.plan.Circles, c.plan.Warnings, c.plan.Widenings = head.Source.circles(), head.Source.warnings(head.Project, nodes), head.Source.widenings()
@@ -87,6 +89,7 @@ type comparer struct {
 	base, head Revision
 	o          CompareOptions
 	verifiers  []*verifier
+	unfollowed atomic.Int64 // nodes of which something differs, and the playbooks need not be followed
 	plan       *Plan
 	at         map[layer.NodeID]int
 	lineages   *lineages       // at the base

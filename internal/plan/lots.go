@@ -95,9 +95,12 @@ func (c *comparer) verifyMade(lot []*pair, change *ansible.Change) ([]trace.Trac
 	if err != nil {
 		return nil, err
 	}
-	v := verifier{traces: traces, base: trace.NewSet(traces.Len())}
-	if v.head, err = change.Touched(traces); err != nil {
+	v := verifier{traces: traces, base: ansible.Touches{Follow: trace.NewSet(traces.Len())}}
+	if v.head, err = change.Touches(traces); err != nil {
 		return nil, err
+	}
+	if c.head.Name == "" {
+		v.toHead = change
 	}
 	for _, p := range lot {
 		v.verify(p)
@@ -114,6 +117,7 @@ func (c *comparer) keep(made []trace.Trace) {
 	for _, t := range made {
 		byKey[t.Key] = true
 	}
+	c.made().Source.index(made)
 	made = append(made, c.carried(byKey)...)
 	if len(made) == 0 {
 		return
@@ -125,6 +129,20 @@ func (c *comparer) keep(made []trace.Trace) {
 	c.o.Made(c.made(), trace.Encode(about, made))
 }
 
+// index has traces that were made of a revision tell which files define their variables.
+func (s *Source) index(made []trace.Trace) {
+	analyses := make([]*trace.Asked, len(made))
+	for i, t := range made {
+		analyses[i] = t.Asked
+	}
+	definers := s.playbooks.Definers(analyses)
+	for i := range made {
+		all := made[i].Asked.After()
+		all.Include(definers)
+		made[i].Asked = all
+	}
+}
+
 // carried are the traces that were made before, and hold at the revision that traces are
 // made of, but for those that were made anew.
 func (c *comparer) carried(known map[trace.Key]bool) []trace.Trace {
@@ -133,11 +151,11 @@ func (c *comparer) carried(known map[trace.Key]bool) []trace.Trace {
 		return nil
 	}
 	for _, v := range c.verifiers {
-		changed := v.head
+		changed, change := v.head, v.toHead
 		if c.head.Name == "" {
-			changed = v.base
+			changed, change = v.base, v.toBase
 		}
-		all = append(all, v.holding(changed, known)...)
+		all = append(all, v.holding(changed, change, known)...)
 	}
 	return all
 }

@@ -32,6 +32,7 @@ type pair struct {
 	note          string              // what people are told of them, where they need not be followed
 	unbounded     bool                // programs of the machine that builds may read anything
 	came          [sha256.Size]byte   // the digest of what they reach, where that is known; else zero
+	leaves        *leafSet            // all that can differ of what they reach, if that is known; else nil
 	passed        bool                // they were not followed, and are not among the inputs
 	before, after []*ansible.Analysis // at base and at head, if they were followed
 }
@@ -128,7 +129,7 @@ func (c *comparer) made() Revision {
 // followOne follows a node's playbooks at the revision that traces are made of.
 func (c *comparer) followOne(p *pair) error {
 	switch {
-	case c.passes(p):
+	case c.passes(p) || p.leaves != nil:
 		return nil
 	case c.head.Name != "":
 		return c.follow(&p.now, &p.after, c.head)
@@ -156,6 +157,8 @@ func (c *comparer) compareInputs(p *pair) (err error) {
 		}
 		p.now.told = alone(told, len(p.now.queries()))
 		p.old.told = p.now.told
+	} else if p.leaves != nil {
+		p.leaves.tell(c, p)
 	} else if err := c.tell(p); err != nil {
 		return err
 	}

@@ -71,6 +71,7 @@ type Plan struct {
 	// Only of a plan that compares with a commit.
 	Since   *Since   // what Base has to do with what was asked for; nil if it is just that
 	Unused  []string // changed files that decide nothing, sorted
+	Told    int      // nodes that differ as their traces tell, without their playbooks being followed
 	Removed []string // nodes, and images as "image NAME", that were there
 	Images  []string // images that are new, or whose artifacts are made in another way
 	Tests   []string // images of which only the tests are others

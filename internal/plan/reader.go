@@ -2,7 +2,6 @@ package plan
 
 import (
 	"crypto/sha256"
-	"slices"
 	"sync"
 
 	"github.com/strata-hpc/strata/internal/ansible"
@@ -41,9 +40,10 @@ func newReader(p *layer.Project, src *Source, o TraceOptions) *reader {
 	src.open()
 	for _, known := range o.Known {
 		known.Source.open()
-		head, err := known.Source.playbooks.To(src.playbooks, known.ChangedHead).Touched(known.Traces)
+		change := known.Source.playbooks.To(src.playbooks, known.ChangedHead)
+		head, err := change.Touches(known.Traces)
 		if err == nil { // one that cannot be read is as good as none
-			r.seen = append(r.seen, &verifier{traces: known.Traces, head: head})
+			r.seen = append(r.seen, &verifier{traces: known.Traces, head: head, toHead: change})
 		}
 	}
 	return r
@@ -84,7 +84,7 @@ func (r *reader) known(key trace.Key) (note string, came [sha256.Size]byte, ok b
 		if !known || err != nil || v.head.Has(at) {
 			continue
 		}
-		if came, note, err = v.traces.Came(at); err == nil && came != [sha256.Size]byte{} {
+		if came, note, err = v.traces.Came(at); err == nil && came != [sha256.Size]byte{} && !v.moved(readNote(note).places()) {
 			return note, came, true
 		}
 	}
@@ -124,25 +124,40 @@ func (r *reader) keep() {
 			byKey[t.Key], all = true, append(all, t)
 		}
 	}
+	r.src.index(all)
 	if r.o.Carry {
 		for _, v := range r.seen {
-			all = append(all, v.holding(v.head, byKey)...)
+			all = append(all, v.holding(v.head, v.toHead, byKey)...)
 		}
 	}
 	r.o.Made(trace.Encode(r.o.About, all))
 }
 
-// holding are the traces that are not in a set, and not known; they are then.
-func (v *verifier) holding(changed trace.Set, known map[trace.Key]bool) []trace.Trace {
-	all, err := v.traces.Traces(func(i int) bool { return !changed.Has(i) })
+// holding are the traces of analyses that would ask the same at a revision that differs so,
+// as long as they are not known; they are then. With them goes no digest of what is another
+// one there, and no place that may be another.
+func (v *verifier) holding(t ansible.Touches, change *ansible.Change, known map[trace.Key]bool) []trace.Trace {
+	stale, err := change.Stale(v.traces)
 	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(all, func(t trace.Trace) bool {
-		had := known[t.Key]
-		known[t.Key] = true
-		return had
-	})
+	all, err := v.traces.Traces(func(i int) bool { return !t.Follow.Has(i) }, stale)
+	if err != nil {
+		return nil
+	}
+	kept := all[:0]
+	for _, one := range all {
+		i, _, err := v.traces.Find(one.Key)
+		if err != nil || known[one.Key] || movedIn(change, readNote(one.Note).places()) {
+			continue
+		}
+		if t.Has(i) {
+			one.Came = [sha256.Size]byte{}
+		}
+		known[one.Key] = true
+		kept = append(kept, one)
+	}
+	return kept
 }
 
 // alone is what is told of so many steps whose playbooks are not followed, with what is

@@ -39,16 +39,18 @@ func traceKey(queries []ansible.Query) (key trace.Key, ok bool, err error) {
 // revisions, without following them.
 type verifier struct {
 	traces     *trace.File
-	base, head trace.Set // that could be others at these revisions
+	base, head ansible.Touches // that could be others at these revisions
+	toBase     *ansible.Change // from where the traces were made
+	toHead     *ansible.Change // nil if that is the head
 }
 
 // newVerifier asks which traces could be others at the revisions of a comparison.
 func newVerifier(traces *trace.File, base, head *ansible.Change) (v *verifier, err error) {
-	v = &verifier{traces: traces}
-	if v.head, err = head.Touched(traces); err != nil {
+	v = &verifier{traces: traces, toBase: base, toHead: head}
+	if v.head, err = head.Touches(traces); err != nil {
 		return nil, err
 	}
-	v.base, err = base.Touched(traces)
+	v.base, err = base.Touches(traces)
 	return v, err
 }
 
@@ -59,13 +61,37 @@ func (v *verifier) verify(p *pair) {
 		return
 	}
 	at, known, err := v.traces.Find(p.key)
-	if !known || err != nil || v.base.Has(at) || v.head.Has(at) {
+	if !known || err != nil || v.base.Follow.Has(at) || v.head.Follow.Has(at) {
 		return
 	}
 	came, note, err := v.traces.Came(at)
-	if err == nil {
-		p.same, p.note, p.came = true, note, came
+	if err != nil || v.moved(readNote(note).places()) {
+		return
 	}
+	found := &leafSet{of: v, at: at, all: append(v.base.LeavesOf(at), v.head.LeavesOf(at)...)}
+	switch {
+	case len(found.all) == 0:
+		p.same, p.note, p.came = true, note, came
+	case p.leaves == nil && p.brief && len(p.now.queries()) == 1 && !readNote(note).Programs && !found.moved():
+		p.leaves, p.note = found, note
+	}
+}
+
+// moved reports whether one of the places, as file:line, may be another at the head.
+func (v *verifier) moved(places []string) bool {
+	return v.toHead != nil && movedIn(v.toHead, places)
+}
+
+func movedIn(change *ansible.Change, places []string) bool {
+	return slices.ContainsFunc(places, func(at string) bool { return change.Moved(ansible.FileAt(at)) })
+}
+
+// readNote reads a note; "" is one that says nothing.
+func readNote(text string) (n note) {
+	if text != "" {
+		_ = json.Unmarshal([]byte(text), &n) // what cannot be read says nothing
+	}
+	return n
 }
 
 // analyse follows the playbooks of each step.
@@ -96,6 +122,19 @@ type note struct {
 	Widenings []ansible.Widening `json:",omitempty"`
 	Used      []string           `json:",omitempty"`
 	Commit    []string           `json:",omitempty"` // what asks git of the commit
+	Programs  bool               `json:",omitempty"` // something may read anything, unless it was seen what it reads
+}
+
+// places are those that it names.
+func (n note) places() []string {
+	all := slices.Clone(n.Commit)
+	for _, w := range n.Warnings {
+		all = append(all, w.File+":")
+	}
+	for _, w := range n.Widenings {
+		all = append(all, w.File+":")
+	}
+	return all
 }
 
 // noteOf is what people are told of a node's analyses, "" for nothing.
@@ -106,8 +145,9 @@ func noteOf(list []*ansible.Analysis) string {
 		n.Warnings = append(n.Warnings, told.Warnings...)
 		n.Circles = append(n.Circles, one.Circles()...)
 		n.Widenings, n.Used, n.Commit = append(n.Widenings, told.Widenings...), append(n.Used, told.Used...), append(n.Commit, told.Commit...)
+		n.Programs = n.Programs || len(told.Programs) > 0
 	}
-	if len(n.Warnings)+len(n.Circles)+len(n.Widenings)+len(n.Used)+len(n.Commit) == 0 {
+	if !n.Programs && len(n.Warnings)+len(n.Circles)+len(n.Widenings)+len(n.Used)+len(n.Commit) == 0 {
 		return ""
 	}
 	text, _ := json.Marshal(n) // strings and numbers

@@ -21,8 +21,10 @@ import (
 //	checksum    CRC-32C of all before it
 //
 // Questions are in order of kind and name, traces in order of their keys. A trace
-// names sets, and a set questions, by their number.
-const magic = "strtrc1\n"
+// names sets, and a set questions, by their number. What is told has sections of its
+// own of the same form, which are read where a question is answered otherwise; its
+// numbers come after those of the questions.
+const magic = "strtrc2\n"
 
 // The sections.
 const (
@@ -31,8 +33,12 @@ const (
 	sectionNames            // of questions, each ending where the next one begins
 	sectionSets             // for each set where its questions begin, and where the last ones end
 	sectionMembers          // numbers of questions, in order in each set
-	sectionTraces           // key, what it came to, where its sets and its note begin
-	sectionHeld             // numbers of sets
+	sectionTold             // the same of what is told
+	sectionToldNames
+	sectionToldSets
+	sectionToldMembers
+	sectionTraces // key, what it came to, where its sets and its note begin
+	sectionHeld   // numbers of sets
 	sectionNotes
 	sections
 )
@@ -56,11 +62,20 @@ type File struct {
 	head []byte
 	load [sections]func() ([]byte, error)
 
-	relate sync.Once
-	askers [][]uint32 // by question, the sets that it is in
-	users  [][]uint32 // by set, the traces that have it
-	bad    error
+	relate func() ([][]uint32, error)    // by set, the traces that have it
+	askers [2]func() ([][]uint32, error) // by question, the sets that it is in; and of what is told
 }
+
+// part is where questions of a kind are: among all, or among what is told.
+func part(kind Kind) int {
+	if kind < Told {
+		return 0
+	}
+	return 1
+}
+
+// toldAfter is how far the sections of what is told are after those of questions.
+const toldAfter = sectionTold - sectionQuestions
 
 // Open reads the head of a file of a size. Everything else is read when it is
 // asked for.
@@ -92,9 +107,17 @@ func Open(from io.ReaderAt, size int64) (*File, error) {
 			return data, nil
 		})
 	}
-	if f.size(sectionQuestions)%8+f.size(sectionSets)%4+f.size(sectionMembers)%4+f.size(sectionTraces)%traceSize+f.size(sectionHeld)%4 != 0 || f.size(sectionSets) == 0 {
+	for i := range f.askers {
+		of := toldAfter * i
+		if f.size(of+sectionQuestions)%8+f.size(of+sectionSets)%4+f.size(of+sectionMembers)%4 != 0 || f.size(of+sectionSets) != f.size(sectionSets) {
+			return nil, ErrDamaged
+		}
+		f.askers[i] = sync.OnceValues(func() ([][]uint32, error) { return f.askersOf(of) })
+	}
+	if f.size(sectionTraces)%traceSize+f.size(sectionHeld)%4 != 0 || f.size(sectionSets) == 0 {
 		return nil, ErrDamaged
 	}
+	f.relate = sync.OnceValues(f.users)
 	return f, nil
 }
 
@@ -114,7 +137,8 @@ func (f *File) About() ([]byte, error) { return f.load[sectionAbout]() }
 // Len is how many traces there are.
 func (f *File) Len() int { return f.size(sectionTraces) / traceSize }
 
-func (f *File) questions() int { return f.size(sectionQuestions) / 8 }
+// questions is how many questions there are, or things that are told.
+func (f *File) questions(part int) int { return f.size(sectionQuestions+toldAfter*part) / 8 }
 
 func number(b []byte, i int) int { return int(binary.LittleEndian.Uint32(b[4*i:])) }
 
@@ -130,46 +154,53 @@ func (f *File) question(table, names []byte, i int) (Question, error) {
 	return Question{Kind(number(table, 2*i)), string(names[from:to])}, nil
 }
 
-// Each calls use for every question of a kind, with its number, until it returns false.
-func (f *File) Each(kind Kind, use func(i int, name string) bool) error {
-	table, err1 := f.load[sectionQuestions]()
-	names, err2 := f.load[sectionNames]()
-	if err := errors.Join(err1, err2); err != nil {
-		return err
-	}
-	first := sort.Search(f.questions(), func(i int) bool { return number(table, 2*i) >= int(kind) })
-	for i := first; i < f.questions() && number(table, 2*i) == int(kind); i++ {
-		q, err := f.question(table, names, i)
-		if err != nil {
-			return err
+// Each calls use for every question of a kind whose name begins so, with its number,
+// until it returns false.
+func (f *File) Each(kind Kind, begins string, use func(i int, name string) bool) error {
+	i, err := f.search(Question{kind, begins})
+	for ; err == nil && i < f.questions(part(kind)); i++ {
+		var q Question
+		if q, err = f.at(part(kind), i); err != nil || q.Kind != kind || !strings.HasPrefix(q.Name, begins) {
+			break
 		}
-		if !use(i, q.Name) {
-			return nil
+		if !use(i+part(kind)*f.questions(0), q.Name) {
+			break
 		}
 	}
-	return nil
+	return err
 }
 
-// Number returns the number of a question; false if no trace has it.
-func (f *File) Number(q Question) (int, bool, error) {
-	table, err1 := f.load[sectionQuestions]()
-	names, err2 := f.load[sectionNames]()
+// at is a question by its number among those of its part.
+func (f *File) at(part, i int) (Question, error) {
+	table, err1 := f.load[sectionQuestions+toldAfter*part]()
+	names, err2 := f.load[sectionNames+toldAfter*part]()
 	if err := errors.Join(err1, err2); err != nil {
-		return 0, false, err
+		return Question{}, err
 	}
+	return f.question(table, names, i)
+}
+
+// search is where a question is among those of its part, or would be.
+func (f *File) search(q Question) (int, error) {
 	var bad error
-	i := sort.Search(f.questions(), func(i int) bool {
-		at, err := f.question(table, names, i)
+	i := sort.Search(f.questions(part(q.Kind)), func(i int) bool {
+		at, err := f.at(part(q.Kind), i)
 		if err != nil {
 			bad = err
 		}
 		return cmp.Or(cmp.Compare(at.Kind, q.Kind), strings.Compare(at.Name, q.Name)) >= 0
 	})
-	if bad != nil || i == f.questions() {
-		return 0, false, bad
+	return i, bad
+}
+
+// Number returns the number of a question; false if no trace has it.
+func (f *File) Number(q Question) (int, bool, error) {
+	i, err := f.search(q)
+	if err != nil || i == f.questions(part(q.Kind)) {
+		return 0, false, err
 	}
-	at, err := f.question(table, names, i)
-	return i, at == q, err
+	at, err := f.at(part(q.Kind), i)
+	return i + part(q.Kind)*f.questions(0), at == q, err
 }
 
 // Find returns the number of the trace of an analysis; false if there is none.
@@ -207,49 +238,62 @@ func span(table []byte, i, what, end int) (from, to int) {
 
 // Asking returns the traces that have a question of this number.
 func (f *File) Asking(question int) (Set, error) {
-	if f.relate.Do(f.relation); f.bad != nil {
-		return nil, f.bad
+	of := 0
+	if question >= f.questions(0) {
+		of, question = 1, question-f.questions(0)
+	}
+	users, err1 := f.relate()
+	askers, err2 := f.askers[of]()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
 	}
 	found := NewSet(f.Len())
-	for _, set := range f.askers[question] {
-		for _, t := range f.users[set] {
+	for _, set := range askers[question] {
+		for _, t := range users[set] {
 			found.Add(int(t))
 		}
 	}
 	return found, nil
 }
 
-// relation finds out which sets have a question, and which traces a set.
-func (f *File) relation() {
-	sets, err1 := f.load[sectionSets]()
-	members, err2 := f.load[sectionMembers]()
-	table, err3 := f.load[sectionTraces]()
-	held, err4 := f.load[sectionHeld]()
-	if f.bad = errors.Join(err1, err2, err3, err4); f.bad != nil {
-		return
+// askersOf finds out which sets have a question of a part.
+func (f *File) askersOf(of int) ([][]uint32, error) {
+	sets, err1 := f.load[of+sectionSets]()
+	members, err2 := f.load[of+sectionMembers]()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
 	}
-	f.askers, f.users = make([][]uint32, f.questions()), make([][]uint32, len(sets)/4-1)
-	for set := range f.users {
+	askers := make([][]uint32, f.size(of+sectionQuestions)/8)
+	for set := range len(sets)/4 - 1 {
 		from, to := number(sets, set), number(sets, set+1)
 		if from > to || to > len(members)/4 {
-			f.bad = ErrDamaged
-			return
+			return nil, ErrDamaged
 		}
-		f.bad = pair(f.askers, members, from, to, set)
-		if f.bad != nil {
-			return
+		if err := pair(askers, members, from, to, set); err != nil {
+			return nil, err
 		}
 	}
+	return askers, nil
+}
+
+// users finds out which traces have a set.
+func (f *File) users() ([][]uint32, error) {
+	table, err1 := f.load[sectionTraces]()
+	held, err2 := f.load[sectionHeld]()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	users := make([][]uint32, f.size(sectionSets)/4-1)
 	for i := range f.Len() {
 		from, to := span(table, i, 0, len(held)/4)
 		if from > to || to > len(held)/4 {
-			f.bad = ErrDamaged
-			return
+			return nil, ErrDamaged
 		}
-		if f.bad = pair(f.users, held, from, to, i); f.bad != nil {
-			return
+		if err := pair(users, held, from, to, i); err != nil {
+			return nil, err
 		}
 	}
+	return users, nil
 }
 
 // pair notes by each number in a part of a list who has it.
@@ -264,29 +308,37 @@ func pair(by [][]uint32, list []byte, from, to, who int) error {
 	return nil
 }
 
-// Traces returns the traces that keep says, to be written into another file.
-func (f *File) Traces(keep func(i int) bool) ([]Trace, error) {
-	if f.relate.Do(f.relation); f.bad != nil {
-		return nil, f.bad
+// Traces returns the traces that keep says, without the questions that drop says, to be
+// written into another file.
+func (f *File) Traces(keep func(i int) bool, drop func(Question) bool) ([]Trace, error) {
+	users, err := f.relate()
+	if err != nil {
+		return nil, err
 	}
-	asked := make([]*Asked, len(f.users)) // by set
+	asked := make([]*Asked, len(users)) // by set
 	for i := range asked {
 		asked[i] = &Asked{own: map[Question]struct{}{}}
 	}
-	table, err1 := f.load[sectionQuestions]()
-	names, err2 := f.load[sectionNames]()
-	traces, err3 := f.load[sectionTraces]()
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return nil, err
-	}
-	for i, sets := range f.askers {
-		q, err := f.question(table, names, i)
+	for part := range f.askers {
+		askers, err := f.askers[part]()
 		if err != nil {
 			return nil, err
 		}
-		for _, set := range sets {
-			asked[set].own[q] = struct{}{}
+		for i, sets := range askers {
+			q, err := f.at(part, i)
+			if err != nil {
+				return nil, err
+			}
+			for _, set := range sets {
+				if !drop(q) {
+					asked[set].own[q] = struct{}{}
+				}
+			}
 		}
+	}
+	traces, err := f.load[sectionTraces]()
+	if err != nil {
+		return nil, err
 	}
 	all := make([]Trace, f.Len())
 	for i := range all {
@@ -296,7 +348,7 @@ func (f *File) Traces(keep func(i int) bool) ([]Trace, error) {
 		}
 		all[i] = Trace{Key: Key(traces[i*traceSize:]), Asked: &Asked{}, Came: came, Note: note}
 	}
-	for set, users := range f.users {
+	for set, users := range users {
 		for _, i := range users {
 			all[i].Asked.earlier = append(all[i].Asked.earlier, asked[set])
 		}

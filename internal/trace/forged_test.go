@@ -23,6 +23,7 @@ func many(r *rand.Rand) []Trace {
 		asked.Include(common[r.IntN(len(common))])
 		for range r.IntN(20) {
 			asked.Ask(Kind(1+r.IntN(8)), fmt.Sprint("host_vars/", i, r.IntN(9)))
+			asked.Ask(Told+Kind(r.IntN(2)), fmt.Sprint("variable ", i, r.IntN(9)))
 		}
 		all[i] = Trace{Key: Key{byte(i), byte(i >> 8), 1}, Asked: asked, Came: [32]byte{byte(i)}, Note: fmt.Sprint("note ", i)}
 	}
@@ -41,9 +42,9 @@ func told(file []byte) (string, error) {
 		return "", err
 	}
 	fmt.Fprintf(&b, "%s\n", about)
-	for kind := range Kind(10) {
+	for _, kind := range []Kind{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, Told, Told + 1} {
 		var failed error
-		err := f.Each(kind, func(i int, name string) bool {
+		err := f.Each(kind, "", func(i int, name string) bool {
 			set, err := f.Asking(i)
 			fmt.Fprintln(&b, kind, i, name, set)
 			failed = err
@@ -66,7 +67,7 @@ func told(file []byte) (string, error) {
 		}
 		fmt.Fprintln(&b, came, note)
 	}
-	all, err := f.Traces(func(i int) bool { return i%3 == 0 })
+	all, err := f.Traces(func(i int) bool { return i%3 == 0 }, func(q Question) bool { return q.Kind == 3 })
 	fmt.Fprintln(&b, len(all))
 	return b.String(), err
 }

@@ -18,6 +18,10 @@ import "slices"
 // Kind is what is asked of something. The numbers are in files.
 type Kind uint8
 
+// Told is the first of the kinds that are no questions, but what an analysis tells of
+// itself: a file has them apart.
+const Told Kind = 128
+
 // Question is one thing that is asked.
 type Question struct {
 	Kind Kind
@@ -53,14 +57,7 @@ func (a *Asked) Include(other *Asked) {
 func (a *Asked) After() *Asked { return &Asked{earlier: []*Asked{a}} }
 
 // All calls f for every question, for some perhaps more than once.
-func (a *Asked) All(f func(Question)) {
-	seen := map[*Asked]bool{}
-	a.sets(seen, func(set *Asked) {
-		for q := range set.own {
-			f(q)
-		}
-	})
-}
+func (a *Asked) All(f func(Question)) { All([]*Asked{a}, f) }
 
 // Only returns the questions of a, which is closed, that keep says, put together as
 // they are in a; nil if there are none. What it makes of one that others include, too, it
@@ -84,6 +81,18 @@ func (a *Asked) Only(keep func(Question) bool, known func(of *Asked, make func()
 		return only.earlier[0]
 	}
 	return nil
+}
+
+// All calls f for every question of several analyses, for some perhaps more than once.
+func All(analyses []*Asked, f func(Question)) {
+	seen := map[*Asked]bool{}
+	for _, a := range analyses {
+		a.sets(seen, func(set *Asked) {
+			for q := range set.own {
+				f(q)
+			}
+		})
+	}
 }
 
 // sets calls f for a and all that it includes and that was not seen, those that

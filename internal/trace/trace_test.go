@@ -24,6 +24,9 @@ func some() []Trace {
 	one, two, three := common.After(), common.After(), &Asked{}
 	one.Ask(1, "b.yml")
 	two.Ask(2, "y")
+	two.Ask(Told, "y\x00b")
+	two.Ask(Told, "z\x00a")
+	common.Ask(Told, "y\x00a")
 	three.Ask(1, "a.yml")
 	three.Include(one)
 	return []Trace{
@@ -72,14 +75,22 @@ func TestFile(t *testing.T) {
 		{Question{2, "a.yml"}, nil},
 		{Question{0, ""}, nil},
 		{Question{9, "z"}, nil},
+		{Question{Told, "y\x00a"}, []int{0, 1, 2}},
+		{Question{Told, "z\x00a"}, []int{1}},
+		{Question{Told, "y"}, nil},
+		{Question{Told + 1, "y"}, nil},
 	} {
 		if got := asking(t, f, c.q); !slices.Equal(got, c.want) {
 			t.Errorf("%v: asked by %v, want %v", c.q, got, c.want)
 		}
 	}
 	var names []string
-	if err := f.Each(2, func(_ int, name string) bool { names = append(names, name); return true }); err != nil || !slices.Equal(names, []string{"x", "y"}) {
+	if err := f.Each(2, "", func(_ int, name string) bool { names = append(names, name); return true }); err != nil || !slices.Equal(names, []string{"x", "y"}) {
 		t.Errorf("of kind 2: %v, %v", names, err)
+	}
+	names = nil
+	if err := f.Each(Told, "y\x00", func(_ int, name string) bool { names = append(names, name); return true }); err != nil || !slices.Equal(names, []string{"y\x00a", "y\x00b"}) {
+		t.Errorf("told of y: %q, %v", names, err)
 	}
 	i, known, err := f.Find(Key{2})
 	if err != nil || !known || i != 1 {
@@ -105,13 +116,16 @@ func TestFile(t *testing.T) {
 // Traces taken from one file and written to another are the same.
 func TestTraces(t *testing.T) {
 	first := open(t, Encode(nil, some()))
-	all, err := first.Traces(func(i int) bool { return i != 1 })
+	all, err := first.Traces(func(i int) bool { return i != 1 }, func(q Question) bool { return q.Name == "z\x00a" })
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := open(t, Encode(nil, all))
 	if got := asking(t, f, Question{1, "b.yml"}); !slices.Equal(got, []int{0, 1}) {
 		t.Errorf("asked by %v", got)
+	}
+	if got := asking(t, f, Question{Told, "y\x00a"}); !slices.Equal(got, []int{0, 1}) {
+		t.Errorf("told by %v", got)
 	}
 	if got := asking(t, f, Question{2, "y"}); got != nil {
 		t.Errorf("a question of a trace that was left out: %v", got)
@@ -126,7 +140,7 @@ func TestDamaged(t *testing.T) {
 		var all []any
 		about, err := f.About()
 		all = append(all, about, err)
-		for _, q := range []Question{{1, "a.yml"}, {1, "b.yml"}, {2, "x"}, {2, "y"}} {
+		for _, q := range []Question{{1, "a.yml"}, {1, "b.yml"}, {2, "x"}, {2, "y"}, {Told, "y\x00b"}} {
 			i, known, err := f.Number(q)
 			all = append(all, i, known, err)
 			if known && err == nil {

@@ -21,8 +21,11 @@ func Encode(about []byte, traces []Trace) []byte {
 	}
 	var body [sections][]byte
 	body[sectionAbout] = about
-	body[sectionQuestions], body[sectionNames] = e.number()
-	body[sectionSets], body[sectionMembers] = e.members()
+	e.number(&body)
+	for part := range 2 {
+		of := part * toldAfter
+		body[of+sectionSets], body[of+sectionMembers] = e.members(part)
+	}
 	for i, t := range traces {
 		table := append(append(body[sectionTraces], t.Key[:]...), t.Came[:]...)
 		table = put(table, len(body[sectionHeld])/4)
@@ -87,28 +90,34 @@ func (e *encoder) set(a *Asked) int {
 	return n
 }
 
-// number numbers the questions in their order.
-func (e *encoder) number() (table, names []byte) {
+// number numbers the questions of each part in their order.
+func (e *encoder) number(body *[sections][]byte) {
 	all := make([]Question, 0, len(e.questions))
 	for q := range e.questions {
 		all = append(all, q)
 	}
 	slices.SortFunc(all, func(a, b Question) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name)) })
-	for i, q := range all {
-		e.questions[q] = uint32(i)
-		table = put(put(table, int(q.Kind)), len(names))
-		names = append(names, q.Name...)
+	var numbered [2]int
+	for _, q := range all {
+		of := part(q.Kind)
+		table, names := &body[of*toldAfter+sectionQuestions], &body[of*toldAfter+sectionNames]
+		e.questions[q] = uint32(numbered[of])
+		numbered[of]++
+		*table = put(put(*table, int(q.Kind)), len(*names))
+		*names = append(*names, q.Name...)
 	}
-	return table, names
 }
 
-func (e *encoder) members() (sets, members []byte) {
+// members are the numbers of each set's questions of a part.
+func (e *encoder) members(of int) (sets, members []byte) {
 	var own []uint32
 	for _, a := range e.all {
 		sets = put(sets, len(members)/4)
 		own = own[:0]
 		for q := range a.own {
-			own = append(own, e.questions[q])
+			if part(q.Kind) == of {
+				own = append(own, e.questions[q])
+			}
 		}
 		slices.Sort(own)
 		for _, n := range own {

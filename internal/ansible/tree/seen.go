@@ -22,6 +22,12 @@ const (
 	LastAsk
 )
 
+// What is told of files besides. Its numbers are in files of traces, too.
+const (
+	TellText = trace.Told + iota // what a file's bytes are took part in what was followed
+	LastTold
+)
+
 // Seen is a tree that notes what it is asked. It is for one goroutine.
 type Seen struct {
 	Files
@@ -134,7 +140,11 @@ func (s *Seen) Below(dir string) []string {
 func (s *Seen) Executable(name string) bool { s.ask(AskMode, name); return s.Files.Executable(name) }
 
 // Text implements Files.
-func (s *Seen) Text(name string) ([]byte, error) { s.ask(AskContent, name); return s.Files.Text(name) }
+func (s *Seen) Text(name string) ([]byte, error) {
+	s.ask(AskContent, name)
+	s.Asked.Ask(TellText, s.Files.Real(name).Real)
+	return s.Files.Text(name)
+}
 
 // Document implements Files.
 func (s *Seen) Document(name string) *Document {
