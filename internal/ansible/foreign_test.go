@@ -1,6 +1,9 @@
 package ansible
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestNamesOfForeign tells a name by a variable of another host, which no play in a build sets.
 func TestNamesOfForeign(t *testing.T) {
@@ -30,4 +33,39 @@ func TestNamesOfForeign(t *testing.T) {
 		{"of a host that is computed", book + "  tasks:\n" + copies("{{ hostvars[ansible_local.x].cert }}") + all, "files/a files/b", ""},
 		{"from a cache of facts", "-- ansible.cfg --\n[defaults]\nfact_caching = jsonfile\n" + book + "  tasks:\n" + copies(local) + all, "files/a files/b", ""},
 	}, Query{})
+}
+
+// TestForeignPatterns reads variables of hosts whose names are known in part.
+func TestForeignPatterns(t *testing.T) {
+	const site = "-- hosts --\n[web]\nw1\nw2\n[db]\nd1\n-- host_vars/w1.yml --\nopt_a: 1\nopt_b: '{{ lead }}'\nlead: 1\nother: 1\n-- host_vars/d1.yml --\nopt_a: 1\n-- host_vars/n.yml --\nopt_c: 1\nother: 1\n" +
+		book + "  tasks: [{debug: {msg: \"READ\"}}]\n"
+	for read, hosts := range map[string]string{
+		"{{ hostvars['w1']['opt_' ~ ansible_local.x] }}":                                                "w1",
+		"{{ hostvars[item]['opt_' ~ ansible_local.x] }}":                                                "w1 d1 n",
+		"{% for h in groups.web %}{{ hostvars[h]['opt_' ~ ansible_local.x] | default(1) }}{% endfor %}": "w1 d1 n",
+	} {
+		q := Query{Playbooks: []string{"p.yml"}, Host: "n", Groups: []string{"web"}, Inventory: []string{"hosts"}}
+		base := strings.Replace(site, "READ", read, 1)
+		before := digestOf(t, project(base), q)
+		a, err := Open(project(base), NewParsed()).Analyse(q, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for file, says := range map[string]string{
+			"w1 a": "-- host_vars/w1.yml --\nopt_a: 2\nopt_b: '{{ lead }}'\nlead: 1\nother: 1\n", "w1 lead": "-- host_vars/w1.yml --\nopt_a: 1\nopt_b: '{{ lead }}'\nlead: 2\nother: 1\n",
+			"w1 more": "-- host_vars/w1.yml --\nopt_a: 1\nopt_b: '{{ lead }}'\nlead: 1\nother: 1\nopt_new: 1\n", "w1": "-- host_vars/w1.yml --\nopt_a: 1\nopt_b: '{{ lead }}'\nlead: 1\nother: 2\n",
+			"d1 a": "-- host_vars/d1.yml --\nopt_a: 2\n", "d1": "-- host_vars/d1.yml --\nopt_a: 1\nother: 1\n",
+			"n c": "-- host_vars/n.yml --\nopt_c: 2\nother: 1\n", "n": "-- host_vars/n.yml --\nopt_c: 1\nother: 2\n",
+		} {
+			host, which, _ := strings.Cut(file, " ")
+			want := which != "" && strings.Contains(hosts, host)
+			if got := digestOf(t, project(base+says), q) != before; got != want {
+				t.Errorf("%s: a change of %s counts: %v", read, file, got)
+			}
+			kept := verified(t, Open(project(base), NewParsed()), Open(project(base+says), NewParsed()), []string{"host_vars/" + host + ".yml"}, a)
+			if want && kept {
+				t.Errorf("%s: a trace does not ask for %s", read, file)
+			}
+		}
+	}
 }

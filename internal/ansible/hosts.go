@@ -70,9 +70,14 @@ func (w *walk) readForeign(h hostRead) foreignResult {
 	}
 	reading.Wait()
 	r := foreignResult{asked: &trace.Asked{}}
-	r.asked.Ask(askVariable, h.name)
-	if h.name == "" {
+	switch {
+	case h.name == "":
+		r.asked.Ask(askVariable, "")
 		r.asked.Ask(askVariablesLike, unknownText)
+	case computed(h.name):
+		r.asked.Ask(askVariablesLike, h.name)
+	default:
+		r.asked.Ask(askVariable, h.name)
 	}
 	var says []string
 	for _, g := range groups {
@@ -103,7 +108,8 @@ func (w *walk) readHostsOf(h hostRead, hosts []string) foreignHosts {
 	var g foreignHosts
 	seen := tree.NewSeen(w.files.Files)
 	of := inventory.NewWinners(seen, w.dirs, h.name).Of
-	if h.name == "" || w.cfg.merge { // then all of them count
+	several := h.name == "" || computed(h.name)
+	if several || w.cfg.merge { // then all of them count
 		of = func(n *inventory.Node) (*inventory.Scope, error) { return n.Definitions(seen, w.dirs) }
 	}
 	for _, host := range hosts {
@@ -113,10 +119,13 @@ func (w *walk) readHostsOf(h hostRead, hosts []string) foreignHosts {
 		}
 		g.says = append(g.says, host)
 		definitions := slices.Values(scope.Lookup(h.name))
-		if h.name == "" {
+		if several {
 			definitions = scope.Definitions()
 		}
 		for d := range definitions {
+			if computed(h.name) && !matches(h.name, d.Name()) {
+				continue
+			}
 			g.says = append(g.says, d.Name(), d.Value.Digest())
 			g.definitions = append(g.definitions, d)
 		}
@@ -190,7 +199,7 @@ func (w *walk) foreignVariables() []Variable {
 		r := w.foreignValue(h)
 		name := "hostvars[" + strings.NewReplacer(unknownText, "*", wordText, "*").Replace(h.host) + "]"
 		if h.name != "" {
-			name += "." + h.name
+			name += "." + strings.NewReplacer(unknownText, "*", wordText, "*").Replace(h.name)
 		}
 		v := Variable{Name: name, Digest: r.digest, Via: seen}
 		if h.name != "" && r.first.File != "" {

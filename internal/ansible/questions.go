@@ -13,7 +13,7 @@ import (
 
 // Version changes whenever an analysis of the same project may ask other questions,
 // or come to something else: traces of another version are not believed.
-const Version = 23
+const Version = 24
 
 // The questions of an analysis beside those about files. Their numbers are in files of
 // traces.

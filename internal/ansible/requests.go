@@ -422,7 +422,7 @@ func (w *walk) unsearched(dir string, files, searched []string, vars bool) []str
 			return true
 		case !below:
 			return false
-		case top == "roles" || top == "collections":
+		case top == "roles" || top == "collections" || slices.Contains(codeDirs, top):
 			return true
 		case top == "group_vars" || top == "host_vars":
 			return !vars

@@ -295,14 +295,19 @@ func (w *walk) computedName(c jinja.Computed, o owner) {
 		case strings.Trim(name, wildcards) == "":
 			w.anyVariable("the name of a variable is computed", o.at(c.Line))
 		case computed(name):
-			if p := (namePattern{name, o.at(c.Line)}); !slices.Contains(w.namePatterns, p) {
-				w.namePatterns = append(w.namePatterns, p)
-				w.files.Asked.Ask(askVariablesLike, name)
-				w.news++
-			}
+			w.variablesLike(name, o.at(c.Line))
 		default:
 			w.variable(name, o.at(c.Line))
 		}
+	}
+}
+
+// variablesLike makes the variables count whose names a pattern may mean.
+func (w *walk) variablesLike(pattern string, at place) {
+	if p := (namePattern{pattern, at}); !slices.Contains(w.namePatterns, p) {
+		w.namePatterns = append(w.namePatterns, p)
+		w.files.Asked.Ask(askVariablesLike, pattern)
+		w.news++
 	}
 }
 
@@ -363,7 +368,7 @@ var ownNames = []string{
 }
 
 // hostRead is a variable of another host that is read; "" for all variables,
-// and a pattern for several hosts.
+// and patterns for several of them and for several hosts.
 type hostRead struct{ host, name string }
 
 func (w *walk) hostRead(h jinja.HostRead, o owner) {
@@ -377,11 +382,11 @@ func (w *walk) hostRead(h jinja.HostRead, o owner) {
 	}
 	for _, host := range hosts {
 		for _, name := range names {
-			if computed(name) {
+			if strings.Trim(name, wildcards) == "" {
 				name = ""
 			}
 			w.foreignRead(hostRead{host, name}, o.at(h.Line))
-			if bare := (hostRead{host, name}); !h.Guarded && o.sure != possible && !w.bareReads.has(bare) {
+			if bare := (hostRead{host, name}); !computed(name) && !h.Guarded && o.sure != possible && !w.bareReads.has(bare) {
 				w.bareReads.set(bare, o.at(h.Line))
 			}
 		}
@@ -390,9 +395,12 @@ func (w *walk) hostRead(h jinja.HostRead, o owner) {
 
 func (w *walk) foreignRead(h hostRead, at place) {
 	if matches(h.host, w.q.Host) {
-		if h.name == "" {
+		switch {
+		case h.name == "":
 			w.anyVariable("hostvars of this node as a whole", at)
-		} else {
+		case computed(h.name):
+			w.variablesLike(h.name, at)
+		default:
 			w.variable(h.name, at)
 		}
 		if h.host == w.q.Host {
