@@ -21,7 +21,7 @@ func (c *comparer) exactly(reasons []Reason, p *pair) {
 			if r.became == gone {
 				missing, list = &p.now, p.after
 			}
-			if dir := missing.directoryWith(r.Name); dir != "" {
+			if dir := missing.directoryWith(r.Name); dir != "" && r.input == KindFile {
 				r.Question.Kind, r.Question.Name = AskBelow, dir
 				continue
 			}
@@ -32,7 +32,7 @@ func (c *comparer) exactly(reasons []Reason, p *pair) {
 				asked[r.became == gone] = searched(list, reasons)
 			}
 			r.searched(asked[r.became == gone])
-		case r.became == changed:
+		case r.became == changed && r.input == KindAnsible:
 			c.askedOf(r, p)
 		}
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -16,14 +17,15 @@ import (
 
 // wordSite is a project that says some words: one by a variable that the first of two
 // playbooks of a layer reads, one that the second does, one by another layer's, one in a
-// file that no playbook has to do with, and one that the layer gives.
+// file that no playbook has to do with, and a layer by a link, and one that the layer gives.
 func wordSite(words [5]string) fstest.MapFS {
 	m := fstest.MapFS{}
 	for name, text := range map[string]string{
 		"strata.yaml": `{strata: 1, cluster: {name: c}, repositories: {debian: {type: apt, suite: bookworm}}, layers: {
  base: {from: {bootstrap: {distribution: debian, repositories: [debian]}}},
  two: {parent: base, ansible: {playbooks: [a.yml, b.yml], extra_vars: {extra: ` + words[4] + `}}},
- other: {parent: base, ansible: {playbooks: [c.yml]}}}}`,
+ other: {parent: base, ansible: {playbooks: [c.yml]}},
+ linked: {parent: base, files: [{src: motd, dest: /etc/motd, template: true}], ansible: {playbooks: [c.yml]}}}}`,
 		"a.yml":      "- hosts: all\n  vars_files: [a.vars.yml]\n  tasks: [{debug: {msg: '{{ a }} {{ undefined_one }}'}}]\n",
 		"a.vars.yml": "a: " + words[0] + "\n",
 		"b.yml":      "- hosts: all\n  vars_files: [b.vars.yml]\n  tasks: [{debug: {msg: '{{ b }} {{ extra }}'}}]\n",
@@ -34,6 +36,7 @@ func wordSite(words [5]string) fstest.MapFS {
 	} {
 		m[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
 	}
+	m["motd"] = &fstest.MapFile{Data: []byte("README"), Mode: fs.ModeSymlink | 0o777}
 	return m
 }
 
@@ -54,7 +57,7 @@ func TestKnownTraces(t *testing.T) {
 	for _, words := range [][5]string{{"x", "x", "x", "x", "x"}, {"y", "x", "x", "x", "x"}, {"x", "y", "x", "x", "x"}, {"x", "x", "y", "y", "x"}, {"x", "x", "x", "y", "x"}, {"x", "x", "x", "x", "y"}} {
 		all = append(all, wordSite(words))
 	}
-	want := []layer.NodeID{"base", "two", "other"}
+	want := []layer.NodeID{"base", "two", "other", "linked"}
 	without := map[string]string{} // what plans are without traces
 	for _, brief := range []bool{true, false} {
 		// plan compares two revisions with traces of a third, and returns those that it makes.

@@ -42,6 +42,7 @@ type Reason struct {
 	// nothing but such lines; else "".
 	Widened string `json:"widened,omitempty"`
 
+	input  string // the kind of the input
 	became became
 	by     string // whose playbooks use it, or do no longer
 }
@@ -104,7 +105,7 @@ func reasonOf(old, now *Input) Reason {
 	if in == nil {
 		in = old
 	}
-	r := Reason{Kind: reasonKind(*in), Name: in.Name, File: in.File, Line: in.Line, Via: in.Via}
+	r := Reason{Kind: reasonKind(*in), input: in.Kind, Name: in.Name, File: in.File, Line: in.Line, Via: in.Via}
 	switch in.Kind {
 	case KindSecret:
 		r.Name = "secret " + in.Name
