@@ -59,6 +59,7 @@ func TestKnownTraces(t *testing.T) {
 	}
 	want := []layer.NodeID{"base", "two", "other", "linked"}
 	without := map[string]string{} // what plans are without traces
+	projects := map[string]*layer.Project{}
 	for _, brief := range []bool{true, false} {
 		// plan compares two revisions with traces of a third, and returns those that it makes.
 		plan := func(base, head int, fresh bool, known []byte, of int) (said string, made []byte, at int) {
@@ -74,6 +75,10 @@ func TestKnownTraces(t *testing.T) {
 					t.Fatal(err)
 				}
 				r.Name = fmt.Sprint("revision ", i)
+				if same := projects[string(all[i]["strata.yaml"].Data)]; same != nil {
+					r.Project = same // as commands have it
+				}
+				projects[string(all[i]["strata.yaml"].Data)] = r.Project
 				return r
 			}
 			o := CompareOptions{Changed: changedNames(all[base], all[head]), Brief: brief, Fresh: fresh, Carry: true}
