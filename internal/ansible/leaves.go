@@ -257,7 +257,7 @@ func (t *touching) leafVariable(name, file string, among trace.Set) trace.Set {
 	}()
 	_, ok1 := pairIn(t.from.files.Document(file), name)
 	_, ok2 := pairIn(t.to.files.Document(file), name)
-	if !ok1 || !ok2 || implicit(name) || slices.Contains(ownNames, name) ||
+	if !ok1 || !ok2 || implicit(name) || reserved(name) || slices.Contains(ownNames, name) ||
 		t.from.files.Linked(file, false) || t.to.files.Linked(file, false) {
 		return settled
 	}

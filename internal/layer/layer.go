@@ -95,9 +95,9 @@ type Trust struct {
 
 // Node returns the node of that name.
 func (p *Project) Node(id NodeID) (Node, bool) {
-	for _, n := range p.Nodes {
-		if n.ID == id {
-			return n, true
+	for i := range p.Nodes { // not by value: a node is large
+		if p.Nodes[i].ID == id {
+			return p.Nodes[i], true
 		}
 	}
 	return Node{}, false

@@ -36,7 +36,7 @@ func (c *collector) facts() map[string]string {
 		if first.Source != nil {
 			break
 		}
-		parent, ok := c.p.Node(first.Parent)
+		parent, ok := c.src.node(c.p, first.Parent)
 		if !ok {
 			return nil
 		}

@@ -115,7 +115,7 @@ func (c *collector) bounds() ([]Input, *Unbounded, error) {
 
 // observed narrows how a node differs to what a build saw its programs read.
 func (c *comparer) observed(n layer.Node, p pair) ([]Reason, error) {
-	old, was := c.base.Project.Node(n.ID)
+	old, was := c.base.Source.node(c.base.Project, n.ID)
 	if c.o.Observed == nil || !p.unbounded || !was || len(p.reasons) == 0 || p.moved || !c.keeps(n.Parent) {
 		return p.reasons, nil
 	}

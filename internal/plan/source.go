@@ -58,6 +58,25 @@ type Source struct {
 	warned    map[Warning][]layer.NodeID // and the nodes that have it
 	notes     reachedNotes
 	inCircles []string // links, of analyses that need not be made
+	nodes     map[*layer.Project]map[layer.NodeID]*layer.Node
+}
+
+// node finds a node of a project by its name, of which there may be many.
+func (s *Source) node(p *layer.Project, id layer.NodeID) (layer.Node, bool) {
+	s.mu.Lock()
+	byID, known := s.nodes[p]
+	if !known {
+		if s.nodes == nil {
+			s.nodes = map[*layer.Project]map[layer.NodeID]*layer.Node{}
+		}
+		byID = nodesOf(p)
+		s.nodes[p] = byID
+	}
+	s.mu.Unlock()
+	if n := byID[id]; n != nil {
+		return *n, true
+	}
+	return layer.Node{}, false
 }
 
 // item is a file as one kind of reader sees it.

@@ -79,7 +79,7 @@ func (s *Source) groupWarnings(p *layer.Project, nodes []layer.Node) []Warning {
 	s.open()
 	var all []Warning
 	for _, n := range nodes {
-		parent, _ := p.Node(n.Parent)
+		parent, _ := s.node(p, n.Parent)
 		for _, step := range n.Steps {
 			playbooks := step.Reads().Playbooks
 			if playbooks == nil {
