@@ -91,7 +91,7 @@ func dropPlanCache(l *lab) error { return os.RemoveAll(l.path("plancache")) }
 
 // planSpeed compares with reading every file once, and with Listing 6.
 func planSpeed(l *lab, s *site, dir string, found *Findings) error {
-	var coldPeaks, nextPeaks Series
+	var coldPeaks, nextPeaks, changedPeaks Series
 	next := nextCommits{lab: l, site: s, dir: dir}
 	series, err := alternate(l,
 		func(int) (float64, error) {
@@ -110,6 +110,18 @@ func planSpeed(l *lab, s *site, dir string, found *Findings) error {
 			nextPeaks = append(nextPeaks, p.peak)
 			return 1000 * p.seconds, err
 		},
+		func(int) (float64, error) { // all that the last commit changes counts but for a comment
+			const cache = "changedcache"
+			if err := os.RemoveAll(l.path(cache)); err != nil {
+				return 0, err
+			}
+			if _, err := planWith(l, dir, cache, "HEAD~2", "HEAD~1"); err != nil {
+				return 0, err
+			}
+			p, err := planWith(l, dir, cache, "HEAD~1", "HEAD")
+			changedPeaks = append(changedPeaks, p.peak)
+			return 1000 * p.seconds, err
+		},
 		func(int) (float64, error) {
 			return l.run(command{Name: "plan-layers", Dir: dir, Args: []string{"python3", filepath.Join(l.repo, "bench", "layers.py"), "HEAD~1", "HEAD"}})
 		},
@@ -117,13 +129,16 @@ func planSpeed(l *lab, s *site, dir string, found *Findings) error {
 	if err != nil {
 		return err
 	}
-	cold, read, coming, layers := series[0], series[1], series[2], series[3]
+	cold, read, coming, changed, layers := series[0], series[1], series[2], series[3], series[4]
 	at := "`plan --base HEAD~1 --head HEAD` of a site of 1,000 nodes"
 	reading, listing := "`git diff --name-only`, and every file read once (`git archive`)", "the paper's Listing 6, in Python"
 	found.Rows = append(found.Rows,
 		Row{Work: at + ", next commit", PeerIs: listing, Unit: "ms", Ours: coming, Peer: inMilli(layers), Target: Target{Kind: "faster", Value: 10}},
 		Row{Work: at + ", next commit", PeerIs: reading, Unit: "ms", Ours: coming, Peer: inMilli(read), Target: Target{Kind: "below", Value: 100}},
 		Row{Work: "the same, peak memory", Unit: "MB", Ours: nextPeaks, Target: Target{Kind: "below", Value: 100}},
+		Row{Work: at + ", next commit, which changes a variable and a template", PeerIs: listing, Unit: "ms", Ours: changed, Peer: inMilli(layers), Target: Target{Kind: "faster", Value: 10}},
+		Row{Work: at + ", next commit, which changes a variable and a template", PeerIs: reading, Unit: "ms", Ours: changed, Peer: inMilli(read), Target: Target{Kind: "below", Value: 100}},
+		Row{Work: "the same, peak memory", Unit: "MB", Ours: changedPeaks, Target: Target{Kind: "below", Value: 100}},
 		Row{Work: at + ", cold", PeerIs: listing, Unit: "s", Ours: cold, Peer: layers, Target: Target{Kind: "faster", Value: 1}},
 		Row{Work: at + ", cold", PeerIs: reading, Unit: "s", Ours: cold, Peer: read},
 		Row{Work: "the same, peak memory", Unit: "MB", Ours: coldPeaks, Target: Target{Kind: "below", Value: 250}},
