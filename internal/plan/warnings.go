@@ -78,6 +78,7 @@ func (s *Source) groupWarnings(p *layer.Project, nodes []layer.Node) []Warning {
 	}
 	s.open()
 	var all []Warning
+	known := map[[2]string]bool{} // a configuration and a group, of which there is nothing to say
 	for _, n := range nodes {
 		parent, _ := s.node(p, n.Parent)
 		for _, step := range n.Steps {
@@ -91,8 +92,12 @@ func (s *Source) groupWarnings(p *layer.Project, nodes []layer.Node) []Warning {
 				if slices.Contains(parent.Groups, g) && runsPlaybooks(parent) {
 					continue
 				}
-				near, known := s.playbooks.Group(collectorOf(p, n, s).query(*playbooks), g)
-				if known {
+				of := [2]string{playbooks.Config, g}
+				if known[of] {
+					continue
+				}
+				var near string
+				if near, known[of] = s.playbooks.Group(ansible.Query{Config: playbooks.Config, Inventory: p.Inventory}, g); known[of] {
 					continue
 				}
 				w := Warning{Kind: ansible.WarnGroup, File: n.Pos.File, Line: n.Pos.Line, Message: fmt.Sprintf("group %s of layer %s is in no inventory", g, n.Layer)}
@@ -104,10 +109,6 @@ func (s *Source) groupWarnings(p *layer.Project, nodes []layer.Node) []Warning {
 		}
 	}
 	return all
-}
-
-func collectorOf(p *layer.Project, n layer.Node, s *Source) *collector {
-	return &collector{p: p, n: n, src: s}
 }
 
 func runsPlaybooks(n layer.Node) bool {
