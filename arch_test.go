@@ -23,7 +23,7 @@ const (
 
 // pkg is one package's source without its tests.
 type pkg struct {
-	name  string // as the picture has it: cmd/strata, build
+	name  string // as the picture has it: cmd/strata, engine
 	dir   string
 	set   *token.FileSet
 	files map[string]*ast.File // by path

@@ -18,7 +18,7 @@ import (
 	"go.podman.io/storage/pkg/unshare"
 	"golang.org/x/term"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/git"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -242,7 +242,7 @@ func (a *app) use() (st *store.Store, done func(), err error) {
 }
 
 // builder opens everything that building needs. The store must be closed.
-func (a *app) builder(p *project) (*build.Builder, error) {
+func (a *app) builder(p *project) (*engine.Builder, error) {
 	st, err := a.open()
 	if err != nil {
 		return nil, err
@@ -263,7 +263,7 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &build.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Checkout: p.dir, Elsewhere: elsewhere, Known: p.repos.elsewhere.warnings, Store: st, Packages: packages.Table{"apt": cache},
+	b := &engine.Builder{Project: p.Project, Files: p.files, Dir: onDisk, Checkout: p.dir, Elsewhere: elsewhere, Known: p.repos.elsewhere.warnings, Store: st, Packages: packages.Table{"apt": cache},
 		Version: programVersion(), Invocation: a.invocation(), Git: runGit, Passing: passing(os.Getenv)}
 	if p.Registry != "" {
 		if b.Exchange, err = a.exchange(st, p, p.Registry); err == nil {
@@ -279,7 +279,7 @@ func (a *app) builder(p *project) (*build.Builder, error) {
 
 // prepare opens everything that building needs, cleans up after builds that were
 // killed, and keeps gc away until done is called.
-func (a *app) prepare(p *project) (b *build.Builder, done func(), err error) {
+func (a *app) prepare(p *project) (b *engine.Builder, done func(), err error) {
 	if err := a.fetchElsewhere(p); err != nil {
 		return nil, nil, err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/store"
@@ -120,7 +120,7 @@ func runBuild(cmd *cobra.Command, a *app, names []string, opts buildOptions) err
 		b.Watch = v.Event
 	}
 	b.Commits = p.commits(cmd.Context())
-	run := build.Options{Jobs: opts.jobs, KeepGoing: opts.keepGoing, NoCache: opts.noCache, Push: opts.push}
+	run := engine.Options{Jobs: opts.jobs, KeepGoing: opts.keepGoing, NoCache: opts.noCache, Push: opts.push}
 	if !opts.push {
 		run.Fetch = want
 	}
@@ -161,19 +161,19 @@ func (a *app) viewOptions(p *plan.Plan) viewOptions {
 }
 
 // makePlan compares what is wanted with what the store and the registry have.
-func makePlan(ctx context.Context, b *build.Builder, want []layer.NodeID, noCache bool) (*plan.Plan, error) {
+func makePlan(ctx context.Context, b *engine.Builder, want []layer.NodeID, noCache bool) (*plan.Plan, error) {
 	return planWith(ctx, b, b.Inputs(), want, plan.Options{NoCache: noCache})
 }
 
 // planWith does that with inputs that are read from a source.
-func planWith(ctx context.Context, b *build.Builder, src *plan.Source, want []layer.NodeID, o plan.Options) (*plan.Plan, error) {
+func planWith(ctx context.Context, b *engine.Builder, src *plan.Source, want []layer.NodeID, o plan.Options) (*plan.Plan, error) {
 	have, err := b.Have(ctx)
 	if err != nil {
 		return nil, err
 	}
 	records := records{b.Store, b.Project.Cluster.Name, map[layer.NodeID]*store.Record{}}
 	o.Last, o.Seconds, o.Observed = records.inputs, records.seconds, b.Observations(ctx)
-	return build.Think(ctx, func() (*plan.Plan, error) {
+	return engine.Think(ctx, func() (*plan.Plan, error) {
 		return plan.Make(b.Project, want, src, have, o)
 	})
 }
@@ -238,7 +238,7 @@ func printPlan(a *app, p *plan.Plan) error {
 }
 
 // printResult prints the images with their artifacts.
-func printResult(a *app, r *build.Result) {
+func printResult(a *app, r *engine.Result) {
 	if a.quiet {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/junit"
 	"github.com/strata-hpc/strata/internal/layer"
@@ -87,7 +87,7 @@ func runVerify(ctx context.Context, a *app, opts verifyOptions) error {
 }
 
 // reportVerdicts prints what came out the same; what did not is the error.
-func (a *app) reportVerdicts(verdicts []build.Verdict, opts verifyOptions) error {
+func (a *app) reportVerdicts(verdicts []engine.Verdict, opts verifyOptions) error {
 	var errs []error
 	if opts.report != "" && verdicts != nil {
 		errs = append(errs, a.writeReport(opts.report, verifySuite(verdicts).XML()))
@@ -135,7 +135,7 @@ func sampleOf(p *plan.Plan, opts verifyOptions) []layer.NodeID {
 	return slices.DeleteFunc(ids, func(id layer.NodeID) bool { return !slices.Contains(order, id) })
 }
 
-func verifySuite(verdicts []build.Verdict) junit.Suite {
+func verifySuite(verdicts []engine.Verdict) junit.Suite {
 	s := junit.Suite{Name: "verify"}
 	for _, v := range verdicts {
 		c := junit.Case{Class: "verify", Name: string(v.ID), Seconds: v.Seconds, Output: string(v.Digest)}

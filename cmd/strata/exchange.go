@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/objectstore"
 	"github.com/strata-hpc/strata/internal/registry"
@@ -14,7 +14,7 @@ import (
 )
 
 // exchange is a place for a project's images. Without a project, p is nil.
-func (a *app) exchange(st *store.Store, p *project, at string) (*build.Exchange, error) {
+func (a *app) exchange(st *store.Store, p *project, at string) (*engine.Exchange, error) {
 	policy, err := a.trust(p, at)
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (a *app) exchange(st *store.Store, p *project, at string) (*build.Exchange,
 	if a.verbose && !a.json() {
 		opts.Progress = a.printEvent
 	}
-	x := &build.Exchange{Store: st, At: at, Pull: build.PullMissing, Options: opts, Trust: policy}
+	x := &engine.Exchange{Store: st, At: at, Pull: engine.PullMissing, Options: opts, Trust: policy}
 	if p != nil {
 		x.Cluster = p.Cluster.Name
 	}
@@ -35,7 +35,7 @@ func (a *app) exchange(st *store.Store, p *project, at string) (*build.Exchange,
 
 // shelf is where the artifacts of a project's images are handed on; nil if that is
 // the CI system's concern.
-func (a *app) shelf(p *project, x *build.Exchange) (build.Shelf, error) {
+func (a *app) shelf(p *project, x *engine.Exchange) (engine.Shelf, error) {
 	switch p.Pipeline.Artifacts {
 	case "registry":
 		return x.Shelf(), nil
@@ -46,14 +46,14 @@ func (a *app) shelf(p *project, x *build.Exchange) (build.Shelf, error) {
 			return nil, err
 		}
 		bucket, err := objectstore.Open(place, objectstore.Options{})
-		return &build.BucketShelf{Bucket: bucket, Exchange: x, Trust: policy}, err
+		return &engine.BucketShelf{Bucket: bucket, Exchange: x, Trust: policy}, err
 	}
 	return nil, nil
 }
 
 // spare has a command do without a registry that cannot be reached: who did not
 // ask for it can build all the same.
-func (a *app) spare(x *build.Exchange) {
+func (a *app) spare(x *engine.Exchange) {
 	if x != nil {
 		x.Missed = func(err error) {
 			a.note("going on without it (--pull=missing makes this an error): %s", err.Error())
@@ -73,7 +73,7 @@ func (a *app) printEvent(e registry.Event) {
 }
 
 // pullFlag is the flag --pull; its zero value leaves it to the project.
-type pullFlag struct{ build.Pull }
+type pullFlag struct{ engine.Pull }
 
 const pullUsage = "`when` to ask the registry: missing (for what the store lacks), always (first), never; missing if registry: is set"
 
@@ -85,19 +85,19 @@ func (f *pullFlag) Type() string { return "when" }
 
 // Set implements pflag.Value.
 func (f *pullFlag) Set(text string) error {
-	known := []build.Pull{build.PullMissing, build.PullAlways, build.PullNever}
-	if !slices.Contains(known, build.Pull(text)) {
+	known := []engine.Pull{engine.PullMissing, engine.PullAlways, engine.PullNever}
+	if !slices.Contains(known, engine.Pull(text)) {
 		return fmt.Errorf("it is missing, always or never, not %q", text)
 	}
-	f.Pull = build.Pull(text)
+	f.Pull = engine.Pull(text)
 	return nil
 }
 
-func (f *pullFlag) never() bool { return f.Pull == build.PullNever }
+func (f *pullFlag) never() bool { return f.Pull == engine.PullNever }
 
 // apply has a build ask the registry as the flag says. Without the flag, it is
 // only asked if it can be reached.
-func (f *pullFlag) apply(a *app, b *build.Builder) error {
+func (f *pullFlag) apply(a *app, b *engine.Builder) error {
 	switch {
 	case f.Pull == "":
 		a.spare(b.Exchange)

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/strata-hpc/strata/internal/artifact"
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/printable"
@@ -35,15 +35,15 @@ func newExportCommand(a *app) *cobra.Command {
 }
 
 // buildImage builds an image and returns what came out.
-func buildImage(ctx context.Context, a *app, b *build.Builder, p *project, name string) (layer.Image, build.ImageResult, error) {
+func buildImage(ctx context.Context, a *app, b *engine.Builder, p *project, name string) (layer.Image, engine.ImageResult, error) {
 	im, ok := p.Image(name)
 	if !ok {
-		return im, build.ImageResult{}, unknownImage(p, name)
+		return im, engine.ImageResult{}, unknownImage(p, name)
 	}
 	a.spare(b.Exchange)
 	made, err := makePlan(ctx, b, []layer.NodeID{im.Node}, false)
 	if err != nil {
-		return im, build.ImageResult{}, err
+		return im, engine.ImageResult{}, err
 	}
 	if !a.json() && !a.quiet {
 		v := newView(a.out, a.viewOptions(made))
@@ -51,9 +51,9 @@ func buildImage(ctx context.Context, a *app, b *build.Builder, p *project, name 
 		defer v.Close()
 	}
 	b.Commits = p.commits(ctx)
-	result, err := b.Run(ctx, made, []layer.Image{im}, build.Options{Jobs: 2})
+	result, err := b.Run(ctx, made, []layer.Image{im}, engine.Options{Jobs: 2})
 	if err != nil {
-		return im, build.ImageResult{}, err
+		return im, engine.ImageResult{}, err
 	}
 	return im, result.Images[0], nil
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
@@ -61,7 +61,7 @@ func (h *history) ofRef(ref string, now plan.Revision) (from, error) {
 		}
 	}
 	if _, err := x.Vouched(h.app.ctx, pulled, newest.Node, newest.Key); err != nil {
-		why := build.Unusable(err)
+		why := engine.Unusable(err)
 		if why == "" {
 			return from{}, err
 		}

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/store"
@@ -58,7 +58,7 @@ func (o *observations) note(from string, err error) {
 }
 
 func (o *observations) open() error {
-	var x *build.Exchange
+	var x *engine.Exchange
 	if o.p.Registry != "" {
 		var err error
 		if x, err = o.app.exchange(nil, o.app.anyProject(), o.p.Registry); err != nil {
@@ -80,7 +80,7 @@ func (o *observations) open() error {
 			o.note(" from the store", err)
 		}
 	}
-	o.find = build.Observations(o.app.ctx, o.st, o.p.Cluster.Name, x)
+	o.find = engine.Observations(o.app.ctx, o.st, o.p.Cluster.Name, x)
 	return nil
 }
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/strata-hpc/strata/internal/build"
 	"github.com/strata-hpc/strata/internal/draw"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/pipeline"
@@ -289,7 +289,7 @@ func (a *app) pipelinePlan(opts pipelineOptions) (*plan.Plan, *layer.Project, er
 	if err != nil {
 		return nil, nil, err
 	}
-	src := build.Source(p.Project, p.files, p.dir)
+	src := engine.Source(p.Project, p.files, p.dir)
 	src.WithoutSecrets = true
 	made, err := plan.Make(p.Project, everyNode(p.Project), src, nil, plan.Options{NoCache: true})
 	if err != nil {

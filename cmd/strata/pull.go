@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/registry"
@@ -79,7 +79,7 @@ func (a *app) pullNode(ctx context.Context, name string) ([]moved, error) {
 }
 
 // pull fetches a node unless the store has it.
-func pull(ctx context.Context, b *build.Builder, d plan.Decision) (moved, error) {
+func pull(ctx context.Context, b *engine.Builder, d plan.Decision) (moved, error) {
 	id, cluster := d.Node.ID, b.Project.Cluster.Name
 	switch d.Where {
 	case plan.InStore:
@@ -131,7 +131,7 @@ func (a *app) pullRef(ctx context.Context, ref string) ([]moved, error) {
 
 // nameNode makes an image that was pulled the one of the node that its record
 // names, if that is believed: the next build will take it.
-func (a *app) nameNode(ctx context.Context, x *build.Exchange, m *moved, r store.Record) error {
+func (a *app) nameNode(ctx context.Context, x *engine.Exchange, m *moved, r store.Record) error {
 	if x.Cluster == "" {
 		x.Cluster = clusterOf(m.Ref)
 	}
@@ -140,7 +140,7 @@ func (a *app) nameNode(ctx context.Context, x *build.Exchange, m *moved, r store
 		return nil
 	}
 	found, err := x.Vouched(ctx, m.Result, r.Node, r.Key)
-	if why := build.Unusable(err); why != "" {
+	if why := engine.Unusable(err); why != "" {
 		a.note("%s is not taken as a build of node %s: %s", m.Ref, r.Node, why)
 		return nil
 	}

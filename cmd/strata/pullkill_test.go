@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/store"
@@ -42,7 +42,7 @@ func layoutOf(t *testing.T, layers int) (ref string) {
 			t.Fatal(err)
 		}
 	}
-	x := &build.Exchange{Store: st, Cluster: "c"}
+	x := &engine.Exchange{Store: st, Cluster: "c"}
 	ref = "oci:" + filepath.Join(t.TempDir(), "layout") + ":it"
 	if _, err := x.PushTo(t.Context(), ref, key, im, registry.Options{}); err != nil {
 		t.Fatal(err)

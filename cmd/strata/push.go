@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
@@ -81,7 +81,7 @@ const pushing = 4
 
 // pushAll pushes nodes, parents first. What is there is asked for at once; a
 // node is sent when its parent is there, so that what they share is sent once.
-func (a *app) pushAll(ctx context.Context, x *build.Exchange, p *project, ids []layer.NodeID, to string) ([]moved, error) {
+func (a *app) pushAll(ctx context.Context, x *engine.Exchange, p *project, ids []layer.NodeID, to string) ([]moved, error) {
 	results := make([]moved, len(ids))
 	there := map[layer.NodeID]chan struct{}{}
 	group, ctx := errgroup.WithContext(ctx)
@@ -149,7 +149,7 @@ type pushOptions struct {
 }
 
 // push sends what was built last for a node, unless it is there.
-func push(ctx context.Context, x *build.Exchange, p *project, id layer.NodeID, o pushOptions) (moved, error) {
+func push(ctx context.Context, x *engine.Exchange, p *project, id layer.NodeID, o pushOptions) (moved, error) {
 	_, im, err := findNode(x.Store, p, string(id))
 	if err != nil {
 		return moved{}, err

@@ -14,7 +14,7 @@ import (
 	"syscall"
 
 	"github.com/strata-hpc/strata/internal/ansible"
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/galaxy"
 	"github.com/strata-hpc/strata/internal/git"
@@ -105,7 +105,7 @@ func (h *history) revision(rev string, at *from, like *plan.Revision) (plan.Revi
 	if err := r.require(p, h.dir); err != nil {
 		return plan.Revision{}, fault.Within(prefixOf(name), err)
 	}
-	src := build.Source(p, r.files, h.dir)
+	src := engine.Source(p, r.files, h.dir)
 	src.Known = r.elsewhere.warnings
 	src.Parsed, src.WithoutSecrets = h.parsed, true
 	if name != "" {
@@ -184,7 +184,7 @@ func (h *history) base(at from, now plan.Revision) (plan.Revision, error) {
 		h.app.note("commit %s has no %s, so that everything is new", commitOr(id, ""), h.place())
 	}
 	none := &layer.Project{}
-	return plan.Revision{Name: id, Project: none, Source: build.Source(none, union.New(files), h.dir)}, nil
+	return plan.Revision{Name: id, Project: none, Source: engine.Source(none, union.New(files), h.dir)}, nil
 }
 
 // sameRecipe reports whether the files of a commit say of the project what a revision

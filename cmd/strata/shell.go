@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/sandbox"
@@ -59,23 +59,23 @@ func runShell(ctx context.Context, a *app, name string, command []string, failed
 }
 
 // chooseTree finds the tree to open.
-func chooseTree(b *build.Builder, p *project, name string, failed bool) (build.Tree, error) {
+func chooseTree(b *engine.Builder, p *project, name string, failed bool) (engine.Tree, error) {
 	if !failed {
 		n, im, err := findNode(b.Store, p, name)
 		if err != nil {
-			return build.Tree{}, err
+			return engine.Tree{}, err
 		}
 		lower, err := b.Store.Dirs(im)
-		return build.Tree{Node: n, Lower: lower}, err
+		return engine.Tree{Node: n, Lower: lower}, err
 	}
 	want, _, err := plan.Select(p.Project, []string{name})
 	if err != nil {
-		return build.Tree{}, err
+		return engine.Tree{}, err
 	}
 	n, _ := p.Node(want[0])
 	f, err := b.Store.Failed(p.Cluster.Name, n.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return build.Tree{}, fault.New(fault.Input, "the last build of %s did not fail", n.ID).WithHint("without --failed, shell opens the built node")
+		return engine.Tree{}, fault.New(fault.Input, "the last build of %s did not fail", n.ID).WithHint("without --failed, shell opens the built node")
 	}
-	return build.Tree{Node: n, Lower: f.Lower, Upper: f.Upper}, err
+	return engine.Tree{Node: n, Lower: f.Lower, Upper: f.Upper}, err
 }

@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/strata-hpc/strata/internal/ansible"
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/galaxy"
 	"github.com/strata-hpc/strata/internal/git"
@@ -103,7 +103,7 @@ func (t *traces) take(was, now plan.Revision) {
 	}
 	defer os.RemoveAll(dir)
 	file, took, err := x.TakeTraces(a.ctx, t.name(), dir)
-	var unfit *build.Unfit
+	var unfit *engine.Unfit
 	switch {
 	case errors.Is(err, registry.ErrNotThere):
 		say("the registry has no traces of earlier plans: all playbooks are followed (strata plan --push-traces leaves some)")
@@ -274,7 +274,7 @@ func (t *traces) read(f *os.File, was, now plan.Revision) (known plan.Known, err
 	if err != nil {
 		return known, err
 	}
-	known.Source = build.Source(now.Project, files, t.history.dir)
+	known.Source = engine.Source(now.Project, files, t.history.dir)
 	known.Source.Parsed = t.history.parsed
 	if known.ChangedHead, err = changedFiles(files, now.Source.Files); err != nil || was.Source == now.Source {
 		return known, err

@@ -17,7 +17,7 @@ import (
 	"go.podman.io/image/v5/signature/sigstore"
 
 	"github.com/strata-hpc/strata/internal/ansible"
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/registry"
 	"github.com/strata-hpc/strata/internal/trace"
 	"github.com/strata-hpc/strata/internal/trust"
@@ -271,7 +271,7 @@ func TestLyingRegistry(t *testing.T) {
 			defer server.Close()
 			at := strings.TrimPrefix(server.URL, "http://") + "/site"
 			l := newLied(t, strings.ReplaceAll(c.trust, "%s", at), string(ours.public))
-			x := build.Exchange{At: at, Cluster: "c", Trust: trust.Place{}}
+			x := engine.Exchange{At: at, Cluster: "c", Trust: trust.Place{}}
 			if c.signed != nil {
 				x.Options.Signer = c.signed.signer
 			}
@@ -284,7 +284,7 @@ func TestLyingRegistry(t *testing.T) {
 				t.Errorf("believed: %v\n%s", believed, got)
 			}
 			x.Trust = trust.Nobody{} // as of a registry elsewhere that nothing is said of
-			var unfit *build.Unfit
+			var unfit *engine.Unfit
 			if _, _, err := x.TakeTraces(t.Context(), of, t.TempDir()); !errors.As(err, &unfit) {
 				t.Errorf("where nobody is trusted: %v", err)
 			}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/printable"
 	"github.com/strata-hpc/strata/internal/recipe"
@@ -19,7 +19,7 @@ func newValidateCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			src := build.Source(p.Project, p.files, p.dir)
+			src := engine.Source(p.Project, p.files, p.dir)
 			src.WithoutSecrets = true
 			warnings, err := plan.Check(p.Project, src)
 			if err != nil {

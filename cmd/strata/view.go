@@ -11,7 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 )
@@ -19,7 +19,7 @@ import (
 // view shows a build to whoever started it. Close leaves nothing behind but
 // finished lines, and says what was still going on.
 type view interface {
-	Event(build.Event)
+	Event(engine.Event)
 	Close()
 }
 
@@ -62,7 +62,7 @@ func newView(out io.Writer, opts viewOptions) view {
 func imageName(image string) string { return "image " + image }
 
 // eventName is the name of the node or image that an event is about.
-func eventName(e build.Event) string {
+func eventName(e engine.Event) string {
 	if e.Image != "" {
 		return imageName(e.Image)
 	}
@@ -101,11 +101,11 @@ func (p *progress) find(name string) *task {
 // follow updates the tasks and returns the one that the event is about. Of a
 // task that just ended this is the last time. The result is nil for a task
 // that ends without having begun.
-func (p *progress) follow(e build.Event) *task {
+func (p *progress) follow(e engine.Event) *task {
 	name := eventName(e)
 	p.nameWidth = max(p.nameWidth, len(name))
 	t := p.find(name)
-	if e.Kind == build.NodeEnded || e.Kind == build.ImageEnded || e.Kind == build.MoveEnded {
+	if e.Kind == engine.NodeEnded || e.Kind == engine.ImageEnded || e.Kind == engine.MoveEnded {
 		p.running = slices.DeleteFunc(p.running, func(other *task) bool { return other == t })
 		return t
 	}
@@ -117,25 +117,25 @@ func (p *progress) follow(e build.Event) *task {
 	return t
 }
 
-func (p *progress) update(t *task, e build.Event) {
+func (p *progress) update(t *task, e engine.Event) {
 	switch e.Kind {
-	case build.StepStarted:
+	case engine.StepStarted:
 		t.step, t.steps, t.title, t.stepBegan, t.last, t.fresh = e.Step, e.Steps, e.Title, p.now(), "", true
-	case build.NodeWaiting:
+	case engine.NodeWaiting:
 		t.title = "waits for another build of it"
-	case build.ImageStarted:
+	case engine.ImageStarted:
 		t.title, t.reason = "making artifacts", e.Reason
-	case build.MoveStarted:
+	case engine.MoveStarted:
 		t.title = e.Title
-	case build.Line:
+	case engine.Line:
 		t.last, t.fresh = e.Line, false
 	}
 }
 
 // repeatsTitle says whether an event is the heading that a step puts in its
 // log, which a view has shown already.
-func (p *progress) repeatsTitle(e build.Event) bool {
-	if e.Kind != build.Line {
+func (p *progress) repeatsTitle(e engine.Event) bool {
+	if e.Kind != engine.Line {
 		return false
 	}
 	t := p.find(string(e.Node))
@@ -153,7 +153,7 @@ const (
 )
 
 // outcome says in a few words how a node or an image ended.
-func outcome(e build.Event, t *task, now time.Time) (mark, string) {
+func outcome(e engine.Event, t *task, now time.Time) (mark, string) {
 	took := e.Took
 	if took == 0 && t != nil {
 		took = now.Sub(t.began)
@@ -161,7 +161,7 @@ func outcome(e build.Event, t *task, now time.Time) (mark, string) {
 	switch {
 	case errors.Is(e.Err, context.Canceled) || e.Err != nil && fault.KindOf(e.Err) == fault.Interrupted:
 		return halted, "stopped after " + span(took)
-	case e.Err != nil || e.Status == build.Failed:
+	case e.Err != nil || e.Status == engine.Failed:
 		verdict := "failed after " + span(took)
 		if t == nil && took == 0 {
 			verdict = "not built"
@@ -170,17 +170,17 @@ func outcome(e build.Event, t *task, now time.Time) (mark, string) {
 			verdict += ": " + cause
 		}
 		return broken, verdict
-	case e.Kind == build.MoveEnded && e.Title == build.Pushed && e.Blobs == 0:
+	case e.Kind == engine.MoveEnded && e.Title == engine.Pushed && e.Blobs == 0:
 		return skipped, "is in the registry"
-	case e.Kind == build.MoveEnded && e.Image != "" && e.Blobs == 0:
+	case e.Kind == engine.MoveEnded && e.Image != "" && e.Blobs == 0:
 		return skipped, "its artifacts are there"
-	case e.Kind == build.MoveEnded:
+	case e.Kind == engine.MoveEnded:
 		return finished, fmt.Sprintf("%s %s in %s%s", e.Title, size(e.Size), span(took), because(e.Reason))
-	case e.Status == build.Cached || e.Status == build.Kept || e.Status == build.Pulled:
+	case e.Status == engine.Cached || e.Status == engine.Kept || e.Status == engine.Pulled:
 		return skipped, string(e.Status) + because(e.Reason)
-	case e.Kind == build.ImageEnded && t != nil:
+	case e.Kind == engine.ImageEnded && t != nil:
 		return finished, "made in " + span(took) + because(t.reason)
-	case e.Kind == build.ImageEnded:
+	case e.Kind == engine.ImageEnded:
 		return finished, "made in " + span(took)
 	}
 	return finished, "built in " + span(took)
@@ -195,7 +195,7 @@ func because(reason string) string {
 }
 
 // failureCause is one line: the whole story is told at the end of the command.
-func failureCause(e build.Event) string {
+func failureCause(e engine.Event) string {
 	cause := e.Reason
 	if faults := fault.All(e.Err); len(faults) > 0 {
 		cause = faults[0].Message

@@ -11,7 +11,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 )
 
 // liveView draws on a terminal: what has ended as permanent lines, and below
@@ -69,7 +69,7 @@ func (v *liveView) isClosed() bool {
 	}
 }
 
-func (v *liveView) Event(e build.Event) {
+func (v *liveView) Event(e engine.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.isClosed() || v.repeatsTitle(e) {
@@ -77,18 +77,18 @@ func (v *liveView) Event(e build.Event) {
 	}
 	t := v.follow(e)
 	switch e.Kind {
-	case build.NodeEnded, build.ImageEnded, build.MoveEnded:
+	case engine.NodeEnded, engine.ImageEnded, engine.MoveEnded:
 		how, text := outcome(e, t, v.now())
 		v.above = append(v.above, v.permanent(how, eventName(e), text))
-	case build.StepStarted:
+	case engine.StepStarted:
 		if v.opts.Verbose {
 			v.above = append(v.above, v.output(t.name, fmt.Sprintf("== step %d of %d: %s", t.step, t.steps, clean(t.title))))
 		}
-	case build.Warning:
+	case engine.Warning:
 		if !v.opts.Verbose { // else its line has said it
 			v.above = append(v.above, v.output(t.name, clean(e.Line)))
 		}
-	case build.Line:
+	case engine.Line:
 		if v.opts.Verbose {
 			v.above = append(v.above, v.output(t.name, clean(e.Line)))
 		}

@@ -5,7 +5,7 @@ import (
 	"io"
 	"sync"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 )
 
 // plainView writes lines for a log: each has its node's name in front, and
@@ -19,31 +19,31 @@ type plainView struct {
 	closed  bool
 }
 
-func (v *plainView) Event(e build.Event) {
+func (v *plainView) Event(e engine.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed || v.repeatsTitle(e) {
 		return
 	}
 	switch e.Kind {
-	case build.NodeStarted, build.ImageStarted, build.MoveStarted:
+	case engine.NodeStarted, engine.ImageStarted, engine.MoveStarted:
 		// A node that turns out to be there gets one line only, at its end.
 		v.follow(e)
-	case build.NodeWaiting:
+	case engine.NodeWaiting:
 		t := v.follow(e)
 		v.note(t.name, t.title)
-	case build.StepStarted:
+	case engine.StepStarted:
 		v.stepStarted(e)
-	case build.Line:
+	case engine.Line:
 		t := v.follow(e)
 		if line := clean(e.Line); !v.quiet && line != "" {
 			v.line(t.name, line)
 		}
-	case build.Warning:
+	case engine.Warning:
 		if t := v.follow(e); v.quiet { // else its line has said it
 			v.line(t.name, clean(e.Line))
 		}
-	case build.NodeEnded, build.ImageEnded, build.MoveEnded:
+	case engine.NodeEnded, engine.ImageEnded, engine.MoveEnded:
 		t := v.follow(e)
 		how, text := outcome(e, t, v.now())
 		if how == finished {
@@ -56,7 +56,7 @@ func (v *plainView) Event(e build.Event) {
 	}
 }
 
-func (v *plainView) stepStarted(e build.Event) {
+func (v *plainView) stepStarted(e engine.Event) {
 	v.stepDone(v.find(eventName(e)))
 	t := v.follow(e)
 	if t.step == 1 && t.reason != "" {

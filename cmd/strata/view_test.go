@@ -11,7 +11,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/fault"
 	"github.com/strata-hpc/strata/internal/layer"
 )
@@ -22,40 +22,40 @@ type tick struct{ time.Time }
 func (c *tick) now() time.Time         { return c.Time }
 func (c *tick) pass(d time.Duration)   { c.Time = c.Add(d) }
 func newTick() *tick                   { return &tick{time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)} }
-func started(n layer.NodeID) ev        { return ev{Kind: build.NodeStarted, Node: n} }
-func line(n layer.NodeID, s string) ev { return ev{Kind: build.Line, Node: n, Line: s} }
-func ended(n layer.NodeID, s build.Status, took time.Duration) ev {
-	return ev{Kind: build.NodeEnded, Node: n, Status: s, Took: took}
+func started(n layer.NodeID) ev        { return ev{Kind: engine.NodeStarted, Node: n} }
+func line(n layer.NodeID, s string) ev { return ev{Kind: engine.Line, Node: n, Line: s} }
+func ended(n layer.NodeID, s engine.Status, took time.Duration) ev {
+	return ev{Kind: engine.NodeEnded, Node: n, Status: s, Took: took}
 }
 func stepped(n layer.NodeID, i, of int, title string) ev {
-	return ev{Kind: build.StepStarted, Node: n, Step: i, Steps: of, Title: title}
+	return ev{Kind: engine.StepStarted, Node: n, Step: i, Steps: of, Title: title}
 }
 
-type ev = build.Event
+type ev = engine.Event
 
 // aBuild sends the events of a build to a view.
 func aBuild(v view, clock *tick) {
-	v.Event(ev{Kind: build.NodeEnded, Node: "hsn", Status: build.Cached})
-	v.Event(ev{Kind: build.NodeStarted, Node: "base", Reason: "a package was added"})
+	v.Event(ev{Kind: engine.NodeEnded, Node: "hsn", Status: engine.Cached})
+	v.Event(ev{Kind: engine.NodeStarted, Node: "base", Reason: "a package was added"})
 	v.Event(stepped("base", 1, 2, "bootstrap debian"))
 	v.Event(line("base", "# bootstrap debian"))
 	clock.pass(12 * time.Second)
 	v.Event(line("base", "\x1b[32mSetting up\x1b[0m bash\t(5.2)\a …"))
 	v.Event(stepped("base", 2, 2, "install chrony"))
 	v.Event(started("slurm-compute"))
-	v.Event(ev{Kind: build.NodeWaiting, Node: "slurm-compute"})
+	v.Event(ev{Kind: engine.NodeWaiting, Node: "slurm-compute"})
 	v.Event(stepped("slurm-compute", 1, 1, "playbook slurm.yml"))
 	v.Event(line("slurm-compute", "\x1b]0;title\x1b\\TASK [munge]\r"))
 	clock.pass(2500 * time.Millisecond)
-	v.Event(ended("base", build.Built, 14500*time.Millisecond))
+	v.Event(ended("base", engine.Built, 14500*time.Millisecond))
 	v.Event(ev{
-		Kind: build.NodeEnded, Node: "slurm-compute", Status: build.Failed, Took: 2500 * time.Millisecond,
+		Kind: engine.NodeEnded, Node: "slurm-compute", Status: engine.Failed, Took: 2500 * time.Millisecond,
 		Err: fault.New(fault.Failed, "node slurm-compute: playbook slurm.yml: exit status 2\nmore"),
 	})
-	v.Event(ev{Kind: build.NodeEnded, Node: "slurm-uan", Status: build.Failed, Reason: "its parent failed"})
-	v.Event(ev{Kind: build.ImageStarted, Image: "uan"})
+	v.Event(ev{Kind: engine.NodeEnded, Node: "slurm-uan", Status: engine.Failed, Reason: "its parent failed"})
+	v.Event(ev{Kind: engine.ImageStarted, Image: "uan"})
 	clock.pass(70 * time.Second)
-	v.Event(ev{Kind: build.ImageEnded, Image: "uan"})
+	v.Event(ev{Kind: engine.ImageEnded, Image: "uan"})
 	v.Event(started("late"))
 	v.Event(stepped("late", 3, 7, "run make"))
 	clock.pass(time.Second)
@@ -226,17 +226,17 @@ func TestMovesInViews(t *testing.T) {
 		var out bytes.Buffer
 		clock := newTick()
 		v := newView(&out, viewOptions{Terminal: terminal, Now: clock.now})
-		v.Event(ev{Kind: build.NodeEnded, Node: "base", Status: build.Pulled, Reason: "the registry has it"})
-		v.Event(ev{Kind: build.MoveStarted, Node: "base", Title: "pulling it"})
+		v.Event(ev{Kind: engine.NodeEnded, Node: "base", Status: engine.Pulled, Reason: "the registry has it"})
+		v.Event(ev{Kind: engine.MoveStarted, Node: "base", Title: "pulling it"})
 		clock.pass(2 * time.Second)
-		v.Event(ev{Kind: build.MoveEnded, Node: "base", Title: string(build.Pulled), Blobs: 2, Size: 5 << 20, Took: 2 * time.Second})
+		v.Event(ev{Kind: engine.MoveEnded, Node: "base", Title: string(engine.Pulled), Blobs: 2, Size: 5 << 20, Took: 2 * time.Second})
 		for _, e := range []ev{
-			{Node: "hsn", Title: build.Pushed, Blobs: 1, Size: 1 << 10, Took: time.Second},
-			{Node: "old", Title: build.Pushed, Took: time.Second},
-			{Node: "uan", Title: build.Pushed, Took: time.Second, Err: fault.New(fault.Failed, "push to x: 500")},
+			{Node: "hsn", Title: engine.Pushed, Blobs: 1, Size: 1 << 10, Took: time.Second},
+			{Node: "old", Title: engine.Pushed, Took: time.Second},
+			{Node: "uan", Title: engine.Pushed, Took: time.Second, Err: fault.New(fault.Failed, "push to x: 500")},
 		} {
-			v.Event(ev{Kind: build.MoveStarted, Node: e.Node, Title: "pushing it"})
-			e.Kind = build.MoveEnded
+			v.Event(ev{Kind: engine.MoveStarted, Node: e.Node, Title: "pushing it"})
+			e.Kind = engine.MoveEnded
 			v.Event(e)
 		}
 		v.Close()
@@ -254,7 +254,7 @@ func TestMovesInViews(t *testing.T) {
 func TestLiveView(t *testing.T) {
 	width := 90
 	v, s, clock := liveOn(t, viewOptions{Width: func() int { return width }, Color: true, Nodes: aBuildNodes})
-	v.Event(ev{Kind: build.NodeEnded, Node: "hsn", Status: build.Cached})
+	v.Event(ev{Kind: engine.NodeEnded, Node: "hsn", Status: engine.Cached})
 	v.Event(started("base"))
 	v.Event(stepped("base", 4, 8, "install chrony, munge"))
 	v.Event(line("base", "# install chrony, munge"))
@@ -272,7 +272,7 @@ base          ━━━╌╌╌╌╌╌╌ 4/8    0:00  install chrony, munge
 base          ━━━╌╌╌╌╌╌╌ 4/8    1:05  install chrony, mun…  Get:9999 http://mirror.examp…
 slurm-compute ╌╌╌╌╌╌╌╌╌╌        0:00
 `)
-	v.Event(ended("base", build.Built, 65*time.Second))
+	v.Event(ended("base", engine.Built, 65*time.Second))
 	v.Event(stepped("slurm-compute", 1, 1, "playbook slurm.yml"))
 	v.draw()
 	expect(t, s, `· hsn            cached
@@ -285,7 +285,7 @@ slurm-compute ╌╌╌╌╌╌╌╌╌╌ 1/1    0:00  playbook slurm.yml
 		t.Error("something is written though nothing changed")
 	}
 	clock.pass(3 * time.Second)
-	v.Event(ev{Kind: build.NodeEnded, Node: "slurm-compute", Status: build.Failed, Err: errors.New("exit status 2")})
+	v.Event(ev{Kind: engine.NodeEnded, Node: "slurm-compute", Status: engine.Failed, Err: errors.New("exit status 2")})
 	v.Event(started("late"))
 	v.Event(stepped("late", 1, 2, "run make"))
 	v.draw()
@@ -324,7 +324,7 @@ func TestLiveViewAfterAResize(t *testing.T) {
 	v, s, _ := liveOn(t, viewOptions{
 		Width: func() int { return width }, Height: func() int { return height }, Nodes: aBuildNodes,
 	})
-	v.Event(ended("hsn", build.Cached, 0))
+	v.Event(ended("hsn", engine.Cached, 0))
 	for _, id := range []layer.NodeID{"base", "slurm-compute"} {
 		v.Event(started(id))
 		v.Event(stepped(id, 1, 2, "run make"))
@@ -362,7 +362,7 @@ func TestVerboseLiveView(t *testing.T) {
 	v.Event(line("base", strings.Repeat("long ", 20)))
 	clock.pass(2 * time.Second)
 	v.draw()
-	v.Event(ev{Kind: build.NodeEnded, Node: "base", Status: build.Failed, Err: context.Canceled})
+	v.Event(ev{Kind: engine.NodeEnded, Node: "base", Status: engine.Failed, Err: context.Canceled})
 	v.Close()
 	expect(t, s, `  base          | == step 1 of 2: run make
   base          | cc a.c
@@ -385,7 +385,7 @@ func TestLiveViewDrawsByItself(t *testing.T) {
 				v.Event(line(id, fmt.Sprint(j)))
 			}
 			time.Sleep(2 * frameTime)
-			v.Event(ended(id, build.Built, time.Second))
+			v.Event(ended(id, engine.Built, time.Second))
 			done <- struct{}{}
 		}()
 	}
@@ -453,9 +453,9 @@ func TestSections(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		v := newView(&out, viewOptions{Sections: form, Now: func() time.Time { return time.Unix(7, 0) }, Nodes: []layer.NodeID{"base"}})
-		for _, e := range []build.Event{
-			{Kind: build.StepStarted, Node: "base", Step: 1, Steps: 2, Title: "a"}, line("base", "one"),
-			{Kind: build.StepStarted, Node: "base", Step: 2, Steps: 2, Title: "b"}, {Kind: build.NodeEnded, Node: "base", Status: build.Built},
+		for _, e := range []engine.Event{
+			{Kind: engine.StepStarted, Node: "base", Step: 1, Steps: 2, Title: "a"}, line("base", "one"),
+			{Kind: engine.StepStarted, Node: "base", Step: 2, Steps: 2, Title: "b"}, {Kind: engine.NodeEnded, Node: "base", Status: engine.Built},
 		} {
 			v.Event(e)
 		}

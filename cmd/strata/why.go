@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/strata-hpc/strata/internal/build"
+	"github.com/strata-hpc/strata/internal/engine"
 	"github.com/strata-hpc/strata/internal/layer"
 	"github.com/strata-hpc/strata/internal/plan"
 	"github.com/strata-hpc/strata/internal/printable"
@@ -99,7 +99,7 @@ func runWhy(a *app, name, head string) error {
 		if err != nil {
 			return err
 		}
-		project, src = p.Project, build.Source(p.Project, p.files, p.dir)
+		project, src = p.Project, engine.Source(p.Project, p.files, p.dir)
 		src.WithoutSecrets = true
 	}
 	n, err := nodeNamed(project, name)

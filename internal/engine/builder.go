@@ -1,10 +1,10 @@
-// Package build carries out a plan: it builds nodes with several workers, takes
+// Package engine carries out a plan: it builds nodes with several workers, takes
 // from the store and from the registry what they have, makes the artifacts of
 // images, and sends nodes to the registry.
 //
 // What is to be built, and why, package plan says; what happens in a step,
 // package step. Nothing is printed here: whoever watches gets events.
-package build
+package engine
 
 import (
 	"context"
