@@ -171,14 +171,11 @@ func optionOfScript(name string) bool {
 	return false
 }
 
-// file wants the file that an argument names; false if it has none.
-func (w *walk) file(t *task, o owner, kind want, key string) bool {
-	v := t.args.At(key)
-	if v.Kind == value.Null {
-		return false
+// file wants the file that an argument names, if it has one.
+func (w *walk) file(t *task, o owner, kind want, key string) {
+	if v := t.args.At(key); v.Kind != value.Null {
+		w.want(request{kind: kind, shape: shapeOf(v), owner: o, line: t.line})
 	}
-	w.want(request{kind: kind, shape: shapeOf(v), owner: o, line: t.line})
-	return true
 }
 
 // mayName reports whether a text may name a file of the project: not if it is

@@ -121,7 +121,7 @@ func TestKnownTraces(t *testing.T) {
 			for base := range all {
 				for head := range all {
 					fresh, _, _ := plan(base, head, true, nil, 0)
-					got, made, at := plan(base, head, false, traces, of)
+					got, made, _ := plan(base, head, false, traces, of)
 					if got != fresh {
 						t.Fatalf("brief %v: %d to %d with traces of %d is\n%s\nwithout\n%s", brief, base, head, of, got, fresh)
 					}
@@ -129,7 +129,7 @@ func TestKnownTraces(t *testing.T) {
 						continue
 					}
 					want = []layer.NodeID{"base"} // of the others, what is known is carried on if it holds
-					_, made, at = plan(base, head, false, traces, of)
+					_, made, at := plan(base, head, false, traces, of)
 					if want = every; made == nil {
 						continue
 					}
