@@ -253,8 +253,6 @@ func (t *touching) leafFile(name string, kind trace.Kind, among trace.Set) trace
 // otherwise is a leaf, and notes it. With them are those for which it does not count.
 func (t *touching) leafVariable(name, file string, among trace.Set) trace.Set {
 	settled := trace.NewSet(t.traces.Len())
-	defer func() {
-	}()
 	_, ok1 := pairIn(t.from.files.Document(file), name)
 	_, ok2 := pairIn(t.to.files.Document(file), name)
 	if !ok1 || !ok2 || implicit(name) || reserved(name) || slices.Contains(ownNames, name) ||
