@@ -225,6 +225,11 @@ func (t *touching) leafFile(name string, kind trace.Kind, among trace.Set) trace
 		t.from.files.Kind(name) != tree.File || t.to.files.Kind(name) != tree.File {
 		return none
 	}
+	for _, side := range []*Project{t.from, t.to} {
+		if _, err := side.files.Digest(name); err != nil { // who follows says so
+			return none
+		}
+	}
 	if kind == tree.AskTemplate && !sameReads(t.from.files.Template(name), t.to.files.Template(name)) {
 		return none
 	}

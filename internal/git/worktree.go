@@ -17,6 +17,7 @@ import (
 
 	"github.com/strata-hpc/strata/internal/disk"
 	"github.com/strata-hpc/strata/internal/fault"
+	"github.com/strata-hpc/strata/internal/limit"
 )
 
 // worktree is the files on disk, below a directory of a work tree. Any number of
@@ -162,7 +163,8 @@ func (w *worktree) unfiltered(s stats, id plumbing.Hash, size int64) bool {
 	return err == nil && have == size
 }
 
-// hashFile hashes a file as git does.
+// hashFile hashes a file as git does. One with too many holes to be read through, which no
+// commit has, gets an id of its own.
 func hashFile(fsys fs.FS, name string) (plumbing.Hash, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -175,6 +177,9 @@ func hashFile(fsys fs.FS, name string) (plumbing.Hash, error) {
 	}
 	if !info.Mode().IsRegular() {
 		return plumbing.ZeroHash, &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}
+	}
+	if limit.Sparse(name, f) != nil {
+		return blobID(fmt.Appendf(nil, "%s: %d bytes with holes", name, info.Size())), nil
 	}
 	h := sha1.New()
 	fmt.Fprintf(h, "blob %d\x00", info.Size())
