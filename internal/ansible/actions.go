@@ -207,18 +207,25 @@ func (w *walk) opens(a python.Action, t *task, o owner) {
 
 // eachName wants what every text in a value names.
 func (w *walk) eachName(v value.Value, like request) {
+	eachText(v, func(text value.Value) {
+		like.shape, like.line = shapeOf(text), text.Line
+		w.want(like)
+	})
+}
+
+// eachText calls use for every text in a value, but for keys.
+func eachText(v value.Value, use func(text value.Value)) {
 	switch v.Kind {
 	case value.List:
 		for _, item := range v.Items() {
-			w.eachName(item, like)
+			eachText(item, use)
 		}
 	case value.Map:
 		for _, p := range v.Pairs() {
-			w.eachName(p.Value, like)
+			eachText(p.Value, use)
 		}
 	case value.String:
-		like.shape, like.line = shapeOf(v), v.Line
-		w.want(like)
+		use(v)
 	}
 }
 
@@ -275,18 +282,9 @@ func (w *walk) anyArgument(t *task, o owner) {
 }
 
 func (w *walk) argument(v value.Value, o owner) {
-	switch v.Kind {
-	case value.List:
-		for _, item := range v.Items() {
-			w.argument(item, o)
+	eachText(v, func(text value.Value) {
+		if s := shapeOf(text); mayName(s) {
+			w.want(request{kind: wantFile, shape: s, owner: o, line: text.Line})
 		}
-	case value.Map:
-		for _, p := range v.Pairs() {
-			w.argument(p.Value, o)
-		}
-	case value.String:
-		if s := shapeOf(v); mayName(s) {
-			w.want(request{kind: wantFile, shape: s, owner: o, line: v.Line})
-		}
-	}
+	})
 }

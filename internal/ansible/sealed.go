@@ -7,9 +7,9 @@ import (
 	"github.com/strata-hpc/strata/internal/ansible/value"
 )
 
-// Files of variables that are encrypted as a whole, in the inventory and of plays, roles and tasks. Nobody can see which
-// variables they define. Two things bound that: what is stronger wins, whatever they say;
-// and of what is defined in plain sight somewhere, a build that can read them sees to it
+// Files of variables may be encrypted as a whole: in the inventory, and of plays, roles
+// and tasks. Nobody can see which variables they define. Two things bound that: what is
+// stronger wins, whatever they say; and of what is defined in plain sight somewhere, a build that can read them sees to it
 // that they leave alone what names of files, tasks and the like were computed with.
 
 // sealedIn reports whether the value of a variable may be one that is encrypted, in a file

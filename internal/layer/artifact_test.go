@@ -53,7 +53,7 @@ func TestBootable(t *testing.T) {
 			t.Errorf("%v can be booted: %v", types, !want)
 		}
 	}
-	if f := Squashfs.Format(); !f.Block.Fits(4096) || f.Block.Fits(4095) || f.Block.Fits(2<<20) || Erofs.Format().Block.Fits(4096) {
+	if f := Squashfs.Format(); !f.Block.Fits(4096) || f.Block.Fits(4095) || f.Block.Fits(5000) || f.Block.Fits(2<<20) || Erofs.Format().Block.Fits(4096) {
 		t.Error("sizes of blocks")
 	}
 }
